@@ -1,0 +1,184 @@
+// Package seal encrypts what must not lie readable in a database (WeChat's
+// session_key, phone numbers) and makes keyed hashes by which such values can
+// be found again. It owns the format of a sealed value and the keys in memory.
+// It does not store anything and does not read settings.
+package seal
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+)
+
+// KeySize is the length of a data key in bytes.
+const KeySize = 32
+
+// A sealed value is: format (1 byte), key id (4), nonce (12), ciphertext, tag (16).
+const (
+	formatV1   = 1
+	idSize     = 4
+	nonceSize  = 12
+	headerSize = 1 + idSize + nonceSize
+)
+
+// ErrOpen says that a sealed value was made with another key, for another row,
+// or has been changed. It does not say which: the three look alike.
+var ErrOpen = errors.New("seal: the value cannot be opened with the data keys given")
+
+// Key is one data key, 32 random bytes. It prints as [redacted].
+type Key struct {
+	id      [idSize]byte
+	sealing []byte
+	hashing []byte
+}
+
+// NewKey makes a key of exactly [KeySize] bytes.
+func NewKey(raw []byte) (Key, error) {
+	if len(raw) != KeySize {
+		return Key{}, fmt.Errorf("seal: a data key has %d bytes, not %d", KeySize, len(raw))
+	}
+	sealing, err := hkdf.Key(sha256.New, raw, nil, "wugan seal v1", KeySize)
+	if err != nil {
+		return Key{}, fmt.Errorf("seal: derive: %w", err)
+	}
+	hashing, err := hkdf.Key(sha256.New, raw, nil, "wugan hash v1", KeySize)
+	if err != nil {
+		return Key{}, fmt.Errorf("seal: derive: %w", err)
+	}
+	id, err := hkdf.Key(sha256.New, raw, nil, "wugan key id v1", idSize)
+	if err != nil {
+		return Key{}, fmt.Errorf("seal: derive: %w", err)
+	}
+	return Key{id: [idSize]byte(id), sealing: sealing, hashing: hashing}, nil
+}
+
+// ParseKey reads a key from the base64 text (standard or URL alphabet, padded
+// or not) of 32 bytes. The error never repeats the text.
+func ParseKey(text string) (Key, error) {
+	for _, enc := range []*base64.Encoding{
+		base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding,
+	} {
+		if raw, err := enc.DecodeString(text); err == nil {
+			return NewKey(raw)
+		}
+	}
+	return Key{}, errors.New("seal: a data key is base64 of 32 bytes")
+}
+
+// String keeps a key out of logs.
+func (Key) String() string { return "[redacted]" }
+
+// GoString keeps a key out of %#v.
+func (Key) GoString() string { return "[redacted]" }
+
+// Box seals with one key and opens with that and with the keys before it, so
+// that the data key can be changed while the service runs. It may be used by
+// any number of goroutines.
+type Box struct {
+	active Key
+	keys   map[[idSize]byte]Key
+	all    []Key
+}
+
+// NewBox makes a box that seals with active and also opens what the earlier
+// keys sealed.
+func NewBox(active Key, earlier ...Key) *Box {
+	b := &Box{active: active, keys: map[[idSize]byte]Key{active.id: active}, all: []Key{active}}
+	for _, k := range earlier {
+		if _, known := b.keys[k.id]; !known {
+			b.keys[k.id] = k
+			b.all = append(b.all, k)
+		}
+	}
+	return b
+}
+
+// String keeps a box out of logs.
+func (*Box) String() string { return "[redacted]" }
+
+// Seal encrypts plain for one place, which is named by context (say, the
+// row's identity): a value that is copied to another row does not open there.
+func (b *Box) Seal(plain []byte, context string) ([]byte, error) {
+	out := make([]byte, headerSize, headerSize+len(plain)+16)
+	out[0] = formatV1
+	copy(out[1:], b.active.id[:])
+	nonce := out[1+idSize : headerSize]
+	if _, err := rand.Read(nonce); err != nil {
+		return nil, fmt.Errorf("seal: nonce: %w", err)
+	}
+	aead, err := b.active.aead(context)
+	if err != nil {
+		return nil, err
+	}
+	return aead.Seal(out, nonce, plain, []byte(context)), nil
+}
+
+// Open decrypts what Seal made for the same context. The error is [ErrOpen]
+// for whatever reason it fails.
+func (b *Box) Open(sealed []byte, context string) ([]byte, error) {
+	if len(sealed) < headerSize || sealed[0] != formatV1 {
+		return nil, ErrOpen
+	}
+	key, known := b.keys[[idSize]byte(sealed[1:1+idSize])]
+	if !known {
+		return nil, ErrOpen
+	}
+	aead, err := key.aead(context)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := aead.Open(nil, sealed[1+idSize:headerSize], sealed[headerSize:], []byte(context))
+	if err != nil {
+		return nil, ErrOpen
+	}
+	return plain, nil
+}
+
+// Current tells whether a value was sealed with the active key; one that was
+// not is to be sealed anew before the earlier key goes away.
+func (b *Box) Current(sealed []byte) bool {
+	return len(sealed) >= headerSize && [idSize]byte(sealed[1:1+idSize]) == b.active.id
+}
+
+// Hash returns the keyed hash (HMAC-SHA256) under which a value is stored, so
+// that it can be found without being readable.
+func (b *Box) Hash(value string) []byte { return b.active.hash(value) }
+
+// Hashes returns the hash of a value under the active key, then under each
+// earlier one: what to look for while the data key is being changed.
+func (b *Box) Hashes(value string) [][]byte {
+	out := make([][]byte, len(b.all))
+	for i, k := range b.all {
+		out[i] = k.hash(value)
+	}
+	return out
+}
+
+func (k Key) hash(value string) []byte {
+	mac := hmac.New(sha256.New, k.hashing)
+	mac.Write([]byte(value))
+	return mac.Sum(nil)
+}
+
+// aead gives each context a key of its own, so that the number of random
+// nonces under one key stays far below the 2^32 that NIST SP 800-38D allows,
+// however many logins there are.
+func (k Key) aead(context string) (cipher.AEAD, error) {
+	mac := hmac.New(sha256.New, k.sealing)
+	mac.Write([]byte(context))
+	block, err := aes.NewCipher(mac.Sum(nil))
+	if err != nil {
+		return nil, fmt.Errorf("seal: cipher: %w", err)
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		return nil, fmt.Errorf("seal: cipher: %w", err)
+	}
+	return aead, nil
+}
