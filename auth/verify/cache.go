@@ -1,0 +1,99 @@
+package verify
+
+import (
+	"crypto/sha256"
+	"sync"
+	"time"
+)
+
+// digest names a token in the cache: its SHA-256, so that two tokens cannot be
+// made to share an entry, and no live token rests in memory or in a heap dump.
+// A second spelling of the same token (the ECDSA twin r, n−s) is another entry,
+// which is harmless: it was verified in its own right.
+type digest = [sha256.Size]byte
+
+// cached is a verified token. It is never changed once it is in the cache.
+type cached struct {
+	claims    *Claims
+	key       Key
+	notBefore time.Time
+}
+
+const (
+	cacheShards = 16 // a power of two; spreads the locks
+	evictSample = 8
+)
+
+// cache is a bounded map of verified tokens. It holds no opinion on whether they
+// still are good: whoever takes one out checks time, key and revocation again.
+type cache struct {
+	shards [cacheShards]shard
+	limit  int // entries for each shard
+}
+
+type shard struct {
+	mu      sync.RWMutex
+	entries map[digest]*cached
+}
+
+func newCache(size int) *cache {
+	c := &cache{limit: (size + cacheShards - 1) / cacheShards}
+	for i := range c.shards {
+		c.shards[i].entries = make(map[digest]*cached)
+	}
+	return c
+}
+
+func (c *cache) shard(sum digest) *shard { return &c.shards[sum[0]%cacheShards] }
+
+func (c *cache) get(sum digest) *cached {
+	s := c.shard(sum)
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.entries[sum]
+}
+
+// put adds an entry. A full shard first gives up, of a few entries that Go's map
+// order picks at random, the one that expires first. Only tokens with a good
+// signature come here, so a flood of forged ones pushes nothing out.
+func (c *cache) put(sum digest, entry *cached) {
+	s := c.shard(sum)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.entries[sum]; !ok && len(s.entries) >= c.limit {
+		s.evict()
+	}
+	s.entries[sum] = entry
+}
+
+func (s *shard) evict() {
+	var victim digest
+	var first time.Time
+	seen := 0
+	for sum, entry := range s.entries {
+		if seen == 0 || entry.claims.ExpiresAt.Before(first) {
+			victim, first = sum, entry.claims.ExpiresAt
+		}
+		if seen++; seen == evictSample {
+			break
+		}
+	}
+	delete(s.entries, victim)
+}
+
+func (c *cache) remove(sum digest) {
+	s := c.shard(sum)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.entries, sum)
+}
+
+func (c *cache) len() int {
+	total := 0
+	for i := range c.shards {
+		c.shards[i].mu.RLock()
+		total += len(c.shards[i].entries)
+		c.shards[i].mu.RUnlock()
+	}
+	return total
+}

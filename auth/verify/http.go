@@ -1,0 +1,158 @@
+package verify
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"net/http"
+	"strings"
+)
+
+// retryAfter is what a client is told to wait, in seconds, while keys cannot be
+// had.
+const retryAfter = "5"
+
+// Bearer returns the access token of a request's Authorization header (RFC 6750
+// section 2.1; the scheme in any case). The error is [ErrMissing] when there is
+// none or it is of another scheme, and [ErrInvalid] when there are two headers,
+// or what follows is not a token. A token in the query or in a form is never
+// looked at: addresses end up in logs.
+func Bearer(h http.Header) (string, error) {
+	values := h.Values("Authorization")
+	switch {
+	case len(values) == 0:
+		return "", ErrMissing
+	case len(values) > 1:
+		// A proxy and we could each read another one.
+		return "", invalid("more than one Authorization header")
+	}
+	scheme, token, _ := strings.Cut(values[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return "", ErrMissing
+	}
+	token = strings.Trim(token, " ")
+	if !isB64Token(token) {
+		return "", invalid("the Authorization header holds no bearer token")
+	}
+	return token, nil
+}
+
+// isB64Token is the b64token of RFC 6750 section 2.1.
+func isB64Token(text string) bool {
+	text = strings.TrimRight(text, "=")
+	if text == "" {
+		return false
+	}
+	for i := range len(text) {
+		c := text[i]
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
+		case c == '-', c == '.', c == '_', c == '~', c == '+', c == '/':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+type contextKey struct{}
+
+// NewContext returns a context that carries claims, for frameworks that do not
+// use [Verifier.Middleware].
+func NewContext(ctx context.Context, claims *Claims) context.Context {
+	return context.WithValue(ctx, contextKey{}, claims)
+}
+
+// FromContext returns the claims that the middleware put into a request's
+// context, and whether there are any.
+func FromContext(ctx context.Context) (*Claims, bool) {
+	claims, ok := ctx.Value(contextKey{}).(*Claims)
+	return claims, ok
+}
+
+// VerifyRequest checks the access token in a request's Authorization header, for
+// frameworks that do not use [Verifier.Middleware]. The errors are those of
+// [Bearer] and [Verifier.Verify].
+func (v *Verifier) VerifyRequest(r *http.Request) (*Claims, error) {
+	token, err := Bearer(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	return v.Verify(r.Context(), token)
+}
+
+// Middleware lets only requests with a good access token through to next, which
+// finds the claims by [FromContext]. Others are answered by [WriteError]. A
+// browser's preflight request carries no token: answer CORS in front of it.
+func (v *Verifier) Middleware(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		claims, err := v.VerifyRequest(r)
+		if err != nil {
+			WriteError(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(NewContext(r.Context(), claims)))
+	})
+}
+
+// Problem is the body of an answer (RFC 9457), with the code that tells a client
+// what to do.
+type Problem struct {
+	Type      string `json:"type"`
+	Title     string `json:"title"`
+	Status    int    `json:"status"`
+	Detail    string `json:"detail"`
+	Code      string `json:"code"`
+	RequestID string `json:"requestId"`
+}
+
+var problems = map[string]Problem{
+	"token_missing":    {Status: http.StatusUnauthorized, Detail: "Send the access token as: Authorization: Bearer TOKEN."},
+	"token_invalid":    {Status: http.StatusUnauthorized, Detail: "The access token is not one of this issuer for this service: refresh it, or log in again."},
+	"token_expired":    {Status: http.StatusUnauthorized, Detail: "The access token has expired: refresh it and send the request again."},
+	"session_revoked":  {Status: http.StatusUnauthorized, Detail: "The session was ended: log in again."},
+	"keys_unavailable": {Status: http.StatusServiceUnavailable, Detail: "The keys that check access tokens cannot be had now: keep the tokens and try again."},
+	"internal":         {Status: http.StatusInternalServerError, Detail: "The access token could not be checked."},
+}
+
+// WriteError answers a request whose token was not accepted, as the service
+// itself does: application/problem+json with a code, 401 with WWW-Authenticate,
+// or 503 with Retry-After when the keys cannot be had, so that an outage logs
+// nobody out. When the client has gone away it writes nothing of use, and nobody
+// reads it.
+func WriteError(w http.ResponseWriter, r *http.Request, err error) {
+	code := Code(err)
+	problem, ok := problems[code]
+	if !ok {
+		code, problem = "internal", problems["internal"]
+	}
+	problem.Type, problem.Title, problem.Code = "about:blank", http.StatusText(problem.Status), code
+	problem.RequestID = requestID(w.Header(), r.Header)
+
+	header := w.Header()
+	header.Set("Content-Type", "application/problem+json")
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Request-Id", problem.RequestID)
+	if challenge := Challenge(err); challenge != "" {
+		header.Set("WWW-Authenticate", challenge)
+	}
+	if problem.Status == http.StatusServiceUnavailable {
+		header.Set("Retry-After", retryAfter)
+	}
+	w.WriteHeader(problem.Status)
+	_ = json.NewEncoder(w).Encode(problem)
+}
+
+// requestID is the one that an outer middleware chose, else the caller's when it
+// is fit for a log line, else a new one.
+func requestID(answer, request http.Header) string {
+	if id := answer.Get("X-Request-Id"); id != "" {
+		return id
+	}
+	id := request.Get("X-Request-Id")
+	printable := func(c rune) bool { return c > ' ' && c < 0x7f }
+	if id != "" && len(id) <= 128 && strings.IndexFunc(id, func(c rune) bool { return !printable(c) }) < 0 {
+		return id
+	}
+	return rand.Text()
+}

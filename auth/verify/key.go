@@ -1,0 +1,257 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"math/big"
+	"slices"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// The signature algorithms that tokens may use. Others are refused whatever a
+// key source says: RFC 8725 section 3.1.
+const (
+	ES256 = "ES256" // ECDSA on P-256 with SHA-256
+	EdDSA = "EdDSA" // Ed25519
+	RS256 = "RS256" // RSASSA-PKCS1-v1_5 with SHA-256
+	HS256 = "HS256" // HMAC with SHA-256
+)
+
+const (
+	maxKeyID   = 256  // bytes; a kid is a name, not a document
+	minSecret  = 32   // bytes; RFC 7518 section 3.2
+	minRSABits = 2048 // RFC 7518 section 3.3
+	maxRSABits = 8192 // beyond it one check costs milliseconds
+)
+
+// Key is one key that tokens are verified with, and the one algorithm it was
+// made for (RFC 8725 section 3.1).
+type Key struct {
+	// ID is what the header's kid must equal: 1 to 256 bytes.
+	ID string
+	// Algorithm is ES256, EdDSA, RS256 or HS256.
+	Algorithm string
+	// Public is a *ecdsa.PublicKey, an ed25519.PublicKey, a *rsa.PublicKey, or
+	// a [Secret] for HS256.
+	Public any
+}
+
+// KeySource finds the key that a token names.
+//
+// Key is called for every check, cached or not, so that a key which is gone
+// takes its tokens with it: it must be fast and safe for concurrent use. It
+// returns an error that is [ErrUnknownKey] when it is sure that there is no such
+// key, and [ErrKeysUnavailable] when it cannot tell. The returned key must not
+// be changed by anyone.
+type KeySource interface {
+	Key(ctx context.Context, kid string) (Key, error)
+}
+
+// Validate says whether the key is fit for use: a supported algorithm, key
+// material of that algorithm's type and size, a point on its curve, and not one
+// of the keys with which anybody can sign (RFC 8725 sections 3.4 and 3.5).
+func (k Key) Validate() error {
+	if k.ID == "" || len(k.ID) > maxKeyID {
+		return fmt.Errorf("key id: want 1 to %d bytes, got %d", maxKeyID, len(k.ID))
+	}
+	if err := k.usable(); err != nil {
+		return fmt.Errorf("key %q: %w", k.ID, err)
+	}
+	switch public := k.Public.(type) {
+	case *ecdsa.PublicKey:
+		// ECDH checks that the point is on the curve and is not infinity.
+		if _, err := public.ECDH(); err != nil {
+			return fmt.Errorf("key %q: %w", k.ID, err)
+		}
+	case ed25519.PublicKey:
+		if smallOrder(public) {
+			return fmt.Errorf("key %q: an Ed25519 key of small order, for which anybody can sign", k.ID)
+		}
+	case Secret:
+		if len(slices.Compact(slices.Sorted(slices.Values(public)))) < 8 {
+			return fmt.Errorf("key %q: a secret of fewer than 8 different bytes is not random", k.ID)
+		}
+	}
+	return nil
+}
+
+// usable is the part of Validate that is cheap enough for every check: it
+// guards against a key source that does not validate.
+func (k Key) usable() error {
+	switch k.Algorithm {
+	case ES256:
+		public, ok := k.Public.(*ecdsa.PublicKey)
+		if !ok || public == nil {
+			return fmt.Errorf("ES256 wants a *ecdsa.PublicKey, got %T", k.Public)
+		}
+		// golang-jwt does not compare the curve with the algorithm.
+		if public.Curve != elliptic.P256() {
+			return errors.New("ES256 wants a key on P-256")
+		}
+	case EdDSA:
+		public, ok := k.Public.(ed25519.PublicKey)
+		if !ok || len(public) != ed25519.PublicKeySize {
+			return fmt.Errorf("EdDSA wants an ed25519.PublicKey of %d bytes, got %T", ed25519.PublicKeySize, k.Public)
+		}
+	case RS256:
+		public, ok := k.Public.(*rsa.PublicKey)
+		if !ok || public == nil || public.N == nil {
+			return fmt.Errorf("RS256 wants a *rsa.PublicKey, got %T", k.Public)
+		}
+		if bits := public.N.BitLen(); bits < minRSABits || bits > maxRSABits {
+			return fmt.Errorf("RS256 wants %d to %d bits, got %d", minRSABits, maxRSABits, bits)
+		}
+		if public.E < 3 || public.E&1 == 0 {
+			return errors.New("RS256 wants an odd exponent of 3 or more")
+		}
+	case HS256:
+		secret, ok := k.Public.(Secret)
+		if !ok {
+			return fmt.Errorf("HS256 wants a verify.Secret, got %T", k.Public)
+		}
+		if len(secret) < minSecret {
+			return fmt.Errorf("HS256 wants a secret of %d bytes or more, got %d", minSecret, len(secret))
+		}
+	default:
+		return fmt.Errorf("algorithm %q is not supported", k.Algorithm)
+	}
+	return nil
+}
+
+// verify checks a signature over signed, the text "header.payload".
+func (k Key) verify(signed string, signature []byte) error {
+	switch k.Algorithm {
+	case ES256:
+		return jwt.SigningMethodES256.Verify(signed, signature, k.Public)
+	case EdDSA:
+		return jwt.SigningMethodEdDSA.Verify(signed, signature, k.Public)
+	case RS256:
+		return jwt.SigningMethodRS256.Verify(signed, signature, k.Public)
+	case HS256:
+		secret, _ := k.Public.(Secret)
+		return jwt.SigningMethodHS256.Verify(signed, signature, []byte(secret))
+	default:
+		return fmt.Errorf("algorithm %q is not supported", k.Algorithm)
+	}
+}
+
+// same reports whether two keys verify the same tokens.
+func (k Key) same(other Key) bool {
+	if k.ID != other.ID || k.Algorithm != other.Algorithm {
+		return false
+	}
+	switch public := k.Public.(type) {
+	case *ecdsa.PublicKey:
+		o, ok := other.Public.(*ecdsa.PublicKey)
+		return ok && (public == o || public.Equal(o))
+	case *rsa.PublicKey:
+		o, ok := other.Public.(*rsa.PublicKey)
+		return ok && (public == o || public.Equal(o))
+	case ed25519.PublicKey:
+		o, ok := other.Public.(ed25519.PublicKey)
+		return ok && bytes.Equal(public, o)
+	case Secret:
+		o, ok := other.Public.(Secret)
+		return ok && subtle.ConstantTimeCompare(public, o) == 1
+	default:
+		return false
+	}
+}
+
+// clone copies the key material, so that its owner cannot change it afterwards.
+func (k Key) clone() Key {
+	switch public := k.Public.(type) {
+	case *ecdsa.PublicKey:
+		k.Public = &ecdsa.PublicKey{Curve: public.Curve, X: new(big.Int).Set(public.X), Y: new(big.Int).Set(public.Y)}
+	case *rsa.PublicKey:
+		k.Public = &rsa.PublicKey{N: new(big.Int).Set(public.N), E: public.E}
+	case ed25519.PublicKey:
+		k.Public = slices.Clone(public)
+	case Secret:
+		k.Public = slices.Clone(public)
+	}
+	return k
+}
+
+// staticKeys is an immutable key set.
+type staticKeys struct{ keys map[string]Key }
+
+// NewStatic returns a source of exactly these keys. It copies them. It refuses
+// a key that [Key.Validate] refuses, an id that occurs twice, and an empty set.
+func NewStatic(keys ...Key) (KeySource, error) {
+	if len(keys) == 0 {
+		return nil, errors.New("verify: no keys")
+	}
+	set := make(map[string]Key, len(keys))
+	for _, key := range keys {
+		if err := key.Validate(); err != nil {
+			return nil, fmt.Errorf("verify: %w", err)
+		}
+		if _, twice := set[key.ID]; twice {
+			return nil, fmt.Errorf("verify: two keys with the id %q", key.ID)
+		}
+		set[key.ID] = key.clone()
+	}
+	return &staticKeys{keys: set}, nil
+}
+
+// Static is [NewStatic] for keys that are known to be good; it panics where
+// NewStatic returns an error.
+func Static(keys ...Key) KeySource {
+	source, err := NewStatic(keys...)
+	if err != nil {
+		panic(err)
+	}
+	return source
+}
+
+func (s *staticKeys) Key(_ context.Context, kid string) (Key, error) {
+	key, ok := s.keys[kid]
+	if !ok {
+		return Key{}, ErrUnknownKey
+	}
+	return key, nil
+}
+
+// Format keeps a secret in the unexported map out of every print.
+func (s *staticKeys) Format(state fmt.State, _ rune) {
+	fmt.Fprintf(state, "verify.Static%q", slices.Sorted(maps.Keys(s.keys)))
+}
+
+// smallOrderPoints are the encodings (sign bit cleared) of the points on
+// edwards25519 whose order divides 8. crypto/ed25519 accepts them as keys.
+var smallOrderPoints = func() [][]byte {
+	var points [][]byte
+	for _, text := range []string{
+		"0000000000000000000000000000000000000000000000000000000000000000", // order 4
+		"0100000000000000000000000000000000000000000000000000000000000000", // order 1
+		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", // order 8
+		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a", // order 8
+		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", // order 2
+		"edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", // order 4, written as p
+		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", // order 1, written as p+1
+	} {
+		point, err := hex.DecodeString(text)
+		if err != nil {
+			panic(err)
+		}
+		points = append(points, point)
+	}
+	return points
+}()
+
+func smallOrder(public ed25519.PublicKey) bool {
+	y := slices.Clone(public)
+	y[len(y)-1] &= 0x7f
+	return slices.ContainsFunc(smallOrderPoints, func(point []byte) bool { return bytes.Equal(point, y) })
+}

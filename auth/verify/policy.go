@@ -1,0 +1,349 @@
+package verify
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The types of our tokens, for [Policy.Type]: the typ header (RFC 8725 section
+// 3.11).
+const (
+	AccessTokenType  = "at+jwt" // RFC 9068 section 2.1
+	RefreshTokenType = "rt+jwt" // ours
+)
+
+// MaxTokenSize is the length in bytes beyond which a token is refused unread.
+// Ours have 300 to 1000; claims that an operator adds are limited to 2 KB.
+const MaxTokenSize = 8 << 10
+
+// MaxLeeway is the most that clocks may differ.
+const MaxLeeway = 5 * time.Minute
+
+// Policy says what one kind of token must look like. Its fields must not change
+// once it is in use; its methods may then be called by many goroutines at once.
+type Policy struct {
+	// Type is the token's type: the header's typ must equal it, or equal it
+	// with "application/" in front (RFC 9068 section 4 requires both spellings).
+	Type string
+	// Issuer must equal iss, byte for byte.
+	Issuer string
+	// Audience must be the aud, or one of it where it is an array.
+	Audience string
+	// Keys finds the key for the header's kid.
+	Keys KeySource
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Leeway is how far the clocks of issuer and verifier may differ, for exp
+	// and nbf: 0 to [MaxLeeway].
+	Leeway time.Duration
+	// RequiredClaims must be there, and not null, empty or of another type than
+	// they have. iss, aud and exp always must.
+	RequiredClaims []string
+	// Algorithms, when not empty, narrows the algorithms that are accepted.
+	Algorithms []string
+}
+
+// checked is a token that was found good.
+type checked struct {
+	payload   []byte
+	claims    object
+	key       Key
+	expires   time.Time
+	notBefore time.Time // zero when there is no nbf
+}
+
+// Check verifies one compact JWS against the policy and returns its payload, the
+// very bytes that were signed: one JSON object in UTF-8 without duplicate names
+// (not even in different case), so that any decoder reads the same from it.
+//
+// The error is [ErrMissing] for an empty token, [ErrInvalid], [ErrExpired],
+// [ErrKeysUnavailable] or the error of ctx. It never holds the token.
+func (p *Policy) Check(ctx context.Context, token string) ([]byte, error) {
+	result, err := p.check(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	return result.payload, nil
+}
+
+func (p *Policy) now() time.Time {
+	if p.Now == nil {
+		return time.Now()
+	}
+	return p.Now()
+}
+
+// validate guards against a policy that would accept anything: an empty issuer
+// is not "any issuer".
+func (p *Policy) validate() error {
+	switch {
+	case p.Type == "":
+		return fmt.Errorf("%w: Type is empty", errMisconfigured)
+	case p.Issuer == "":
+		return fmt.Errorf("%w: Issuer is empty", errMisconfigured)
+	case p.Audience == "":
+		return fmt.Errorf("%w: Audience is empty", errMisconfigured)
+	case p.Keys == nil:
+		return fmt.Errorf("%w: Keys is nil", errMisconfigured)
+	case p.Leeway < 0 || p.Leeway > MaxLeeway:
+		return fmt.Errorf("%w: Leeway must be 0 to %s", errMisconfigured, MaxLeeway)
+	}
+	return nil
+}
+
+func (p *Policy) check(ctx context.Context, token string) (*checked, error) {
+	if err := p.validate(); err != nil {
+		return nil, err
+	}
+	if token == "" {
+		return nil, ErrMissing
+	}
+	if len(token) > MaxTokenSize {
+		return nil, invalid("longer than %d bytes", MaxTokenSize)
+	}
+	header64, rest, ok := strings.Cut(token, ".")
+	if !ok {
+		return nil, invalid("not a compact JWS")
+	}
+	payload64, signature64, ok := strings.Cut(rest, ".")
+	if !ok || strings.Contains(signature64, ".") {
+		return nil, invalid("not a compact JWS")
+	}
+
+	header, err := decodeSegment(header64)
+	if err != nil {
+		return nil, invalid("header: %s", err)
+	}
+	signature, err := decodeSegment(signature64)
+	if err != nil {
+		return nil, invalid("signature: %s", err)
+	}
+	key, err := p.keyFor(ctx, header)
+	if err != nil {
+		return nil, err
+	}
+	if err := key.verify(token[:len(header64)+1+len(payload64)], signature); err != nil {
+		return nil, invalid("the signature does not fit")
+	}
+
+	// Only now is the payload read: what nobody signed is not worth parsing.
+	payload, err := decodeSegment(payload64)
+	if err != nil {
+		return nil, invalid("payload: %s", err)
+	}
+	claims, err := parseObject(payload)
+	if err != nil {
+		return nil, invalid("payload: %s", err)
+	}
+	result := &checked{payload: payload, claims: claims, key: key}
+	if err := p.checkClaims(result); err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// refusedHeaders change how a token is to be read, or bring their own key.
+// crit: every extension it could name is unknown here, so RFC 7515 section
+// 4.1.11 says to refuse. b64 is such an extension (RFC 7797). The others ask the
+// verifier to trust or to fetch a key that the token itself brings (RFC 8725
+// section 3.10).
+var refusedHeaders = []string{"crit", "b64", "jku", "jwk", "x5u", "x5c"}
+
+func (p *Policy) keyFor(ctx context.Context, data []byte) (Key, error) {
+	header, err := parseObject(data)
+	if err != nil {
+		return Key{}, invalid("header: %s", err)
+	}
+	for i := range header {
+		for _, name := range refusedHeaders {
+			if strings.EqualFold(header[i].name, name) {
+				return Key{}, invalid("header: %s is not allowed", name)
+			}
+		}
+	}
+	text := func(name string) (string, error) {
+		raw, ok := header.get(name)
+		if !ok {
+			return "", invalid("header: no %s", name)
+		}
+		value, err := unquote(raw)
+		if err != nil || value == "" {
+			return "", invalid("header: %s is not a text", name)
+		}
+		return value, nil
+	}
+
+	typ, err := text("typ")
+	if err != nil {
+		return Key{}, err
+	}
+	// RFC 7515 section 4.1.9: a typ without "/" stands for "application/" typ.
+	if typ != p.Type && typ != "application/"+p.Type {
+		return Key{}, invalid("header: typ is not %s", p.Type)
+	}
+	algorithm, err := text("alg")
+	if err != nil {
+		return Key{}, err
+	}
+	if len(p.Algorithms) > 0 && !slices.Contains(p.Algorithms, algorithm) {
+		return Key{}, invalid("header: alg is not accepted here")
+	}
+	kid, err := text("kid")
+	if err != nil {
+		return Key{}, err
+	}
+	if len(kid) > maxKeyID {
+		return Key{}, invalid("header: kid is longer than %d bytes", maxKeyID)
+	}
+
+	key, err := p.Keys.Key(ctx, kid)
+	switch {
+	case errors.Is(err, ErrUnknownKey):
+		return Key{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+	case err != nil:
+		return Key{}, err
+	}
+	// The algorithm is the key's; the header may only agree (RFC 8725 section
+	// 3.1): otherwise a public key could be used as an HMAC secret.
+	if key.ID != kid || key.Algorithm != algorithm {
+		return Key{}, invalid("header: alg is not the one of the key")
+	}
+	if err := key.usable(); err != nil {
+		return Key{}, fmt.Errorf("%w: %w", errMisconfigured, err)
+	}
+	return key, nil
+}
+
+func (p *Policy) checkClaims(token *checked) error {
+	for i := range token.claims {
+		if name, wrong := misspelt(token.claims[i].name); wrong {
+			return invalid("a claim is spelt like %s", name)
+		}
+	}
+	for _, name := range p.RequiredClaims {
+		raw, ok := token.claims.get(name)
+		if !ok || string(raw) == "null" {
+			return invalid("no %s", name)
+		}
+	}
+	for _, name := range textClaims {
+		raw, ok := token.claims.get(name)
+		if !ok {
+			continue
+		}
+		if text, err := unquote(raw); err != nil || text == "" {
+			return invalid("%s is not a text", name)
+		}
+	}
+
+	issuer, ok := token.claims.get("iss")
+	if !ok {
+		return invalid("no iss")
+	}
+	if text, err := unquote(issuer); err != nil || text != p.Issuer {
+		return invalid("another issuer")
+	}
+	audience, err := audienceOf(token.claims)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(audience, p.Audience) {
+		return invalid("another audience")
+	}
+	return p.checkTimes(token)
+}
+
+func (p *Policy) checkTimes(token *checked) error {
+	times := map[string]time.Time{}
+	for _, name := range timeClaims {
+		raw, ok := token.claims.get(name)
+		if !ok {
+			continue
+		}
+		seconds, err := numericDate(raw)
+		if err != nil {
+			return invalid("%s is %s", name, err)
+		}
+		times[name] = time.Unix(seconds, 0).UTC()
+	}
+	expires, ok := times["exp"]
+	if !ok {
+		return invalid("no exp")
+	}
+	// iat is not held against the clock: a pod whose clock is a second behind
+	// would turn away a token that its neighbour has just issued.
+	token.expires, token.notBefore = expires, times["nbf"]
+	return p.checkAt(token.expires, token.notBefore, p.now())
+}
+
+// checkAt is the part of a check whose outcome changes with time.
+func (p *Policy) checkAt(expires, notBefore, now time.Time) error {
+	if !now.Before(expires.Add(p.Leeway)) {
+		return ErrExpired
+	}
+	if now.Add(p.Leeway).Before(notBefore) {
+		return invalid("not valid yet")
+	}
+	return nil
+}
+
+// audienceOf returns aud as a list: a text or an array of texts, never empty.
+func audienceOf(claims object) ([]string, error) {
+	raw, ok := claims.get("aud")
+	if !ok {
+		return nil, invalid("no aud")
+	}
+	if text, err := unquote(raw); err == nil && text != "" {
+		return []string{text}, nil
+	}
+	texts, err := unquoteAll(raw)
+	if err != nil || len(texts) == 0 || slices.Contains(texts, "") {
+		return nil, invalid("aud is neither a text nor an array of texts")
+	}
+	return texts, nil
+}
+
+// The claims whose types are known, so that nobody has to guess later.
+var (
+	textClaims = []string{"iss", "sub", "jti", "client_id", "sid"}
+	timeClaims = []string{"exp", "nbf", "iat"}
+	// knownClaims also are refused in any other spelling: encoding/json, in the
+	// hands of whoever decodes the payload next, takes "SUB" for "sub".
+	knownClaims = append(append([]string{"aud", "roles", "seq", "prev"}, textClaims...), timeClaims...)
+)
+
+func misspelt(name string) (string, bool) {
+	if slices.Contains(knownClaims, name) {
+		return name, false
+	}
+	for _, known := range knownClaims {
+		if strings.EqualFold(name, known) {
+			return known, true
+		}
+	}
+	return "", false
+}
+
+var strictBase64 = base64.RawURLEncoding.Strict()
+
+// decodeSegment decodes base64url without padding, strictly: encoding/base64
+// skips CR and LF even when it is strict, and only Strict looks at the unused
+// bits of the last character. Without both, one token could be written in many
+// ways.
+func decodeSegment(segment string) ([]byte, error) {
+	if strings.ContainsAny(segment, "\r\n") {
+		return nil, errors.New("a line break in base64url")
+	}
+	data, err := strictBase64.DecodeString(segment)
+	if err != nil {
+		// The library's error tells an offset only, but stay on the safe side:
+		// nothing that derives from a token goes into an error.
+		return nil, errors.New("not base64url without padding")
+	}
+	return data, nil
+}
