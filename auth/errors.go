@@ -1,0 +1,17 @@
+package auth
+
+import "errors"
+
+// What a login or a refresh can be refused for; compare with errors.Is. An
+// outage of the database is users.ErrUnavailable, and what WeChat refuses is a
+// users.ProviderError.
+var (
+	ErrUnknownApp = errors.New("no such app is configured")
+
+	ErrRefreshInvalid = errors.New("the refresh token is not one of ours, or its session is gone")
+	ErrRefreshExpired = errors.New("the refresh token has expired")
+	ErrRefreshReused  = errors.New("the refresh token was used before: the session has been ended")
+	ErrSessionRevoked = errors.New("the session has been ended")
+	ErrUserDisabled   = errors.New("the user is disabled")
+	ErrNoSession      = errors.New("no such session")
+)

@@ -1,0 +1,297 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/store/gather"
+)
+
+type identityKey struct{ appID, openID string }
+
+// loginRow is what the login statement tells of one known identity; known is
+// false where it met none.
+type loginRow struct {
+	auth.LoggedIn
+	known bool
+}
+
+// Login implements auth.Store. A known identity costs one round trip; a new
+// one, or one whose unionid is news, goes through register.
+func (s *Store) Login(ctx context.Context, l auth.Login) (auth.LoggedIn, error) {
+	row, err := s.logins.Do(ctx, identityKey{l.AppID, l.OpenID}, l)
+	if err != nil {
+		return auth.LoggedIn{}, failed("log in", err)
+	}
+	if row.known {
+		return row.LoggedIn, nil
+	}
+	out, err := s.register(ctx, l)
+	if collided(err) {
+		out, err = s.register(ctx, l)
+	}
+	return out, failed("register", err)
+}
+
+// lockUsersSQL makes the logins of one user take turns, so that each counts
+// the sessions which the one before it opened. It travels in the same round
+// trip and the same transaction as the statement that follows it.
+const lockUsersSQL = `
+SELECT FROM users
+WHERE id IN (
+    SELECT i.user_id
+    FROM unnest($1::text[], $2::text[]) AS a (app_id, openid)
+    JOIN identities i ON i.app_id = a.app_id AND i.openid = a.openid
+)
+ORDER BY id
+FOR NO KEY UPDATE`
+
+// loginSQL signs in any number of known identities. One that is not known, or
+// for which WeChat now gives another unionid than the row has, is passed over.
+const loginSQL = `
+WITH asked AS (
+    SELECT *
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[], $10::timestamptz[], $11::timestamptz[])
+         WITH ORDINALITY AS a (app_id, openid, unionid, session_key, session_id, device_id, device_name, user_agent, ip, now, expires_at, n)
+), known AS MATERIALIZED (
+    SELECT a.*, u.id AS user_id, u.nickname, u.avatar_url, u.phone_sealed, u.roles, u.metadata, u.created_at, u.last_login_at,
+           u.disabled_at, u.disabled_reason
+    FROM asked a
+    JOIN identities i ON i.app_id = a.app_id AND i.openid = a.openid
+    JOIN users u ON u.id = i.user_id
+    WHERE a.unionid = '' OR a.unionid = i.unionid
+), admitted AS (
+    SELECT * FROM known WHERE disabled_at IS NULL
+), keyed AS (
+    UPDATE identities i
+    SET session_key = a.session_key, session_key_at = a.now
+    FROM admitted a
+    WHERE i.app_id = a.app_id AND i.openid = a.openid
+), greeted AS (
+    UPDATE users u
+    SET last_login_at = a.now
+    FROM admitted a
+    WHERE u.id = a.user_id
+), ranked AS (
+    SELECT s.user_id, s.id, a.n, a.now,
+           s.app_id = a.app_id AND s.device_id <> '' AND s.device_id = a.device_id AS same_device,
+           row_number() OVER (
+               PARTITION BY a.n
+               ORDER BY s.app_id = a.app_id AND s.device_id <> '' AND s.device_id = a.device_id, s.rotated_at DESC, s.id DESC
+           ) AS place,
+           (SELECT count(*) FROM admitted b WHERE b.user_id = a.user_id) AS newcomers
+    FROM admitted a
+    JOIN sessions s ON s.user_id = a.user_id
+    WHERE s.revoked_at IS NULL AND s.expires_at > a.now
+), leaving AS (
+    SELECT user_id, id, min(n) AS n, min(now) AS now, bool_or(same_device) AS same_device
+    FROM ranked
+    WHERE same_device OR place > $12::bigint - newcomers
+    GROUP BY user_id, id
+), locked AS MATERIALIZED (
+    SELECT l.*
+    FROM leaving l
+    JOIN sessions s ON s.user_id = l.user_id AND s.id = l.id
+    ORDER BY s.user_id, s.id
+    FOR UPDATE OF s
+), ended AS (
+    UPDATE sessions s
+    SET revoked_at = l.now, revoked_reason = CASE WHEN l.same_device THEN 'replaced' ELSE 'surplus' END
+    FROM locked l
+    WHERE s.user_id = l.user_id AND s.id = l.id AND s.revoked_at IS NULL
+    RETURNING s.user_id, s.id, s.revoked_at, s.revoked_reason, l.n
+), noted AS (
+    INSERT INTO events (at, kind, user_id, session_id, actor, detail)
+    SELECT revoked_at, 'session_revoked', user_id, id, 'system', jsonb_build_object('reason', revoked_reason)
+    FROM ended
+), told AS (
+    SELECT pg_notify('` + notifyRevoked + `', '') FROM ended
+), opened AS (
+    INSERT INTO sessions (user_id, id, app_id, device_id, device_name, user_agent, ip, created_at, rotated_at, expires_at)
+    SELECT user_id, session_id, app_id, device_id, device_name, user_agent, ip, now, now, expires_at
+    FROM admitted
+)
+SELECT k.n, k.user_id, k.nickname, k.avatar_url, k.phone_sealed, k.roles, k.metadata, k.created_at,
+       CASE WHEN k.disabled_at IS NULL THEN k.now ELSE k.last_login_at END, k.disabled_at, k.disabled_reason,
+       (SELECT count(*) FROM ended e WHERE e.n = k.n), (SELECT count(*) FROM told)
+FROM known k`
+
+func (s *Store) loginGroup(ctx context.Context, group []auth.Login) []gather.Result[loginRow] {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	out, err := s.login(ctx, s.pool, group)
+	if collided(err) {
+		out, err = s.login(ctx, s.pool, group)
+	}
+	if err != nil {
+		return gather.Fail[loginRow](len(group), err)
+	}
+	return out
+}
+
+// batcher is a pool or a transaction.
+type batcher interface {
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+}
+
+func (s *Store) login(ctx context.Context, db batcher, group []auth.Login) (out []gather.Result[loginRow], err error) {
+	n := len(group)
+	var (
+		appIDs, openIDs, unionIDs = make([]string, n), make([]string, n), make([]string, n)
+		keys                      = make([][]byte, n)
+		sessionIDs                = make([]uuid.UUID, n)
+		devices, names            = make([]string, n), make([]string, n)
+		agents, ips               = make([]string, n), make([]string, n)
+		nows, ends                = make([]time.Time, n), make([]time.Time, n)
+	)
+	for i, l := range group {
+		appIDs[i], openIDs[i], unionIDs[i] = l.AppID, l.OpenID, l.UnionID
+		keys[i], sessionIDs[i] = l.SealedSessionKey, l.SessionID
+		devices[i], names[i], agents[i], ips[i] = l.Device.ID, l.Device.Name, l.Device.UserAgent, l.Device.IP
+		nows[i], ends[i] = l.Now, s.policy.SessionEnd(l.Now, l.Now)
+	}
+	most := int64(s.policy.MaxSessions)
+	if most == 0 {
+		most = 1 << 40
+	}
+	batch := &pgx.Batch{}
+	batch.Queue(lockUsersSQL, appIDs, openIDs)
+	batch.Queue(loginSQL, appIDs, openIDs, unionIDs, keys, sessionIDs, devices, names, agents, ips, nows, ends, most)
+	results := db.SendBatch(ctx, batch)
+	defer func() { err = errors.Join(err, results.Close()) }()
+
+	if _, err := results.Exec(); err != nil {
+		return nil, err
+	}
+	rows, err := results.Query()
+	if err != nil {
+		return nil, err
+	}
+	out = make([]gather.Result[loginRow], n)
+	var (
+		ordinal int
+		told    int64
+		r       auth.LoggedIn
+		u       = &r.User
+	)
+	_, err = pgx.ForEachRow(rows, []any{
+		&ordinal, &u.ID, &u.Nickname, &u.AvatarURL, &u.SealedPhone, &u.Roles, &u.Metadata, &u.CreatedAt,
+		&u.LastLoginAt, &u.DisabledAt, &u.DisabledReason, &r.Ended, &told,
+	}, func() error {
+		r.ExpiresAt = ends[ordinal-1]
+		out[ordinal-1].Value = loginRow{LoggedIn: r, known: true}
+		r = auth.LoggedIn{}
+		return nil
+	})
+	return out, err
+}
+
+// register signs in an identity that is new, or whose unionid is news, in a
+// transaction of its own. Whoever brings the same identity or the same unionid
+// at the same moment waits for it.
+func (s *Store) register(ctx context.Context, l auth.Login) (auth.LoggedIn, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var out auth.LoggedIn
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		created, err := settleIdentity(ctx, tx, l)
+		if err != nil {
+			return err
+		}
+		rows, err := s.login(ctx, tx, []auth.Login{l})
+		if err != nil {
+			return err
+		}
+		if !rows[0].Value.known {
+			return errors.New("the identity that was just settled is not there")
+		}
+		out = rows[0].Value.LoggedIn
+		out.NewUser = created
+		return nil
+	})
+	return out, err
+}
+
+// settleIdentity makes the identity of l exist with the unionid that l brings.
+// It reports whether a user had to be created.
+//
+// A new identity whose unionid is known joins that user. An identity that gains
+// a unionid which belongs to another user stays where it is: merging people is
+// an operator's act (docs/identity.md).
+func settleIdentity(ctx context.Context, tx pgx.Tx, l auth.Login) (created bool, err error) {
+	const (
+		lockSQL = `
+SELECT pg_advisory_xact_lock(hashtextextended($1, 0)), pg_advisory_xact_lock(hashtextextended($2, 1))`
+		findSQL = `
+SELECT user_id, COALESCE(unionid, '') FROM identities WHERE app_id = $1 AND openid = $2`
+		holderSQL = `
+SELECT user_id FROM identities WHERE unionid = $1 ORDER BY unionid_at, created_at, app_id LIMIT 1`
+		gainSQL = `
+UPDATE identities SET unionid = $3, unionid_at = $4 WHERE app_id = $1 AND openid = $2`
+		userSQL = `
+INSERT INTO users (id, created_at, last_login_at) VALUES ($1, $2, $2)`
+		identitySQL = `
+INSERT INTO identities (app_id, openid, user_id, unionid, unionid_at, created_at)
+VALUES ($1, $2, $3, NULLIF($4, ''), CASE WHEN $4 <> '' THEN $5::timestamptz END, $5)`
+		eventSQL = `
+INSERT INTO events (at, kind, user_id, actor, detail)
+VALUES ($1, $2, $3, 'wechat', jsonb_build_object('appId', $4::text, 'otherUserId', $5::uuid))`
+	)
+	// The union lock comes before the identity lock for everybody, and a login
+	// without a unionid takes a union lock nobody else wants.
+	union := l.UnionID
+	if union == "" {
+		union = l.AppID + " " + l.OpenID
+	}
+	if _, err := tx.Exec(ctx, lockSQL, union, l.AppID+" "+l.OpenID); err != nil {
+		return false, err
+	}
+
+	var holder uuid.NullUUID
+	if l.UnionID != "" {
+		if err := tx.QueryRow(ctx, holderSQL, l.UnionID).Scan(&holder); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return false, err
+		}
+	}
+
+	var (
+		userID  uuid.UUID
+		unionID string
+	)
+	switch err := tx.QueryRow(ctx, findSQL, l.AppID, l.OpenID).Scan(&userID, &unionID); {
+	case err == nil:
+		if l.UnionID == "" || l.UnionID == unionID {
+			return false, nil
+		}
+		if _, err := tx.Exec(ctx, gainSQL, l.AppID, l.OpenID, l.UnionID, l.Now); err != nil {
+			return false, err
+		}
+		kind, other := "identity_linked", uuid.NullUUID{}
+		if holder.Valid && holder.UUID != userID {
+			kind, other = "identity_conflict", holder
+		}
+		_, err := tx.Exec(ctx, eventSQL, l.Now, kind, userID, l.AppID, other)
+		return false, err
+	case !errors.Is(err, pgx.ErrNoRows):
+		return false, err
+	}
+
+	kind := "identity_linked"
+	userID = holder.UUID
+	if !holder.Valid {
+		kind, userID = "user_created", l.NewUserID
+		if _, err := tx.Exec(ctx, userSQL, userID, l.Now); err != nil {
+			return false, err
+		}
+	}
+	if _, err := tx.Exec(ctx, identitySQL, l.AppID, l.OpenID, userID, l.UnionID, l.Now); err != nil {
+		return false, err
+	}
+	_, err = tx.Exec(ctx, eventSQL, l.Now, kind, userID, l.AppID, uuid.NullUUID{})
+	return !holder.Valid, err
+}

@@ -1,0 +1,163 @@
+// Package postgres keeps users and sessions in PostgreSQL. It owns every
+// statement that is sent there, each one beside the method that runs it, and
+// nothing of the rules above them: the rotation rule appears here as SQL, and
+// the tests hold it against auth.Counters.Rotate.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/store/gather"
+	"github.com/wugan/wugan/users"
+)
+
+// patience bounds one statement, waiting for a connection included. A request
+// that the database has not answered by then is answered with 503.
+const patience = 5 * time.Second
+
+// Groups under way at once, and requests in one. Two groups keep the database
+// at work while the answers of the first go out; more of them only divide the
+// requests that could have shared a commit.
+const (
+	groupsAtOnce = 2
+	groupSize    = 64
+)
+
+// Store is a pool of connections to one database. It implements auth.Store and
+// users.Store.
+type Store struct {
+	pool   *pgxpool.Pool
+	policy auth.Policy
+
+	logins    *gather.Gatherer[identityKey, auth.Login, loginRow]
+	exchanges *gather.Gatherer[sessionKey, auth.Presented, auth.Exchanged]
+}
+
+var (
+	_ auth.Store  = (*Store)(nil)
+	_ users.Store = (*Store)(nil)
+)
+
+// Option changes how the connections are made.
+type Option func(*pgxpool.Config)
+
+// WithTracer reports every statement to a tracer.
+func WithTracer(t pgx.QueryTracer) Option {
+	return func(c *pgxpool.Config) { c.ConnConfig.Tracer = t }
+}
+
+// Open makes a store for the database at url (postgres://…, with pgx's and
+// pgxpool's parameters). It does not wait for the database: the first method
+// that needs it connects, and an outage comes back as users.ErrUnavailable.
+func Open(ctx context.Context, url string, policy auth.Policy, opts ...Option) (*Store, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		// The error of pgx repeats the address, with the password masked only
+		// where it could be parsed.
+		return nil, errors.New("postgres: the database address is not valid: expected postgres://USER:PASSWORD@HOST:PORT/DATABASE")
+	}
+	if _, set := config.ConnConfig.RuntimeParams["application_name"]; !set {
+		config.ConnConfig.RuntimeParams["application_name"] = "wugan"
+	}
+	if config.ConnConfig.ConnectTimeout == 0 {
+		config.ConnConfig.ConnectTimeout = patience
+	}
+	for _, opt := range opts {
+		opt(config)
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("postgres: open: %w", err)
+	}
+	s := &Store{pool: pool, policy: policy}
+	s.logins = gather.New[identityKey](groupsAtOnce, groupSize, s.loginGroup)
+	s.exchanges = gather.New[sessionKey](groupsAtOnce, groupSize, s.exchangeGroup)
+	return s, nil
+}
+
+// Close ends the connections, after those in use have come back.
+func (s *Store) Close() { s.pool.Close() }
+
+// Pool gives the pool's figures for metrics.
+func (s *Store) Pool() *pgxpool.Stat { return s.pool.Stat() }
+
+// Ping asks the database for an answer.
+func (s *Store) Ping(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return failed("ping", s.pool.Ping(ctx))
+}
+
+// Writable asks whether the database accepts changes: a standby that was not
+// promoted, or a primary that was set read-only, does not.
+func (s *Store) Writable(ctx context.Context) error {
+	const sql = `SELECT current_setting('transaction_read_only') = 'on'`
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var readOnly bool
+	if err := s.pool.QueryRow(ctx, sql).Scan(&readOnly); err != nil {
+		return failed("ask whether the database is writable", err)
+	}
+	if readOnly {
+		return fmt.Errorf("postgres: %w: it is read-only", users.ErrUnavailable)
+	}
+	return nil
+}
+
+// failed names the operation and tells an outage from a mistake of ours.
+func failed(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if outage(err) {
+		return fmt.Errorf("postgres: %s: %w: %w", op, users.ErrUnavailable, err)
+	}
+	return fmt.Errorf("postgres: %s: %w", op, err)
+}
+
+// outage tells whether an error says nothing about the request itself. Errors
+// that the server did not send (a refused or broken connection, a time-out) are
+// outages; of the server's own, these are:
+func outage(err error) bool {
+	var server *pgconn.PgError
+	if !errors.As(err, &server) {
+		return !errors.Is(err, pgx.ErrNoRows)
+	}
+	switch server.Code[:2] {
+	case "08", // connection exception
+		"53", // insufficient resources: disk, memory, too many connections
+		"57", // operator intervention: shutdown, crash, statement timeout
+		"58", // system error
+		"28": // the role may not log in, now
+		return true
+	}
+	switch server.Code {
+	case "25006", // read-only transaction: this server is not the primary (any more)
+		"40001", "40P01", // serialization failure, deadlock; tried again once before
+		"55P03",          // lock not available
+		"42P01", "42703", // no such table or column: the schema is behind
+		"3D000": // no such database, yet
+		return true
+	}
+	return false
+}
+
+// collided tells whether a statement lost against another and may simply be
+// sent again.
+func collided(err error) bool {
+	var server *pgconn.PgError
+	return errors.As(err, &server) && (server.Code == "40P01" || server.Code == "40001")
+}
+
+// notifyRevoked is the channel on which pods tell one another to look for new
+// revocations. It carries no data: PostgreSQL folds equal notifications of a
+// transaction into one, and the reader asks the table anyway.
+const notifyRevoked = "wugan_revoked"

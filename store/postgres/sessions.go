@@ -1,0 +1,201 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wugan/wugan/auth"
+)
+
+// EndSession implements auth.Store.
+func (s *Store) EndSession(ctx context.Context, e auth.Ending) (bool, error) {
+	n, err := s.end(ctx, e, uuid.NullUUID{UUID: e.SessionID, Valid: true})
+	return n > 0, failed("end a session", err)
+}
+
+// EndSessions implements auth.Store.
+func (s *Store) EndSessions(ctx context.Context, e auth.Ending) (int, error) {
+	n, err := s.end(ctx, e, uuid.NullUUID{})
+	return n, failed("end the sessions of a user", err)
+}
+
+// endSQL ends one session of a user, or all where $2 is null.
+const endSQL = `
+WITH held AS MATERIALIZED (
+    SELECT user_id, id
+    FROM sessions
+    WHERE user_id = $1 AND ($2::uuid IS NULL OR id = $2) AND revoked_at IS NULL AND expires_at > $3
+    ORDER BY user_id, id
+    FOR UPDATE
+), ended AS (
+    UPDATE sessions s
+    SET revoked_at = $3, revoked_reason = $4
+    FROM held h
+    WHERE s.user_id = h.user_id AND s.id = h.id
+    RETURNING s.user_id, s.id
+), noted AS (
+    INSERT INTO events (at, kind, user_id, session_id, actor, detail)
+    SELECT $3, 'session_revoked', user_id, id, $5, jsonb_build_object('reason', $4::text)
+    FROM ended
+), told AS (
+    SELECT pg_notify('` + notifyRevoked + `', '') FROM ended
+)
+SELECT count(*) FROM told`
+
+func (s *Store) end(ctx context.Context, e auth.Ending, id uuid.NullUUID) (n int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	run := func() error {
+		return s.pool.QueryRow(ctx, endSQL, e.UserID, id, e.Now, e.Reason, e.Actor).Scan(&n)
+	}
+	if err = run(); collided(err) {
+		err = run()
+	}
+	return n, err
+}
+
+// Sessions implements auth.Store.
+func (s *Store) Sessions(ctx context.Context, userID uuid.UUID, now time.Time) ([]auth.Session, error) {
+	const sql = `
+SELECT id, user_id, app_id, device_id, device_name, user_agent, ip, created_at, rotated_at, expires_at, revoked_at, revoked_reason
+FROM sessions
+WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2
+ORDER BY rotated_at DESC, id DESC`
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	rows, err := s.pool.Query(ctx, sql, userID, now)
+	if err != nil {
+		return nil, failed("list sessions", err)
+	}
+	out, err := pgx.CollectRows(rows, scanSession)
+	return out, failed("list sessions", err)
+}
+
+func scanSession(row pgx.CollectableRow) (auth.Session, error) {
+	var x auth.Session
+	err := row.Scan(&x.ID, &x.UserID, &x.AppID, &x.Device.ID, &x.Device.Name, &x.Device.UserAgent, &x.Device.IP,
+		&x.CreatedAt, &x.LastUsedAt, &x.ExpiresAt, &x.RevokedAt, &x.RevokedReason)
+	return x, err
+}
+
+// RevokedSince implements auth.Store.
+func (s *Store) RevokedSince(ctx context.Context, since time.Time) ([]auth.Revocation, error) {
+	const sql = `SELECT id, revoked_at FROM sessions WHERE revoked_at >= $1 ORDER BY revoked_at`
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	rows, err := s.pool.Query(ctx, sql, since)
+	if err != nil {
+		return nil, failed("read revocations", err)
+	}
+	out, err := pgx.CollectRows(rows, pgx.RowToStructByPos[auth.Revocation])
+	return out, failed("read revocations", err)
+}
+
+// WatchRevocations implements auth.Store with LISTEN, on a connection of its
+// own. Behind a pooler that gives each transaction another server connection
+// (PgBouncer's transaction mode) notifications do not arrive; the caller's
+// poll does the work there.
+func (s *Store) WatchRevocations(ctx context.Context, woken func()) error {
+	conn, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig)
+	if err != nil {
+		return failed("listen for revocations", err)
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = conn.Close(ctx) // the connection is given up in any case
+	}()
+	if _, err := conn.Exec(ctx, "LISTEN "+notifyRevoked); err != nil {
+		return failed("listen for revocations", err)
+	}
+	woken() // what happened before LISTEN took effect
+	for {
+		if _, err := conn.WaitForNotification(ctx); err != nil {
+			return failed("listen for revocations", err)
+		}
+		woken()
+	}
+}
+
+// purgeLock is the advisory lock held by the process that purges.
+const purgeLock = 0x7775_6761_6e01
+
+// purgeBatch is how many rows one step looks at: few enough that a refresh of
+// one of them waits for less than it usually takes.
+const purgeBatch = 2000
+
+// Purge implements auth.Store. It walks the primary key, so that it needs no
+// index on times that a refresh changes.
+func (s *Store) Purge(ctx context.Context, expired, revoked time.Time) (int, error) {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return 0, failed("purge", err)
+	}
+	defer conn.Release()
+
+	total := 0
+	var at struct{ userID, id uuid.UUID }
+	for {
+		var seen, gone int
+		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+			var mine bool
+			// Held for one step only, so that it also works through a pooler.
+			if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock($1)`, int64(purgeLock)).Scan(&mine); err != nil {
+				return err
+			}
+			if !mine {
+				return nil
+			}
+			// Rows that a refresh holds at this moment are alive: they are
+			// passed over, not waited for.
+			const sql = `
+WITH page AS (
+    SELECT user_id, id, expires_at, revoked_at
+    FROM sessions
+    WHERE (user_id, id) > ($1, $2)
+    ORDER BY user_id, id
+    LIMIT $3
+), dead AS (
+    SELECT s.user_id, s.id
+    FROM page p
+    JOIN sessions s ON s.user_id = p.user_id AND s.id = p.id
+    WHERE s.expires_at < $4 OR s.revoked_at < $5
+    FOR UPDATE OF s SKIP LOCKED
+), gone AS (
+    DELETE FROM sessions s USING dead d WHERE s.user_id = d.user_id AND s.id = d.id
+    RETURNING s.id
+), final AS (
+    SELECT user_id, id FROM page ORDER BY user_id DESC, id DESC LIMIT 1
+)
+SELECT (SELECT count(*) FROM page), (SELECT count(*) FROM gone),
+       COALESCE((SELECT user_id FROM final), $1), COALESCE((SELECT id FROM final), $2)`
+			return tx.QueryRow(ctx, sql, at.userID, at.id, purgeBatch, expired, revoked).Scan(&seen, &gone, &at.userID, &at.id)
+		})
+		if err != nil {
+			return total, failed("purge", err)
+		}
+		total += gone
+		if seen < purgeBatch {
+			return total, nil
+		}
+		if err := pause(ctx, purgePause); err != nil {
+			return total, fmt.Errorf("postgres: purge: %w", err)
+		}
+	}
+}
+
+// purgePause leaves the database to others between two steps.
+const purgePause = 20 * time.Millisecond
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,43 @@
+package users
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Store is what this package needs from a database. Its methods may be called
+// by any number of goroutines and processes. An outage comes back as
+// [ErrUnavailable], a user that is not there as [ErrNotFound].
+type Store interface {
+	// User returns one user, disabled ones too.
+	User(ctx context.Context, id uuid.UUID) (User, error)
+
+	// UpdateProfile sets the fields that are not nil and returns the user.
+	UpdateProfile(ctx context.Context, id uuid.UUID, p ProfilePatch) (User, error)
+
+	// Identity returns how an app knows the user.
+	Identity(ctx context.Context, id uuid.UUID, appID string) (Identity, error)
+
+	// BindPhone sets the user's phone number. When another user holds it (under
+	// any of the hashes), nothing changes and the error is [ErrPhoneTaken].
+	BindPhone(ctx context.Context, p PhoneBinding) (User, error)
+}
+
+// ProfilePatch is a change to what users say of themselves; nil leaves a field
+// as it is.
+type ProfilePatch struct {
+	Nickname  *string
+	AvatarURL *string
+}
+
+// PhoneBinding is a verified phone number on its way to a user.
+type PhoneBinding struct {
+	UserID uuid.UUID
+	Sealed []byte
+	// Hashes are the keyed hashes of the number: the one to store first, then
+	// those under earlier data keys, by which another holder may be found.
+	Hashes [][]byte
+	Now    time.Time
+}
