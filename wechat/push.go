@@ -1,0 +1,286 @@
+package wechat
+
+import (
+	"bytes"
+	"crypto/sha1" //nolint:gosec // WeChat's signatures are SHA-1; there is no other choice
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"io"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ErrPush is a message push that is not to be believed: a wrong signature, a
+// body that cannot be decrypted or read, another app's, or too old. As with
+// [ErrDecrypt] it is one value for all reasons.
+var ErrPush = errors.New("wechat: the message push is not valid")
+
+// The events by which WeChat reports what its users do with their data
+// (developers.weixin.qq.com, mini program, security guide, "change of an
+// authorized user's information").
+const (
+	// EventUserInfoModified: WeChat cleared a risky nickname or avatar; copies
+	// are to be cleared too.
+	EventUserInfoModified = "user_info_modified"
+	// EventUserAuthorizationRevoke: the user withdrew a permission, see
+	// [Event.RevokeInfo]; what was obtained by it is to be deleted.
+	EventUserAuthorizationRevoke = "user_authorization_revoke"
+	// EventUserAuthorizationCancellation: the user closed the account; the
+	// person's data is to be erased.
+	EventUserAuthorizationCancellation = "user_authorization_cancellation"
+)
+
+// PushConfig is what the mini program's console says under "message push".
+type PushConfig struct {
+	// AppID is the mini program that the messages are for.
+	AppID string
+	// Token is the text that signatures are made with.
+	Token Secret
+	// EncodingAESKey, 43 characters, switches the safe mode on: then only
+	// encrypted bodies are taken (also in the console's compatible mode,
+	// whose plain part is ignored). Without it bodies are plain, and the
+	// signature covers none of the body: whoever has seen one valid query can
+	// send any event with it. Set it.
+	EncodingAESKey Secret
+	// MaxAge is how far the timestamp of a query may lie from Now; 0 for ten
+	// minutes (WeChat repeats a push that was not answered within seconds),
+	// negative for no limit.
+	MaxAge time.Duration
+	// Now is the clock; nil for time.Now.
+	Now func() time.Time
+}
+
+// Push reads the messages that WeChat pushes to a server, by
+// developers.weixin.qq.com, mini program, "message push". It is safe for use
+// by many goroutines. WeChat repeats what was not answered with "success" or
+// an empty body within five seconds, so a message may come more than once.
+type Push struct {
+	appID  string
+	token  Secret
+	key    Secret // the 32 bytes; empty in plain mode
+	maxAge time.Duration
+	now    func() time.Time
+}
+
+// NewPush checks the configuration; the error holds no secret.
+func NewPush(cfg PushConfig) (*Push, error) {
+	if cfg.AppID == "" || cfg.Token.Empty() {
+		return nil, errors.New("wechat: a message push needs the appid and the token")
+	}
+	p := &Push{appID: cfg.AppID, token: cfg.Token, maxAge: cfg.MaxAge, now: cfg.Now}
+	if !cfg.EncodingAESKey.Empty() {
+		// 43 characters are 258 bits: the two left over are not always zero,
+		// so decoding cannot be strict.
+		key, err := base64.StdEncoding.DecodeString(cfg.EncodingAESKey.Reveal() + "=")
+		if err != nil || len(key) != 32 || len(cfg.EncodingAESKey.Reveal()) != 43 {
+			return nil, errors.New("wechat: an EncodingAESKey has 43 characters of base64")
+		}
+		p.key = NewSecret(string(key))
+	}
+	if p.maxAge == 0 {
+		p.maxAge = 10 * time.Minute
+	}
+	if p.now == nil {
+		p.now = time.Now
+	}
+	return p, nil
+}
+
+// Event is a pushed message, of which only the fields below are read.
+type Event struct {
+	// MsgType is "event" for all events.
+	MsgType string
+	// Event is the event's name, see EventUserAuthorizationRevoke and others.
+	Event string
+	// OpenID is whom it is about. It is not the sender: FromUserName of these
+	// events is an account of WeChat's own.
+	OpenID string
+	// UnionID is sent where the app is bound to an Open Platform account.
+	UnionID string
+	// AppID is the mini program.
+	AppID string
+	// RevokeInfo names what was withdrawn: "1" number plate, "2" address, "3"
+	// invoice, "4" Bluetooth, "5" microphone, "6" nickname and avatar, "7"
+	// camera, "8" phone number, "12" steps, "13" location, "14" chosen
+	// pictures or videos, "15" chosen files, "16" mail address, "18" chosen
+	// place, "19" nickname from the keyboard, "20" avatar from the component.
+	// Others may come: the list has grown.
+	RevokeInfo string
+	// CreateTime is when WeChat made the message, to the second.
+	CreateTime time.Time
+}
+
+// VerifyURL answers the GET by which WeChat checks the address when it is
+// entered in the console: it returns the text to send back as it is.
+func (p *Push) VerifyURL(query url.Values) (echo string, err error) {
+	timestamp, nonce, signature, ok := p.query(query, "signature")
+	echo, found := single(query, "echostr")
+	if !ok || !found || !equalHex(p.sign(timestamp, nonce), signature) {
+		return "", ErrPush
+	}
+	return echo, nil
+}
+
+// Parse verifies and reads a POST: the query of its address, and its body, in
+// XML or JSON. Every failure is [ErrPush].
+func (p *Push) Parse(query url.Values, body []byte) (Event, error) {
+	if p.key.Empty() {
+		timestamp, nonce, signature, ok := p.query(query, "signature")
+		if !ok || !equalHex(p.sign(timestamp, nonce), signature) {
+			return Event{}, ErrPush
+		}
+		return p.event(body)
+	}
+	// In safe mode "signature" is sent as well, and says nothing of the body.
+	timestamp, nonce, signature, ok := p.query(query, "msg_signature")
+	if !ok {
+		return Event{}, ErrPush
+	}
+	outer, ok := parseMessage(body)
+	if !ok || outer["Encrypt"] == "" {
+		return Event{}, ErrPush
+	}
+	if !equalHex(p.sign(timestamp, nonce, outer["Encrypt"]), signature) {
+		return Event{}, ErrPush
+	}
+	plain, ok := p.decrypt(outer["Encrypt"])
+	if !ok {
+		return Event{}, ErrPush
+	}
+	return p.event(plain)
+}
+
+// query takes the parameters that signatures are made of. One that comes twice
+// is refused: it is unclear which of the two was signed.
+func (p *Push) query(query url.Values, name string) (timestamp, nonce, signature string, ok bool) {
+	timestamp, ok1 := single(query, "timestamp")
+	nonce, ok2 := single(query, "nonce")
+	signature, ok3 := single(query, name)
+	if !ok1 || !ok2 || !ok3 {
+		return "", "", "", false
+	}
+	if p.maxAge > 0 {
+		seconds, err := strconv.ParseInt(timestamp, 10, 64)
+		if err != nil || p.now().Sub(time.Unix(seconds, 0)).Abs() > p.maxAge {
+			return "", "", "", false
+		}
+	}
+	return timestamp, nonce, signature, true
+}
+
+func single(query url.Values, name string) (string, bool) {
+	v := query[name]
+	if len(v) != 1 || v[0] == "" {
+		return "", false
+	}
+	return v[0], true
+}
+
+// sign is SHA-1 of the token and the parts, sorted and put together.
+func (p *Push) sign(parts ...string) []byte {
+	parts = append(parts, p.token.Reveal())
+	slices.Sort(parts)
+	sum := sha1.Sum([]byte(strings.Join(parts, ""))) //nolint:gosec // WeChat's choice
+	return sum[:]
+}
+
+// decrypt reads AES-256-CBC under the EncodingAESKey, whose first 16 bytes
+// also are the IV. Padding goes up to 32 bytes, though AES has blocks of 16.
+// Inside are 16 random bytes, the length of the message in network order, the
+// message, and the appid.
+func (p *Push) decrypt(encrypted string) ([]byte, bool) {
+	data, err := base64.StdEncoding.DecodeString(encrypted)
+	if err != nil {
+		return nil, false
+	}
+	key := []byte(p.key.Reveal())
+	full, ok := decryptCBC(key, key[:16], data, 32)
+	if !ok || len(full) < 20 {
+		return nil, false
+	}
+	n, rest := binary.BigEndian.Uint32(full[16:20]), full[20:]
+	if uint64(n) > uint64(len(rest)) || string(rest[n:]) != p.appID {
+		return nil, false
+	}
+	return rest[:n], true
+}
+
+func (p *Push) event(body []byte) (Event, error) {
+	m, ok := parseMessage(body)
+	if !ok || m["MsgType"] == "" {
+		return Event{}, ErrPush
+	}
+	e := Event{
+		MsgType: m["MsgType"], Event: m["Event"], OpenID: m["OpenID"], UnionID: m["UnionID"],
+		AppID: m["AppID"], RevokeInfo: m["RevokeInfo"],
+	}
+	// In plain mode this is the only place that names the app. Other events
+	// than the three above do not name it.
+	if e.AppID != "" && e.AppID != p.appID {
+		return Event{}, ErrPush
+	}
+	e.AppID = p.appID
+	if s := m["CreateTime"]; s != "" {
+		seconds, err := strconv.ParseInt(s, 10, 64)
+		if err != nil {
+			return Event{}, ErrPush
+		}
+		e.CreateTime = time.Unix(seconds, 0).UTC()
+	}
+	return e, nil
+}
+
+// parseMessage reads the top level of a message, XML or JSON by its first
+// character, for the console lets the owner choose and WeChat's Content-Type is
+// not to be relied on. Values that are no text and no number are left out.
+func parseMessage(body []byte) (map[string]string, bool) {
+	body = bytes.TrimSpace(body)
+	if len(body) == 0 {
+		return nil, false
+	}
+	if body[0] == '<' {
+		return parseXML(body)
+	}
+	var f fields
+	if json.Unmarshal(body, &f) != nil || f == nil {
+		return nil, false
+	}
+	m := make(map[string]string, len(f))
+	for name := range f {
+		m[name] = f.textOrNumber(name)
+	}
+	return m, true
+}
+
+// parseXML reads <xml><Name>text</Name>…</xml>. encoding/xml loads no external
+// entities and expands none of a document type's own.
+func parseXML(body []byte) (map[string]string, bool) {
+	var doc struct {
+		XMLName xml.Name `xml:"xml"`
+		Fields  []struct {
+			XMLName xml.Name
+			Text    string `xml:",chardata"`
+		} `xml:",any"`
+	}
+	d := xml.NewDecoder(bytes.NewReader(body))
+	if d.Decode(&doc) != nil {
+		return nil, false
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, false // a second document
+	}
+	m := make(map[string]string, len(doc.Fields))
+	for _, f := range doc.Fields {
+		if _, twice := m[f.XMLName.Local]; twice {
+			return nil, false
+		}
+		m[f.XMLName.Local] = strings.TrimSpace(f.Text)
+	}
+	return m, true
+}
