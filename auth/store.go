@@ -100,9 +100,9 @@ type LoggedIn struct {
 	NewUser bool
 	// ExpiresAt is when the session expires unless it is refreshed.
 	ExpiresAt time.Time
-	// Ended counts the sessions that this login ended: the device's earlier
+	// Ended names the sessions that this login ended: the device's earlier
 	// one, and those beyond the limit.
-	Ended int
+	Ended []uuid.UUID
 }
 
 // Presented is a refresh token that was verified and is to be exchanged.
@@ -157,8 +157,8 @@ type Store interface {
 	// counters or RotatedAt.
 	EndSession(ctx context.Context, e Ending) (bool, error)
 
-	// EndSessions revokes every live session of a user and returns how many.
-	EndSessions(ctx context.Context, e Ending) (int, error)
+	// EndSessions revokes every live session of a user and returns their ids.
+	EndSessions(ctx context.Context, e Ending) ([]uuid.UUID, error)
 
 	// Sessions lists the live sessions of a user, newest use first.
 	Sessions(ctx context.Context, userID uuid.UUID, now time.Time) ([]Session, error)

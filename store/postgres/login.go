@@ -118,7 +118,7 @@ WITH asked AS (
 )
 SELECT k.n, k.user_id, k.nickname, k.avatar_url, k.phone_sealed, k.roles, k.metadata, k.created_at,
        CASE WHEN k.disabled_at IS NULL THEN k.now ELSE k.last_login_at END, k.disabled_at, k.disabled_reason,
-       (SELECT count(*) FROM ended e WHERE e.n = k.n), (SELECT count(*) FROM told)
+       ARRAY(SELECT e.id FROM ended e WHERE e.n = k.n), (SELECT count(*) FROM told)
 FROM known k`
 
 func (s *Store) loginGroup(ctx context.Context, group []auth.Login) []gather.Result[loginRow] {

@@ -13,14 +13,14 @@ import (
 
 // EndSession implements auth.Store.
 func (s *Store) EndSession(ctx context.Context, e auth.Ending) (bool, error) {
-	n, err := s.end(ctx, e, uuid.NullUUID{UUID: e.SessionID, Valid: true})
-	return n > 0, failed("end a session", err)
+	ended, err := s.end(ctx, e, uuid.NullUUID{UUID: e.SessionID, Valid: true})
+	return len(ended) > 0, failed("end a session", err)
 }
 
 // EndSessions implements auth.Store.
-func (s *Store) EndSessions(ctx context.Context, e auth.Ending) (int, error) {
-	n, err := s.end(ctx, e, uuid.NullUUID{})
-	return n, failed("end the sessions of a user", err)
+func (s *Store) EndSessions(ctx context.Context, e auth.Ending) ([]uuid.UUID, error) {
+	ended, err := s.end(ctx, e, uuid.NullUUID{})
+	return ended, failed("end the sessions of a user", err)
 }
 
 // endSQL ends one session of a user, or all where $2 is null.
@@ -44,18 +44,19 @@ WITH held AS MATERIALIZED (
 ), told AS (
     SELECT pg_notify('` + notifyRevoked + `', '') FROM ended
 )
-SELECT count(*) FROM told`
+SELECT ARRAY(SELECT id FROM ended), (SELECT count(*) FROM told)`
 
-func (s *Store) end(ctx context.Context, e auth.Ending, id uuid.NullUUID) (n int, err error) {
+func (s *Store) end(ctx context.Context, e auth.Ending, id uuid.NullUUID) (ended []uuid.UUID, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	run := func() error {
-		return s.pool.QueryRow(ctx, endSQL, e.UserID, id, e.Now, e.Reason, e.Actor).Scan(&n)
+		var told int
+		return s.pool.QueryRow(ctx, endSQL, e.UserID, id, e.Now, e.Reason, e.Actor).Scan(&ended, &told)
 	}
 	if err = run(); collided(err) {
 		err = run()
 	}
-	return n, err
+	return ended, err
 }
 
 // Sessions implements auth.Store.

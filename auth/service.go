@@ -1,0 +1,296 @@
+// Package auth owns the story of this service: a person signs in, a session
+// begins, its refresh token is exchanged again and again, and one day the
+// session ends. It owns the rotation rule, the issuing of tokens, their keys,
+// and the memory of sessions that were revoked.
+//
+// It speaks no SQL, no HTTP and none of WeChat's field names: what it needs of
+// those it declares as interfaces ([Store], [CodeExchanger]).
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/wugan/wugan/auth/verify"
+	"github.com/wugan/wugan/users"
+)
+
+// CodeExchanger turns the code of a wx.login into who it is.
+type CodeExchanger interface {
+	// ExchangeCode asks the identity provider whom a code stands for. A code
+	// can be exchanged once. What the provider refuses, and its outages, come
+	// back as *users.ProviderError; the call ends within 5 s.
+	ExchangeCode(ctx context.Context, appID, code string) (ProvenIdentity, error)
+}
+
+// ProvenIdentity is what the identity provider says of a person.
+type ProvenIdentity struct {
+	OpenID     string
+	UnionID    string // "" where there is none
+	SessionKey string
+}
+
+// String keeps the session key out of logs.
+func (ProvenIdentity) String() string { return "[redacted]" }
+
+// GoString keeps the session key out of %#v.
+func (ProvenIdentity) GoString() string { return "[redacted]" }
+
+// Vault seals values at rest and opens them again.
+type Vault interface {
+	Seal(plain []byte, context string) ([]byte, error)
+	users.Opener
+}
+
+// Observer is told what became of each login and refresh, for metrics. It must
+// not block.
+type Observer interface {
+	LoggedIn(appID, outcome string)
+	Refreshed(appID string, outcome Outcome)
+}
+
+// Config is what a Service is made of. All fields are needed but Observer,
+// Revocations and MetadataClaims.
+type Config struct {
+	Issuer   string // iss of all tokens, aud of refresh tokens
+	Audience string // aud of access tokens
+	Apps     []string
+	Policy   Policy
+
+	AccessKeys, RefreshKeys *Keyring
+
+	Store     Store
+	Exchanger CodeExchanger
+	Vault     Vault
+	Now       func() time.Time
+	Observer  Observer
+	// Revocations learns at once of the sessions that this Service ends.
+	Revocations *Revocations
+	// MetadataClaims names the members of a user's metadata that go into
+	// access tokens.
+	MetadataClaims []string
+}
+
+// Service signs people in and keeps them signed in. It may be used by any
+// number of goroutines, and any number of equal Services may share a Store.
+type Service struct {
+	apps          apps
+	issuer        issuer
+	refreshPolicy verify.Policy
+	store         Store
+	exchanger     CodeExchanger
+	vault         Vault
+	now           func() time.Time
+	observer      Observer
+	revocations   *Revocations
+}
+
+// New makes a Service.
+func New(c Config) (*Service, error) {
+	if len(c.Apps) == 0 {
+		return nil, errors.New("auth: no app is configured")
+	}
+	if err := Separate(c.AccessKeys.Set(), c.RefreshKeys.Set()); err != nil {
+		return nil, fmt.Errorf("auth: %w", err)
+	}
+	if c.Observer == nil {
+		c.Observer = nobody{}
+	}
+	return &Service{
+		apps: apps(slices.Clone(c.Apps)),
+		issuer: issuer{
+			name: c.Issuer, audience: c.Audience,
+			access: c.AccessKeys, refresh: c.RefreshKeys,
+			policy: c.Policy, metadataClaims: c.MetadataClaims,
+		},
+		refreshPolicy: verify.Policy{
+			Type: verify.RefreshTokenType, Issuer: c.Issuer, Audience: c.Issuer,
+			Keys: c.RefreshKeys, Now: c.Now,
+			RequiredClaims: []string{"sub", "client_id", "iat", "sid", "seq", "prev"},
+		},
+		store: c.Store, exchanger: c.Exchanger, vault: c.Vault, now: c.Now,
+		observer: c.Observer, revocations: c.Revocations,
+	}, nil
+}
+
+// LoginRequest is a person's wish to sign in.
+type LoginRequest struct {
+	Code   string
+	AppID  string // may be "" where one app is configured
+	Device Device
+}
+
+// LoginResult is a person who is signed in.
+type LoginResult struct {
+	User    users.User
+	AppID   string
+	NewUser bool
+	Tokens  Tokens
+}
+
+// Login exchanges a code, finds or creates the user, and opens a session.
+//
+// Errors: ErrUnknownApp, ErrUserDisabled, *users.ProviderError,
+// users.ErrUnavailable. The code is spent once the provider was asked, so a
+// login that failed after that needs a new one.
+func (s *Service) Login(ctx context.Context, r LoginRequest) (LoginResult, error) {
+	result, err := s.login(ctx, r)
+	s.observer.LoggedIn(s.apps.label(r.AppID), loginOutcome(result, err))
+	return result, err
+}
+
+func (s *Service) login(ctx context.Context, r LoginRequest) (LoginResult, error) {
+	appID, err := s.apps.choose(r.AppID)
+	if err != nil {
+		return LoginResult{}, err
+	}
+	proven, err := s.exchanger.ExchangeCode(ctx, appID, r.Code)
+	if err != nil {
+		return LoginResult{}, fmt.Errorf("exchange the code: %w", err)
+	}
+	sealed, err := s.vault.Seal([]byte(proven.SessionKey), users.SessionKeyPlace(appID, proven.OpenID))
+	if err != nil {
+		return LoginResult{}, fmt.Errorf("log in: %w", err)
+	}
+	newUserID, err1 := uuid.NewV7()
+	sessionID, err2 := uuid.NewV7()
+	if err := errors.Join(err1, err2); err != nil {
+		return LoginResult{}, fmt.Errorf("log in: %w", err)
+	}
+	// The person is signed in even if the client has gone: the code is spent.
+	now := s.clock()
+	in, err := s.store.Login(context.WithoutCancel(ctx), Login{
+		AppID: appID, OpenID: proven.OpenID, UnionID: proven.UnionID,
+		SealedSessionKey: sealed, NewUserID: newUserID, SessionID: sessionID, Device: r.Device, Now: now,
+	})
+	if err != nil {
+		return LoginResult{}, fmt.Errorf("log in: %w", err)
+	}
+	s.revocations.Add(now, in.Ended...)
+	if in.User.Disabled() {
+		return LoginResult{}, ErrUserDisabled
+	}
+	if err := in.User.OpenPhone(s.vault); err != nil {
+		return LoginResult{}, fmt.Errorf("log in: the phone number: %w", err)
+	}
+	tokens, err := s.issuer.issue(grant{
+		userID: in.User.ID, sessionID: sessionID, appID: appID,
+		counters:  Counters{Used: 0, Last: 1, RotatedAt: now},
+		createdAt: now, expiresAt: in.ExpiresAt,
+		roles: in.User.Roles, metadata: in.User.Metadata, now: now,
+	})
+	if err != nil {
+		return LoginResult{}, err
+	}
+	return LoginResult{User: in.User, AppID: appID, NewUser: in.NewUser, Tokens: tokens}, nil
+}
+
+// RefreshRequest is a refresh token and where it came from.
+type RefreshRequest struct {
+	RefreshToken  string
+	IP, UserAgent string
+}
+
+// Refresh exchanges a refresh token by the rotation rule.
+//
+// Errors: ErrRefreshInvalid, ErrRefreshExpired, ErrRefreshReused (the session
+// is revoked now), ErrSessionRevoked, ErrUserDisabled, users.ErrUnavailable.
+// After an outage the same token may be sent again: if the exchange had taken
+// effect, it is repeated.
+func (s *Service) Refresh(ctx context.Context, r RefreshRequest) (Tokens, error) {
+	p, err := s.presented(ctx, r.RefreshToken)
+	if err != nil {
+		outcome := OutcomeUnknown
+		if errors.Is(err, ErrRefreshExpired) {
+			outcome = OutcomeExpired
+		}
+		s.observer.Refreshed("", outcome)
+		return Tokens{}, err
+	}
+	p.IP, p.UserAgent, p.Now = r.IP, r.UserAgent, s.clock()
+	e, err := s.store.Exchange(ctx, p)
+	if err != nil {
+		s.observer.Refreshed(p.AppID, "error")
+		return Tokens{}, fmt.Errorf("refresh: %w", err)
+	}
+	s.observer.Refreshed(p.AppID, e.Outcome)
+	switch e.Outcome {
+	case OutcomeRotated, OutcomeSameChild, OutcomeSibling, OutcomeRestored:
+		return s.issuer.issue(grant{
+			userID: p.UserID, sessionID: p.SessionID, appID: p.AppID,
+			counters: e.Counters, createdAt: e.CreatedAt, expiresAt: e.ExpiresAt,
+			roles: e.Roles, metadata: e.Metadata, now: p.Now,
+		})
+	case OutcomeReused:
+		s.revocations.Add(p.Now, p.SessionID)
+		return Tokens{}, ErrRefreshReused
+	case OutcomeRevoked:
+		return Tokens{}, ErrSessionRevoked
+	case OutcomeExpired:
+		return Tokens{}, ErrRefreshExpired
+	case OutcomeDisabled:
+		return Tokens{}, ErrUserDisabled
+	default:
+		return Tokens{}, ErrRefreshInvalid
+	}
+}
+
+// clock is the time in the precision that both databases keep.
+func (s *Service) clock() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
+
+// Apps lists the app ids that are configured.
+func (s *Service) Apps() []string { return slices.Clone(s.apps) }
+
+type apps []string
+
+func (a apps) has(id string) bool { return slices.Contains(a, id) }
+
+// choose resolves an app id that may be left out where there is no choice.
+func (a apps) choose(id string) (string, error) {
+	switch {
+	case id == "" && len(a) == 1:
+		return a[0], nil
+	case a.has(id):
+		return id, nil
+	}
+	return "", ErrUnknownApp
+}
+
+// label is an app id fit for a metric: one of ours, or "".
+func (a apps) label(id string) string {
+	if id, err := a.choose(id); err == nil {
+		return id
+	}
+	return ""
+}
+
+func loginOutcome(r LoginResult, err error) string {
+	var provider *users.ProviderError
+	switch {
+	case err == nil && r.NewUser:
+		return "new_user"
+	case err == nil:
+		return "known_user"
+	case errors.As(err, &provider):
+		return string(provider.Reason)
+	case errors.Is(err, ErrUnknownApp):
+		return "unknown_app"
+	case errors.Is(err, ErrUserDisabled):
+		return "user_disabled"
+	case errors.Is(err, users.ErrUnavailable):
+		return "database_unavailable"
+	default:
+		return "error"
+	}
+}
+
+// nobody observes nothing.
+type nobody struct{}
+
+func (nobody) LoggedIn(string, string)   {}
+func (nobody) Refreshed(string, Outcome) {}
