@@ -1,0 +1,297 @@
+package verify
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	maxFeed        = 64 << 20 // bytes; some 500,000 sessions in one answer
+	maxFeedWait    = 25 * time.Second
+	feedPause      = time.Second // between answers that bring nothing and come at once
+	feedSweep      = time.Minute
+	feedSweepBatch = 1000
+)
+
+// RevocationFeed reads which sessions were ended, so that access tokens, which
+// are checked without a call, stop working within about a second. It implements
+// [Revocations].
+//
+// A revoked session is remembered until the last access token that it can have
+// has expired, and [MaxLeeway] longer. While the service is down nothing is
+// forgotten, nothing new is learnt, and tokens are accepted all the same; the
+// reader tries again after 1, 2, 4 … 60 seconds. Watch [RevocationFeed.Lag].
+type RevocationFeed struct {
+	remote
+	address   string
+	bad       error
+	authorize func(http.Header) // a closure: fmt would print a key in a field
+	ready     chan struct{}     // closed when everything known so far was read
+	ctx       context.Context
+	cancel    context.CancelFunc
+	done      chan struct{}
+
+	mu       sync.RWMutex
+	until    map[string]time.Time // session id → when it may be forgotten
+	lastGood time.Time
+	lastErr  error
+}
+
+// feedAnswer is the body of GET /api/v1/revocations.
+type feedAnswer struct {
+	Cursor   string `json:"cursor"`
+	Sessions []struct {
+		ID        string    `json:"id"`
+		ExpiresAt time.Time `json:"expiresAt"`
+	} `json:"sessions"`
+}
+
+// Feed starts to read the revocation feed of the service at base (its address
+// without a path, such as https://auth.example.com), with a gateway key. The key
+// appears in no error and no log, and follows no redirect. A base that is no use
+// is reported by [RevocationFeed.Ready]. Close the feed when it is no longer
+// needed.
+func Feed(base, gatewayKey string, opts ...RemoteOption) *RevocationFeed {
+	f := &RevocationFeed{
+		remote:    newRemote(maxFeedWait, opts),
+		authorize: func(h http.Header) { h.Set("Authorization", "Bearer "+gatewayKey) },
+		ready:     make(chan struct{}),
+		done:      make(chan struct{}),
+		until:     make(map[string]time.Time),
+	}
+	f.interval = min(max(f.interval, time.Second), maxFeedWait)
+	f.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	f.ctx, f.cancel = context.WithCancel(context.Background())
+	u, err := parseAddress(base)
+	if err == nil && !validHeaderValue(gatewayKey) {
+		// net/http's own error would quote the key.
+		err = errors.New("the gateway key is empty or not printable ASCII")
+	}
+	if err != nil {
+		f.bad = fmt.Errorf("revocation feed: %w", err)
+		close(f.done)
+		return f
+	}
+	f.address = u.JoinPath("/api/v1/revocations").String()
+	go f.run()
+	return f
+}
+
+func validHeaderValue(key string) bool {
+	return key != "" && strings.IndexFunc(key, func(c rune) bool { return c <= ' ' || c >= 0x7f }) < 0
+}
+
+// Close ends the reading. What was read stays known.
+func (f *RevocationFeed) Close() {
+	f.cancel()
+	<-f.done
+}
+
+// Ready waits until every revocation that the service knew of has been read. It
+// returns an error that names the cause when ctx ends first, or at once when the
+// base or the key cannot be used.
+func (f *RevocationFeed) Ready(ctx context.Context) error {
+	if f.bad != nil {
+		return f.bad
+	}
+	select {
+	case <-f.ready:
+		return nil
+	case <-ctx.Done():
+	case <-f.done:
+	}
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if f.lastErr != nil {
+		return fmt.Errorf("revocation feed: %w", f.lastErr)
+	}
+	return errors.New("revocation feed: not read yet")
+}
+
+// Revoked reports whether the session is known to be revoked. It does not block.
+func (f *RevocationFeed) Revoked(sessionID string) bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	_, ok := f.until[sessionID]
+	return ok
+}
+
+// Lag is the time since the service last answered; negative when it never did.
+// Of a healthy feed it goes up to the interval (25 seconds), since the service
+// answers late when there is nothing to say.
+func (f *RevocationFeed) Lag() time.Duration {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if f.lastGood.IsZero() {
+		return -1
+	}
+	return time.Since(f.lastGood)
+}
+
+// Len is the number of revoked sessions that are remembered.
+func (f *RevocationFeed) Len() int {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return len(f.until)
+}
+
+// Format prints neither the address, which may hold a password, nor the rest.
+func (f *RevocationFeed) Format(state fmt.State, _ rune) {
+	fmt.Fprint(state, "verify.Feed")
+}
+
+var errCursor = errors.New("the service does not know our place in the feed; reading it from the start")
+
+func (f *RevocationFeed) run() {
+	defer close(f.done)
+	var (
+		cursor   string
+		caughtUp bool
+		backoff  time.Duration
+		swept    = time.Now()
+	)
+	for f.ctx.Err() == nil {
+		start := time.Now()
+		answer, err := f.read(cursor, caughtUp)
+		if f.ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			if errors.Is(err, errCursor) {
+				cursor, caughtUp = "", false
+			}
+			f.failed(err)
+			backoff = nextBackoff(backoff)
+			pause(f.ctx, jitter(backoff))
+			continue
+		}
+		backoff = 0
+		f.learn(answer)
+		// Without a wait the service answers in pages; the last one is empty or
+		// leaves us where we are.
+		moved := len(answer.Sessions) > 0 && answer.Cursor != cursor
+		cursor = answer.Cursor
+		if !moved && !caughtUp {
+			caughtUp = true
+			f.becomeReady()
+			continue
+		}
+		// A proxy or an older service that does not hold answers back must not
+		// be asked thousands of times a second.
+		if !moved && time.Since(start) < feedPause {
+			pause(f.ctx, feedPause)
+		}
+		if time.Since(swept) >= feedSweep {
+			f.sweep(time.Now())
+			swept = time.Now()
+		}
+	}
+}
+
+func (f *RevocationFeed) becomeReady() {
+	select {
+	case <-f.ready: // caught up once more, after having lost its place
+	default:
+		close(f.ready)
+	}
+}
+
+func (f *RevocationFeed) failed(err error) {
+	f.mu.Lock()
+	f.lastErr = err
+	f.mu.Unlock()
+	f.onError(fmt.Errorf("revocation feed: %w", err))
+}
+
+// read asks once: for what is new after cursor, and, when we have caught up,
+// waiting for it.
+func (f *RevocationFeed) read(cursor string, wait bool) (*feedAnswer, error) {
+	query := url.Values{}
+	limit := fetchTimeout
+	if cursor != "" {
+		query.Set("since", cursor)
+	}
+	if wait {
+		query.Set("wait", f.interval.String())
+		limit += f.interval
+	}
+	address := f.address
+	if len(query) > 0 {
+		address += "?" + query.Encode()
+	}
+	ctx, cancel := context.WithTimeout(f.ctx, limit)
+	defer cancel()
+	header := http.Header{"Accept": {"application/json"}}
+	f.authorize(header)
+	response, err := f.get(ctx, address, header)
+	if err != nil {
+		return nil, err
+	}
+	defer discard(response.Body)
+	switch response.StatusCode {
+	case http.StatusOK:
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusGone:
+		if cursor != "" {
+			return nil, fmt.Errorf("answered with status %d: %w", response.StatusCode, errCursor)
+		}
+		fallthrough
+	default:
+		return nil, fmt.Errorf("answered with status %d", response.StatusCode)
+	}
+	body, err := readJSON(response, maxFeed, "application/json")
+	if err != nil {
+		return nil, err
+	}
+	var answer feedAnswer
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return nil, errors.New("the answer is not a revocation feed")
+	}
+	if answer.Cursor == "" {
+		return nil, errors.New("the answer has no cursor")
+	}
+	return &answer, nil
+}
+
+func (f *RevocationFeed) learn(answer *feedAnswer) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, session := range answer.Sessions {
+		until := session.ExpiresAt.Add(MaxLeeway)
+		if session.ID != "" && until.After(f.until[session.ID]) {
+			f.until[session.ID] = until
+		}
+	}
+	f.lastGood, f.lastErr = time.Now(), nil
+}
+
+// sweep forgets what no token can belong to any more, in small steps, so that no
+// check waits for it.
+func (f *RevocationFeed) sweep(now time.Time) {
+	var gone []string
+	f.mu.RLock()
+	for id, until := range f.until {
+		if now.After(until) {
+			gone = append(gone, id)
+		}
+	}
+	f.mu.RUnlock()
+	for len(gone) > 0 {
+		batch := gone[:min(len(gone), feedSweepBatch)]
+		gone = gone[len(batch):]
+		f.mu.Lock()
+		for _, id := range batch {
+			// It may have been revoked again, for longer, in the meantime.
+			if now.After(f.until[id]) {
+				delete(f.until, id)
+			}
+		}
+		f.mu.Unlock()
+	}
+}

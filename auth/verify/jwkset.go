@@ -1,0 +1,107 @@
+package verify
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/MicahParks/jwkset"
+)
+
+// ParseJWKS reads a JWK Set (RFC 7517 section 5) as [JWKS] does, and returns the
+// usable keys by id.
+func ParseJWKS(data []byte) (map[string]Key, error) {
+	keys, _, err := parseJWKS(data)
+	return keys, err
+}
+
+// parseJWKS also returns why keys were left out.
+func parseJWKS(data []byte) (keys map[string]Key, left []error, err error) {
+	document, err := parseObject(data)
+	if err != nil {
+		return nil, nil, err
+	}
+	raw, ok := document.get("keys")
+	if !ok {
+		return nil, nil, errors.New("not a JWK Set: no keys")
+	}
+	var entries []json.RawMessage
+	if err := json.Unmarshal(raw, &entries); err != nil {
+		return nil, nil, errors.New("not a JWK Set: keys is not an array")
+	}
+	keys = make(map[string]Key, len(entries))
+	seen := map[string]bool{}
+	for i, entry := range entries {
+		members, err := parseObject(entry)
+		if err != nil {
+			return nil, nil, fmt.Errorf("key %d: %w", i, err)
+		}
+		kid, _ := members.text("kid")
+		if kid != "" && seen[kid] {
+			// Which of the two a token means cannot be told.
+			return nil, nil, fmt.Errorf("two keys with the id %q", kid)
+		}
+		seen[kid] = true
+		key, err := parseJWK(kid, members)
+		if err != nil {
+			left = append(left, fmt.Errorf("key %d (%q): %w", i, kid, err))
+			continue
+		}
+		keys[kid] = key
+	}
+	if len(keys) == 0 {
+		return nil, nil, errors.Join(append([]error{errors.New("no usable key")}, left...)...)
+	}
+	return keys, left, nil
+}
+
+// text returns a member that is a text; "" and false otherwise.
+func (o object) text(name string) (string, bool) {
+	raw, ok := o.get(name)
+	if !ok {
+		return "", false
+	}
+	text, err := unquote(raw)
+	return text, err == nil
+}
+
+func parseJWK(kid string, members object) (Key, error) {
+	for _, private := range []string{"d", "k", "p", "q", "dp", "dq", "qi", "oth"} {
+		if _, ok := members.get(private); ok {
+			return Key{}, errors.New("a symmetric or private key")
+		}
+	}
+	if use, ok := members.get("use"); ok && string(use) != `"sig"` {
+		return Key{}, errors.New("its use is not sig")
+	}
+	if ops, ok := members.get("key_ops"); ok {
+		if list, err := unquoteAll(ops); err != nil || !slices.Contains(list, "verify") {
+			return Key{}, errors.New("its key_ops do not name verify")
+		}
+	}
+	// Only what the key is made of goes to the library: no certificates, no
+	// addresses, and no alg, whose agreement with the key Validate checks.
+	var parts jwkset.JWKMarshal
+	kty, _ := members.text("kty")
+	crv, _ := members.text("crv")
+	parts.KTY, parts.CRV = jwkset.KTY(kty), jwkset.CRV(crv)
+	parts.X, _ = members.text("x")
+	parts.Y, _ = members.text("y")
+	parts.N, _ = members.text("n")
+	parts.E, _ = members.text("e")
+	jwk, err := jwkset.NewJWKFromMarshal(parts, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{})
+	if err != nil {
+		return Key{}, fmt.Errorf("not a public key: %w", err)
+	}
+	key := Key{ID: kid, Public: jwk.Key()}
+	if _, ok := members.get("alg"); ok {
+		key.Algorithm, _ = members.text("alg")
+	} else {
+		key.Algorithm = map[string]string{"EC": ES256, "OKP": EdDSA, "RSA": RS256}[kty]
+	}
+	if err := key.Validate(); err != nil {
+		return Key{}, err
+	}
+	return key, nil
+}
