@@ -18,7 +18,7 @@ var findServer = sync.OnceValues(func() (string, error) {
 	if dir := serverDir(); dir != "" {
 		return dir, nil
 	}
-	if err := need("/usr/lib/postgresql/*/bin/postgres=postgresql"); err != nil {
+	if err := need(context.Background(), "/usr/lib/postgresql/*/bin/postgres=postgresql"); err != nil {
 		return "", fmt.Errorf("no PostgreSQL server found in pg_config --bindir, PATH or /usr/lib/postgresql, "+
 			"and WUGAN_TEST_DATABASE_URL is not set: %w", err)
 	}
@@ -41,8 +41,8 @@ func serverDir() string {
 	}
 	if path, err := exec.LookPath("initdb"); err == nil {
 		// Other programs stand beside the one that a link points to.
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			dirs = append(dirs, filepath.Dir(real))
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			dirs = append(dirs, filepath.Dir(target))
 		}
 	}
 	debian, _ := filepath.Glob("/usr/lib/postgresql/*/bin") // the pattern is well formed
@@ -68,13 +68,13 @@ func isFile(path string) bool {
 }
 
 // need runs scripts/need, the one place that knows how to install things.
-func need(specs ...string) error {
+func need(ctx context.Context, specs ...string) error {
 	root, err := moduleRoot()
 	if err != nil {
 		return err
 	}
 	script := filepath.Join(root, "scripts", "need")
-	out, err := exec.CommandContext(context.Background(), script, specs...).CombinedOutput()
+	out, err := exec.CommandContext(ctx, script, specs...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out)))
 	}

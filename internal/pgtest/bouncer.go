@@ -40,11 +40,11 @@ func startBouncer(ctx context.Context, databaseURL string) (string, *home, error
 	if err != nil {
 		return "", nil, errors.New("the database's address is no URL") // the error would print its password
 	}
-	path, err := findBouncer()
+	path, err := findBouncer(ctx)
 	if err != nil {
 		return "", nil, err
 	}
-	h, err := newHome()
+	h, err := newHome(ctx)
 	if err != nil {
 		return "", nil, err
 	}
@@ -86,7 +86,7 @@ pidfile = %s
 	if err := h.write("users", fmt.Sprintf("%q %q\n", server.User.Username(), password)); err != nil {
 		return "", err
 	}
-	d, err := h.start("bouncer.log", path, filepath.Join(h.dir, "bouncer.ini"))
+	d, err := h.start(ctx, "bouncer.log", path, filepath.Join(h.dir, "bouncer.ini"))
 	if err != nil {
 		return "", err
 	}
@@ -112,7 +112,7 @@ pidfile = %s
 	return through.String(), nil
 }
 
-func findBouncer() (string, error) {
+func findBouncer(ctx context.Context) (string, error) {
 	const debian = "/usr/sbin/pgbouncer" // not on everybody's PATH
 	if path, err := exec.LookPath("pgbouncer"); err == nil {
 		return path, nil
@@ -120,7 +120,7 @@ func findBouncer() (string, error) {
 	if isFile(debian) {
 		return debian, nil
 	}
-	if err := need("pgbouncer"); err != nil {
+	if err := need(ctx, "pgbouncer"); err != nil {
 		return "", err
 	}
 	return exec.LookPath(debian)

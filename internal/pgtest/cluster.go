@@ -77,7 +77,7 @@ func newCluster(ctx context.Context, o *options) (*Cluster, error) {
 	if _, err := findServer(); err != nil {
 		return nil, err
 	}
-	h, err := newHome()
+	h, err := newHome(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +161,7 @@ func (c *Cluster) Start(ctx context.Context) error {
 		return err
 	}
 	for {
-		c.server, err = c.home.start("server.log", postgres, append([]string{"-D", c.data}, c.settings...)...)
+		c.server, err = c.home.start(ctx, "server.log", postgres, append([]string{"-D", c.data}, c.settings...)...)
 		if err != nil {
 			return err
 		}

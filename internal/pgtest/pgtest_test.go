@@ -3,6 +3,7 @@ package pgtest_test
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -185,7 +186,7 @@ func holdCluster() {
 	if err != nil {
 		panic(err)
 	}
-	os.Stdout.WriteString(c.Superuser("") + "\n" + c.Dir() + "\n")
+	fmt.Printf("%s\n%s\n", c.Superuser(""), c.Dir())
 	select {}
 }
 

@@ -2,9 +2,11 @@ package pgtest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"net"
 	"os"
 	"os/exec"
@@ -13,9 +15,6 @@ import (
 	"strconv"
 	"syscall"
 	"time"
-
-	"crypto/rand"
-	"math/big"
 )
 
 // home is a directory with the processes that live in it. A watchdog, started
@@ -44,7 +43,7 @@ done
 rm -rf -- "$1"
 `
 
-func newHome() (*home, error) {
+func newHome(ctx context.Context) (*home, error) {
 	dir, err := os.MkdirTemp("", "wugan-pg-")
 	if err != nil {
 		return nil, err
@@ -61,7 +60,7 @@ func newHome() (*home, error) {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	defer reader.Close()
-	h.watchdog = h.command(context.Background(), "/bin/sh", "-c", watchdogScript, "wugan-watchdog", dir)
+	h.watchdog = h.command(context.WithoutCancel(ctx), "/bin/sh", "-c", watchdogScript, "wugan-watchdog", dir)
 	h.watchdog.Stdin = reader
 	if err := h.watchdog.Start(); err != nil {
 		return nil, errors.Join(fmt.Errorf("start the watchdog: %w", err), writer.Close(), os.RemoveAll(dir))
@@ -136,16 +135,16 @@ type daemon struct {
 	exited chan struct{} // closed when the process has been waited for
 }
 
-// start runs a server whose output goes to a log file in the home. Were it to
-// inherit ours, go test would wait for it.
-func (h *home) start(logName, name string, args ...string) (*daemon, error) {
+// start runs a server, which goes on when ctx ends; its output goes to a log
+// file in the home. Were it to inherit ours, go test would wait for it.
+func (h *home) start(ctx context.Context, logName, name string, args ...string) (*daemon, error) {
 	d := &daemon{log: filepath.Join(h.dir, logName), exited: make(chan struct{})}
 	out, err := os.OpenFile(d.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
-	d.cmd = h.command(context.Background(), name, args...)
+	d.cmd = h.command(context.WithoutCancel(ctx), name, args...)
 	d.cmd.Stdout, d.cmd.Stderr = out, out
 	if err := d.cmd.Start(); err != nil {
 		return nil, err

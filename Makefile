@@ -1,0 +1,78 @@
+# `make` alone says what there is. Every target can be run on a fresh clone:
+# what it needs is installed first, or it says what to install.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS   += --no-builtin-rules --no-print-directory
+
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME ?= 10s
+ARGS     ?=
+
+.PHONY: help run build test test-go test-client lint lint-go lint-client bench e2e fuzz vuln tools fmt clean
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## a first try: everything embedded, for development only (ARGS="--access-ttl 30s")
+	@go run ./cmd/wugan dev $(ARGS)
+
+build: ## the static binary bin/wugan
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/wugan ./cmd/wugan
+
+test: test-go test-client ## vet and all unit and integration tests, Go and client, within ten minutes
+
+# Nine minutes: a test that hangs is to show its stacks before ten have passed.
+test-go: ## the Go half of it, on a real PostgreSQL
+	go vet ./...
+	go test -race -timeout 9m ./...
+
+test-client: client/node_modules/.package-lock.json ## the client's half
+	cd client && npm run build && npm test && npm run size && npm run check:package
+
+lint: lint-go lint-client ## golangci-lint with the arrows between packages, shellcheck, eslint, types
+
+lint-go:
+	@scripts/tools golangci-lint
+	@scripts/need shellcheck
+	.tools/bin/golangci-lint run ./...
+	shellcheck .ci/run $$(git ls-files -- 'scripts/*' '*.sh')
+
+lint-client: client/node_modules/.package-lock.json
+	cd client && npm run lint && npm run typecheck
+
+fmt: ## format the Go sources as lint wants them
+	@scripts/tools golangci-lint
+	.tools/bin/golangci-lint fmt ./...
+
+bench: ## figures beside PostgreSQL's own, into docs/performance.md
+	go run ./bench $(ARGS)
+
+# Two directories would build the same images and install the same packages at
+# once, so packages run one after another.
+e2e: build ## the long runs: real gateways, images, browsers
+	WUGAN_BIN=$(CURDIR)/bin/wugan go test -tags e2e -count=1 -p 1 -timeout 40m ./e2e/...
+	@for script in e2e/*.sh; do \
+		[[ -e $$script ]] || continue; \
+		echo "== $$script"; WUGAN_BIN=$(CURDIR)/bin/wugan "$$script"; \
+	done
+
+fuzz: ## every fuzz target for FUZZTIME (10s)
+	scripts/fuzz $(FUZZTIME)
+
+vuln: ## known vulnerabilities of the dependencies, where vuln.go.dev can be reached
+	@scripts/tools govulncheck
+	scripts/vuln
+
+tools: ## install the pinned tools (goose, golangci-lint …) into .tools/bin
+	scripts/tools golangci-lint goose govulncheck
+
+clean: ## remove what was built and installed here
+	rm -rf bin dist .tools coverage.out client/node_modules
+
+# npm writes this file last, so it is older than the lock file whenever an
+# install is due.
+client/node_modules/.package-lock.json: client/package-lock.json client/package.json
+	@scripts/need node=nodejs npm
+	cd client && npm ci --no-audit --no-fund
+	@touch $@
