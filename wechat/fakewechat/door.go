@@ -1,0 +1,118 @@
+package fakewechat
+
+import (
+	"net"
+	"sync"
+)
+
+// Listen opens an address that [Server.Refuse] can close and open again, so
+// that clients meet a refused connection and not only a broken one.
+func (s *Server) Listen(network, address string) (net.Listener, error) {
+	ln, err := net.Listen(network, address)
+	if err != nil {
+		return nil, err
+	}
+	d := &door{network: network, addr: ln.Addr(), ln: ln}
+	d.changed = sync.NewCond(&d.mu)
+	s.mu.Lock()
+	s.doors = append(s.doors, d)
+	s.mu.Unlock()
+	return d, nil
+}
+
+// Refuse closes (true) or opens (false) every address that Listen opened.
+// While it is true, requests on connections that were open before are broken
+// off without an answer. An address that somebody else has taken meanwhile is
+// the error.
+func (s *Server) Refuse(refuse bool) error {
+	s.mu.Lock()
+	s.refusing = refuse
+	doors := append([]*door(nil), s.doors...)
+	s.mu.Unlock()
+	for _, d := range doors {
+		if err := d.set(refuse); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Server) isRefusing() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.refusing
+}
+
+// door is a listener that can be shut without ending the server that accepts
+// from it.
+type door struct {
+	network string
+	addr    net.Addr
+
+	mu      sync.Mutex
+	changed *sync.Cond
+	ln      net.Listener // nil while shut
+	closed  bool
+}
+
+func (d *door) set(shut bool) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	defer d.changed.Broadcast()
+	switch {
+	case d.closed || shut == (d.ln == nil):
+		return nil
+	case shut:
+		err := d.ln.Close()
+		d.ln = nil
+		return err
+	}
+	ln, err := net.Listen(d.network, d.addr.String())
+	if err != nil {
+		return err
+	}
+	d.ln = ln
+	return nil
+}
+
+// Accept implements net.Listener; it waits while the door is shut.
+func (d *door) Accept() (net.Conn, error) {
+	for {
+		d.mu.Lock()
+		for d.ln == nil && !d.closed {
+			d.changed.Wait()
+		}
+		ln, closed := d.ln, d.closed
+		d.mu.Unlock()
+		if closed {
+			return nil, net.ErrClosed
+		}
+		conn, err := ln.Accept()
+		if err == nil {
+			return conn, nil
+		}
+		d.mu.Lock()
+		same := d.ln == ln
+		d.mu.Unlock()
+		if same {
+			return nil, err
+		}
+	}
+}
+
+// Close implements net.Listener.
+func (d *door) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+	d.changed.Broadcast()
+	if d.ln == nil {
+		return nil
+	}
+	err := d.ln.Close()
+	d.ln = nil
+	return err
+}
+
+// Addr implements net.Listener.
+func (d *door) Addr() net.Addr { return d.addr }
