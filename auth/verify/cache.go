@@ -15,7 +15,7 @@ type digest = [sha256.Size]byte
 // cached is a verified token. It is never changed once it is in the cache.
 type cached struct {
 	claims    *Claims
-	key       Key
+	key       func() Key // see staticKeys for why a function
 	notBefore time.Time
 }
 

@@ -30,10 +30,10 @@ const (
 // reader tries again after 1, 2, 4 … 60 seconds. Watch [RevocationFeed.Lag].
 type RevocationFeed struct {
 	remote
-	address   string
+	address   func() string // closures: fmt would print a password or key in a field
 	bad       error
-	authorize func(http.Header) // a closure: fmt would print a key in a field
-	ready     chan struct{}     // closed when everything known so far was read
+	authorize func(http.Header)
+	ready     chan struct{} // closed when everything known so far was read
 	ctx       context.Context
 	cancel    context.CancelFunc
 	done      chan struct{}
@@ -79,7 +79,8 @@ func Feed(base, gatewayKey string, opts ...RemoteOption) *RevocationFeed {
 		close(f.done)
 		return f
 	}
-	f.address = u.JoinPath("/api/v1/revocations").String()
+	address := u.JoinPath("/api/v1/revocations").String()
+	f.address = func() string { return address }
 	go f.run()
 	return f
 }
@@ -222,7 +223,7 @@ func (f *RevocationFeed) read(cursor string, wait bool) (*feedAnswer, error) {
 		query.Set("wait", f.interval.String())
 		limit += f.interval
 	}
-	address := f.address
+	address := f.address()
 	if len(query) > 0 {
 		address += "?" + query.Encode()
 	}

@@ -35,8 +35,8 @@ const (
 // [ErrKeysUnavailable] and not [ErrUnknownKey], since the key may be a new one.
 type RemoteKeys struct {
 	remote
-	address string
-	bad     error // the address is no use; set once
+	address func() string // a closure: fmt would print a password in a field
+	bad     error         // the address is no use; set once
 	set     atomic.Pointer[keySet]
 	ready   chan struct{} // closed by the first good fetch
 	ctx     context.Context
@@ -75,7 +75,7 @@ type flight struct {
 // 128 KiB or of another Content-Type than application/json or
 // application/jwk-set+json counts as a failed fetch. x5u is never followed.
 func JWKS(address string, opts ...RemoteOption) *RemoteKeys {
-	r := &RemoteKeys{remote: newRemote(defaultRefresh, opts), address: address, ready: make(chan struct{})}
+	r := &RemoteKeys{remote: newRemote(defaultRefresh, opts), address: func() string { return address }, ready: make(chan struct{})}
 	r.interval = min(max(r.interval, minRefresh), maxRefresh)
 	r.client.CheckRedirect = noDowngrade
 	r.ctx, r.cancel = context.WithCancel(context.Background())
@@ -274,7 +274,7 @@ func (r *RemoteKeys) fetch() (time.Duration, error) {
 	if previous != nil && previous.etag != "" {
 		header.Set("If-None-Match", previous.etag)
 	}
-	response, err := r.get(ctx, r.address, header)
+	response, err := r.get(ctx, r.address(), header)
 	if err != nil {
 		return 0, err
 	}

@@ -183,8 +183,10 @@ func (k Key) clone() Key {
 	return k
 }
 
-// staticKeys is an immutable key set.
-type staticKeys struct{ keys map[string]Key }
+// staticKeys is an immutable key set. It keeps each key in a closure: fmt prints
+// the bytes of a [Secret] in an unexported field, of whatever struct holds this
+// one, but not what a function has captured.
+type staticKeys struct{ keys map[string]func() Key }
 
 // NewStatic returns a source of exactly these keys. It copies them. It refuses
 // a key that [Key.Validate] refuses, an id that occurs twice, and an empty set.
@@ -192,7 +194,7 @@ func NewStatic(keys ...Key) (KeySource, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("verify: no keys")
 	}
-	set := make(map[string]Key, len(keys))
+	set := make(map[string]func() Key, len(keys))
 	for _, key := range keys {
 		if err := key.Validate(); err != nil {
 			return nil, fmt.Errorf("verify: %w", err)
@@ -200,7 +202,7 @@ func NewStatic(keys ...Key) (KeySource, error) {
 		if _, twice := set[key.ID]; twice {
 			return nil, fmt.Errorf("verify: two keys with the id %q", key.ID)
 		}
-		set[key.ID] = key.clone()
+		set[key.ID] = key.clone().hidden()
 	}
 	return &staticKeys{keys: set}, nil
 }
@@ -220,10 +222,13 @@ func (s *staticKeys) Key(_ context.Context, kid string) (Key, error) {
 	if !ok {
 		return Key{}, ErrUnknownKey
 	}
-	return key, nil
+	return key(), nil
 }
 
-// Format keeps a secret in the unexported map out of every print.
+// hidden keeps the key where fmt cannot see it.
+func (k Key) hidden() func() Key { return func() Key { return k } }
+
+// Format prints the ids only.
 func (s *staticKeys) Format(state fmt.State, _ rune) {
 	fmt.Fprintf(state, "verify.Static%q", slices.Sorted(maps.Keys(s.keys)))
 }

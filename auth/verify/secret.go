@@ -13,7 +13,7 @@ const redacted = "[redacted]"
 // in slog.
 //
 // fmt cannot call methods on unexported fields: a struct that holds a Secret in
-// one must not be printed.
+// one must not be printed. (Key sources of this package may be.)
 type Secret []byte
 
 // String returns "[redacted]".

@@ -137,8 +137,9 @@ func (v *Verifier) stillGood(ctx context.Context, entry *cached) bool {
 	if v.policy.checkAt(entry.claims.ExpiresAt, entry.notBefore, v.policy.now()) != nil {
 		return false
 	}
-	key, err := v.policy.Keys.Key(ctx, entry.key.ID)
-	return err == nil && key.same(entry.key)
+	used := entry.key()
+	key, err := v.policy.Keys.Key(ctx, used.ID)
+	return err == nil && key.same(used)
 }
 
 func (v *Verifier) verifyAfresh(ctx context.Context, token string) (*Claims, *cached, error) {
@@ -153,5 +154,5 @@ func (v *Verifier) verifyAfresh(ctx context.Context, token string) (*Claims, *ca
 	if len(v.clientIDs) > 0 && !slices.Contains(v.clientIDs, claims.ClientID) {
 		return nil, nil, invalid("issued to another app")
 	}
-	return claims, &cached{claims: claims, key: result.key, notBefore: result.notBefore}, nil
+	return claims, &cached{claims: claims, key: result.key.hidden(), notBefore: result.notBefore}, nil
 }
