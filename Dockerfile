@@ -1,0 +1,37 @@
+# Three targets: `wugan` (the default), the service in an image that holds
+# nothing else; `migrate`, the goose command with the migrations; and `build`.
+#
+# The images are assembled from the directory /out of the stage `build`. A
+# builder that has the binaries already, or no network, gives that directory
+# from outside: `--build-context build=DIR` with DIR/out/….
+
+FROM golang:1.26-bookworm AS build
+WORKDIR /src
+# Modules first: their layer stays as long as go.sum does.
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+ARG VERSION=dev
+RUN scripts/image-root /out "$VERSION"
+
+FROM scratch AS migrate
+COPY --from=build /out/etc/ /etc/
+COPY --from=build /out/goose /goose
+COPY migrations/*.sql /migrations/
+ENV GOOSE_DRIVER=postgres GOOSE_MIGRATION_DIR=/migrations
+USER 65532:65532
+# GOOSE_DBSTRING is the database's address.
+ENTRYPOINT ["/goose"]
+CMD ["up"]
+
+FROM scratch AS wugan
+COPY --from=build /out/etc/ /etc/
+COPY --from=build /out/wugan /wugan
+# A number, not a name: Kubernetes' runAsNonRoot can see that it is not root's.
+USER 65532:65532
+EXPOSE 8080 9090
+# The service itself asks: there is no shell and no curl in here. Kubernetes
+# ignores this line and asks /readyz and /healthz by HTTP.
+HEALTHCHECK --interval=5s --timeout=3s --start-period=10s --retries=3 CMD ["/wugan", "healthcheck"]
+ENTRYPOINT ["/wugan"]
+CMD ["serve"]
