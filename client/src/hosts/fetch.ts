@@ -1,0 +1,207 @@
+/**
+ * A host for browsers (and other places with `fetch`): answers in `wx`'s shape by fetch and XMLHttpRequest.
+ * What tabs need of one another is in tabs.ts.
+ */
+import { parsed } from '../answers'
+import type { Host, HostCall } from './wx'
+import { tabLock, watchKey } from './tabs'
+
+/** What the page may choose. */
+export interface FetchHostOptions {
+  /** `globalThis.fetch` unless said otherwise. */
+  fetch?: typeof fetch
+  /** Where the session is kept. `localStorage` unless said otherwise; without one, in memory. */
+  storage?: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>
+  /** As in fetch; the browser's own default unless said otherwise. */
+  credentials?: RequestCredentials
+}
+
+type Sent = HostCall & {
+  url: string
+  method?: string
+  data?: unknown
+  header?: Record<string, string>
+  responseType?: string
+}
+
+/** Makes the host. Nothing is touched until it is used, so that it can be made where there is no page yet. */
+export function fetchHost(options: FetchHostOptions = {}): Host {
+  const memory = new Map<string, string>()
+  const inMemory = {
+    getItem: (key: string) => memory.get(key) ?? null,
+    setItem: (key: string, value: string) => void memory.set(key, value),
+    removeItem: (key: string) => void memory.delete(key),
+  }
+  const storage = () => options.storage ?? globalThis.localStorage ?? inMemory
+
+  const run = (sent: Sent, read: (response: Response, header: Record<string, string>) => Promise<object>) => {
+    const gaveUp = new AbortController()
+    const timer = setTimeout(() => {
+      gaveUp.abort()
+    }, sent.timeout)
+    const { url, body, header } = encode(sent)
+    const fetching = options.fetch ?? fetch
+    const init: RequestInit = { method: sent.method ?? 'GET', headers: header, signal: gaveUp.signal }
+    if (body !== undefined) init.body = body
+    if (options.credentials) init.credentials = options.credentials
+    fetching(url, init)
+      .then((response) => {
+        const received: Record<string, string> = {}
+        response.headers.forEach((value, name) => {
+          received[name] = value
+        })
+        return read(response, received).then((result) => Object.assign({ statusCode: response.status, header: received }, result))
+      })
+      .finally(() => {
+        clearTimeout(timer)
+      })
+      .then(sent.success, sent.fail)
+    return gaveUp
+  }
+
+  return {
+    request(sent: Sent) {
+      const gaveUp = run(sent, (response) =>
+        sent.responseType === 'arraybuffer'
+          ? response.arrayBuffer().then((data) => ({ data }))
+          : response.text().then((text) => ({ data: parsed(text) })),
+      )
+      return { abort: () => { gaveUp.abort() } }
+    },
+
+    downloadFile(sent: Sent) {
+      let report: (progress: object) => void = () => undefined
+      const gaveUp = run(sent, (response, header) =>
+        response.ok
+          ? collect(response, Number(header['content-length']), (progress) => { report(progress) })
+            .then((blob) => ({ tempFilePath: URL.createObjectURL(blob) }))
+          : Promise.resolve({}),
+      )
+      return {
+        abort: () => { gaveUp.abort() },
+        onProgressUpdate: (listener: typeof report) => { report = listener },
+      }
+    },
+
+    // fetch tells nothing of an upload's progress; XMLHttpRequest does.
+    uploadFile(sent: Sent & { filePath: Blob; name: string; formData?: Record<string, string> }) {
+      const xhr = new XMLHttpRequest()
+      const form = new FormData()
+      for (const [name, value] of Object.entries(sent.formData ?? {})) form.append(name, value)
+      form.append(sent.name, sent.filePath)
+      xhr.open('POST', sent.url)
+      xhr.timeout = sent.timeout
+      for (const [name, value] of Object.entries(sent.header ?? {})) {
+        // The browser writes the content type itself, with the boundary of the parts.
+        if (name.toLowerCase() !== 'content-type') xhr.setRequestHeader(name, value)
+      }
+      xhr.onload = () => {
+        sent.success({ statusCode: xhr.status, data: xhr.responseText, header: headersOf(xhr) })
+      }
+      xhr.onerror = xhr.onabort = xhr.ontimeout = (event) => {
+        sent.fail({ errMsg: 'uploadFile:fail ' + event.type })
+      }
+      xhr.send(form)
+      return {
+        abort: () => { xhr.abort() },
+        onProgressUpdate: (listener: (progress: object) => void) => {
+          xhr.upload.onprogress = ({ loaded, total }) => {
+            listener({ progress: percent(loaded, total), totalBytesSent: loaded, totalBytesExpectedToSend: total })
+          }
+        },
+      }
+    },
+
+    getStorageSync: (key) => storage().getItem(key),
+    setStorageSync: (key, value) => {
+      storage().setItem(key, value)
+    },
+    removeStorageSync: (key) => {
+      storage().removeItem(key)
+    },
+
+    onAppShow(listener) {
+      if (typeof document === 'undefined') return
+      document.addEventListener('visibilitychange', shown(listener))
+      addEventListener('online', listener)
+    },
+    offAppShow(listener) {
+      if (typeof document === 'undefined') return
+      document.removeEventListener('visibilitychange', shown(listener))
+      removeEventListener('online', listener)
+    },
+
+    withLock: tabLock,
+    watchStorage: watchKey,
+  }
+}
+
+const whenShown = new WeakMap<() => void, () => void>()
+
+/** The listener, called only when the page came into view; the same function each time, so that it can be removed. */
+function shown(listener: () => void): () => void {
+  const existing = whenShown.get(listener)
+  if (existing) return existing
+  const made = () => {
+    if (document.visibilityState === 'visible') listener()
+  }
+  whenShown.set(listener, made)
+  return made
+}
+
+/** `data` as `wx.request` sends it: in the address for GET, as a form where the header says so, else as JSON. */
+function encode({ url, method = 'GET', data, header = {} }: Sent): { url: string; header: Record<string, string>; body?: BodyInit } {
+  if (data === undefined || data === null) return { url, header: without(header, 'content-type') }
+  const isPlain = Object.prototype.toString.call(data) === '[object Object]'
+  if (isPlain && (method === 'GET' || method === 'HEAD')) {
+    const query = pairs(data).toString()
+    return { url: query ? url + (url.includes('?') ? '&' : '?') + query : url, header }
+  }
+  if (!isPlain && !Array.isArray(data)) return { url, header, body: data as BodyInit }
+  const type = Object.keys(header).find((name) => name.toLowerCase() === 'content-type')
+  if (type !== undefined && /x-www-form-urlencoded/i.test(header[type] ?? '')) return { url, header, body: pairs(data) }
+  return { url, header: type === undefined ? Object.assign({ 'content-type': 'application/json' }, header) : header, body: JSON.stringify(data) }
+}
+
+function pairs(data: object): URLSearchParams {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(data)) {
+    if (value !== undefined && value !== null) query.append(name, typeof value === 'object' ? JSON.stringify(value) : String(value))
+  }
+  return query
+}
+
+function without(header: Record<string, string>, name: string): Record<string, string> {
+  return Object.fromEntries(Object.entries(header).filter(([key]) => key.toLowerCase() !== name))
+}
+
+function headersOf(xhr: XMLHttpRequest): Record<string, string> {
+  const header: Record<string, string> = {}
+  for (const line of xhr.getAllResponseHeaders().split('\r\n')) {
+    const colon = line.indexOf(':')
+    if (colon > 0) header[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim()
+  }
+  return header
+}
+
+/** Reads a body, telling how far it is. */
+function collect(response: Response, total: number, report: (progress: object) => void): Promise<Blob> {
+  const type = response.headers.get('content-type') ?? ''
+  if (!response.body) return response.blob()
+  const reader = response.body.getReader()
+  const chunks: BlobPart[] = []
+  let got = 0
+  const next = (): Promise<Blob> =>
+    reader.read().then(({ done, value }) => {
+      if (done) return new Blob(chunks, { type })
+      chunks.push(value)
+      got += value.length
+      report({ progress: percent(got, total), totalBytesWritten: got, totalBytesExpectedToWrite: total || 0 })
+      return next()
+    })
+  return next()
+}
+
+function percent(done: number, total: number): number {
+  return total > 0 ? Math.floor((done / total) * 100) : 0
+}

@@ -1,0 +1,97 @@
+/** One call to the host, and how many there may be at once. It knows nothing of tokens. */
+import { NetworkError } from './errors'
+import type { Host, HostResult } from './hosts/wx'
+import type { Progress } from './types'
+import { join } from './url'
+
+export type HostMethod = 'request' | 'uploadFile' | 'downloadFile' | 'login'
+
+/** A call on the wire. `abort` settles it as well, for hosts that say nothing after an abort. */
+export interface Call {
+  answer: Promise<HostResult>
+  abort: () => void
+  onProgressUpdate: (listener: (progress: Progress) => void) => void
+}
+
+interface HostTask {
+  abort?: () => void
+  onProgressUpdate?: Call['onProgressUpdate']
+  then?: (done: () => void, failed: () => void) => unknown
+}
+
+export const nothing = (): void => undefined
+
+export const wait = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, milliseconds)
+  })
+
+/** Settles as `work` does, or rejects after `milliseconds`; `late` is called then. */
+export function limit<T>(work: Promise<T>, milliseconds: number, late: () => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      reject(new NetworkError('timeout', 'no answer within ' + milliseconds + ' ms'))
+      late()
+    }, milliseconds)
+    work.then(resolve, reject).then(() => {
+      clearTimeout(timer)
+    })
+  })
+}
+
+/** Calls the host. Rejects with a `NetworkError` when it fails, throws, or does not answer in time. */
+export function call(host: Host, method: HostMethod, options: object, timeout: number): Call {
+  let task: HostTask | undefined
+  let fail: (error: HostResult) => void = nothing
+  const answer = new Promise<HostResult>((resolve, reject) => {
+    fail = (cause) => {
+      reject(new NetworkError('network', method + ' failed: ' + ((cause && (cause.errMsg || cause.message)) || ''), { cause }))
+    }
+    try {
+      task = (host[method] as (options: object) => HostTask)(Object.assign({}, options, { timeout, success: resolve, fail }))
+      // Taro and uni hand out promises beside the callbacks: an unhandled rejection would be reported twice.
+      if (task && task.then) task.then(nothing, nothing)
+    } catch (cause) {
+      fail(cause)
+    }
+  })
+  const abort = (): void => {
+    if (task && task.abort) task.abort()
+    fail(undefined)
+  }
+  return {
+    answer: limit(answer, timeout, abort),
+    abort,
+    onProgressUpdate: (listener) => {
+      if (task && task.onProgressUpdate) task.onProgressUpdate(listener)
+    },
+  }
+}
+
+/** Posts JSON to one of the service's own paths. */
+export function post({ host, baseURL }: { host: Host; baseURL: string }, path: string, data: object, timeout: number): Call {
+  return call(host, 'request', { url: join(baseURL, path), method: 'POST', data, header: { 'content-type': 'application/json' } }, timeout)
+}
+
+/** Gives out at most `most` places of each kind, in the order of asking. What it resolves with gives the place back. */
+export function createPlaces(most: number): (kind: HostMethod) => Promise<() => void> {
+  const taken: Record<string, number> = {}
+  const waiting: Record<string, (() => void)[]> = {}
+  return (kind) =>
+    new Promise((resolve) => {
+      const queue = waiting[kind] || (waiting[kind] = [])
+      const enter = (): void => {
+        let given = true
+        taken[kind] = (taken[kind] || 0) + 1
+        resolve(() => {
+          if (!given) return
+          given = false
+          taken[kind]!--
+          const next = queue.shift()
+          if (next) next()
+        })
+      }
+      if ((taken[kind] || 0) < most) enter()
+      else queue.push(enter)
+    })
+}
