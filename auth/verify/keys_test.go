@@ -65,7 +65,7 @@ func TestSecretsArePrintedNowhere(t *testing.T) {
 	_, err := cached.Verify(t.Context(), signer{key: key, private: []byte(canary)}.good())
 	require.NoError(t, err)
 	values := []any{
-		cached, struct{ hidden verify.KeySource }{source}, struct{ hidden *verify.Verifier }{cached},
+		cached, struct{ hidden verify.KeySource }{source}, struct{ hidden *verify.Verifier }{cached}, *cached,
 		verify.Secret(canary), key, &key, []verify.Key{key}, source, v, feed, remote,
 		verify.Policy{Keys: source}, &verify.Policy{Keys: source}, map[string]any{"k": key},
 	}

@@ -259,7 +259,6 @@ func (p *Policy) checkClaims(token *checked) error {
 }
 
 func (p *Policy) checkTimes(token *checked) error {
-	times := map[string]time.Time{}
 	for _, name := range timeClaims {
 		raw, ok := token.claims.get(name)
 		if !ok {
@@ -269,15 +268,18 @@ func (p *Policy) checkTimes(token *checked) error {
 		if err != nil {
 			return invalid("%s is %s", name, err)
 		}
-		times[name] = time.Unix(seconds, 0).UTC()
+		switch name {
+		case "exp":
+			token.expires = time.Unix(seconds, 0).UTC()
+		case "nbf":
+			token.notBefore = time.Unix(seconds, 0).UTC()
+		}
+		// iat is not held against the clock: a pod whose clock is a second behind
+		// would turn away a token that its neighbour has just issued.
 	}
-	expires, ok := times["exp"]
-	if !ok {
+	if token.expires.IsZero() {
 		return invalid("no exp")
 	}
-	// iat is not held against the clock: a pod whose clock is a second behind
-	// would turn away a token that its neighbour has just issued.
-	token.expires, token.notBefore = expires, times["nbf"]
 	return p.checkAt(token.expires, token.notBefore, p.now())
 }
 

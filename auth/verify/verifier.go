@@ -2,7 +2,7 @@ package verify
 
 import (
 	"context"
-	"crypto/sha256"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -91,6 +91,11 @@ func New(issuer, audience string, keys KeySource, opts ...Option) *Verifier {
 	return v
 }
 
+// Format prints the issuer and the audience, and nothing that changes under way.
+func (v *Verifier) Format(state fmt.State, _ rune) {
+	fmt.Fprintf(state, "verify.New(%q, %q)", v.policy.Issuer, v.policy.Audience)
+}
+
 // Verify checks an access token and returns its claims, which belong to the
 // caller. A token that was checked before is recognised by its hash; its key, its
 // times and its session are looked at again all the same.
@@ -115,7 +120,7 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Claims, error) {
 		claims, _, err := v.verifyAfresh(ctx, token)
 		return claims, err
 	}
-	sum := sha256.Sum256([]byte(token))
+	sum := digestOf(token)
 	if entry := v.cache.get(sum); entry != nil {
 		if v.stillGood(ctx, entry) {
 			return entry.claims, nil
