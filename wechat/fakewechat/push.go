@@ -187,7 +187,11 @@ type field struct {
 func (l fieldList) json() []byte {
 	var b bytes.Buffer
 	for i, f := range l {
-		b.WriteByte(",{"[min(1, max(0, 1-i))])
+		if i == 0 {
+			b.WriteByte('{')
+		} else {
+			b.WriteByte(',')
+		}
 		name, _ := json.Marshal(f.name)
 		value, _ := json.Marshal(f.value)
 		fmt.Fprintf(&b, "%s:%s", name, value)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -46,9 +47,14 @@ func (c Command) Run(ctx context.Context) error {
 	if out == nil {
 		out = io.Discard
 	}
+	var mu sync.Mutex
 	s := New(Options{
 		DevCodes: !c.NoDevCodes, Seed: c.Seed,
-		OnMisuse: func(what string) { _, _ = fmt.Fprintln(out, "fakewechat: misuse:", what) },
+		OnMisuse: func(what string) {
+			mu.Lock()
+			defer mu.Unlock()
+			_, _ = fmt.Fprintln(out, "fakewechat: misuse:", what)
+		},
 	})
 	for _, text := range c.Apps {
 		a, err := ParseApp(text)
@@ -67,7 +73,9 @@ func (c Command) Run(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = control.Close() }()
+	mu.Lock()
 	_, _ = fmt.Fprintf(out, "fakewechat: a stand-in for WeChat at http://%s, its control side at http://%s\n", data.Addr(), control.Addr())
+	mu.Unlock()
 
 	servers := []*http.Server{
 		{Handler: s.Handler(), ReadHeaderTimeout: 10 * time.Second},
