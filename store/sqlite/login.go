@@ -1,0 +1,219 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/store/gather"
+	"github.com/wugan/wugan/store/text"
+	"github.com/wugan/wugan/users"
+)
+
+type identityKey struct{ appID, openID string }
+
+// Login implements auth.Store.
+func (s *Store) Login(ctx context.Context, l auth.Login) (auth.LoggedIn, error) {
+	if err := text.Check(l.AppID, l.OpenID, l.UnionID); err != nil {
+		return auth.LoggedIn{}, fmt.Errorf("sqlite: log in: %w", err)
+	}
+	d := &l.Device
+	d.ID, d.Name, d.UserAgent, d.IP = text.Clean(d.ID), text.Clean(d.Name), text.Clean(d.UserAgent), text.Clean(d.IP)
+	out, err := s.logins.Do(ctx, identityKey{l.AppID, l.OpenID}, l)
+	return out, failed("log in", err)
+}
+
+// loginGroup signs in any number of people in one transaction.
+func (s *Store) loginGroup(ctx context.Context, group []auth.Login) []gather.Result[auth.LoggedIn] {
+	out := make([]gather.Result[auth.LoggedIn], len(group))
+	ended := false
+	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		for i, l := range group {
+			in, err := s.login(ctx, tx, l)
+			if err != nil {
+				return err
+			}
+			out[i].Value = in
+			ended = ended || len(in.Ended) > 0
+		}
+		return nil
+	})
+	if err != nil {
+		return gather.Fail[auth.LoggedIn](len(group), err)
+	}
+	if ended {
+		s.revoked.send()
+	}
+	return out
+}
+
+func (s *Store) login(ctx context.Context, tx *sql.Tx, l auth.Login) (auth.LoggedIn, error) {
+	const (
+		userSQL = `
+SELECT ` + userColumns + ` FROM users u WHERE u.id = ?`
+		keySQL = `
+UPDATE identities SET session_key = ?, session_key_at = ? WHERE app_id = ? AND openid = ?`
+		greetSQL = `
+UPDATE users SET last_login_at = ? WHERE id = ?`
+		openSQL = `
+INSERT INTO sessions (user_id, id, app_id, device_id, device_name, user_agent, ip, created_at, rotated_at, expires_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	)
+	userID, created, err := settleIdentity(ctx, tx, l)
+	if err != nil {
+		return auth.LoggedIn{}, err
+	}
+	now, expires := micros(l.Now), s.policy.SessionEnd(l.Now, l.Now)
+	out := auth.LoggedIn{NewUser: created, ExpiresAt: expires}
+	var deletedAt sql.NullInt64
+	if out.User, err = scanUser(tx.QueryRowContext(ctx, userSQL, userID), &deletedAt); err != nil {
+		return auth.LoggedIn{}, err
+	}
+	if out.User.DisabledAt == nil {
+		// Who was deleted, and whose identity was left behind, does not get in.
+		out.User.DisabledAt = optionalMoment(deletedAt)
+	}
+	if out.User.Disabled() {
+		return out, nil
+	}
+	out.User.LastLoginAt = l.Now.UTC()
+	if _, err := tx.ExecContext(ctx, keySQL, l.SealedSessionKey, now, l.AppID, l.OpenID); err != nil {
+		return auth.LoggedIn{}, err
+	}
+	if _, err := tx.ExecContext(ctx, greetSQL, now, userID); err != nil {
+		return auth.LoggedIn{}, err
+	}
+	if out.Ended, err = s.makeRoom(ctx, tx, out.User.ID, l); err != nil {
+		return auth.LoggedIn{}, err
+	}
+	d := l.Device
+	_, err = tx.ExecContext(ctx, openSQL, userID, l.SessionID.String(), l.AppID, d.ID, d.Name, d.UserAgent, d.IP, now, now, micros(expires))
+	return out, err
+}
+
+// makeRoom ends the device's earlier session, and those longest unused beyond
+// the limit, counting the one that is about to be opened.
+func (s *Store) makeRoom(ctx context.Context, tx *sql.Tx, userID uuid.UUID, l auth.Login) ([]uuid.UUID, error) {
+	const (
+		aliveSQL = `
+SELECT id, app_id = ?2 AND device_id <> '' AND device_id = ?3 AS same_device
+FROM sessions
+WHERE user_id = ?1 AND revoked_at IS NULL AND expires_at > ?4
+ORDER BY same_device, rotated_at DESC, id DESC`
+	)
+	rows, err := tx.QueryContext(ctx, aliveSQL, userID.String(), l.AppID, l.Device.ID, micros(l.Now))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var ended []uuid.UUID
+	why := map[uuid.UUID]string{}
+	for place := 1; rows.Next(); place++ {
+		var id uuid.UUID
+		var sameDevice bool
+		if err := rows.Scan(&id, &sameDevice); err != nil {
+			return nil, err
+		}
+		switch {
+		case sameDevice:
+			why[id] = auth.ReasonReplaced
+		case s.policy.MaxSessions > 0 && place >= s.policy.MaxSessions:
+			why[id] = auth.ReasonSurplus
+		default:
+			continue
+		}
+		ended = append(ended, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	for _, id := range ended {
+		e := auth.Ending{UserID: userID, SessionID: id, Reason: why[id], Actor: auth.ActorSystem, Now: l.Now}
+		if err := revoke(ctx, tx, e); err != nil {
+			return nil, err
+		}
+	}
+	return ended, nil
+}
+
+// settleIdentity makes the identity of l exist with the unionid that l brings,
+// and returns its user. It reports whether the user had to be created.
+//
+// A new identity whose unionid is known joins that user. An identity that gains
+// a unionid which belongs to another user stays where it is: merging people is
+// an operator's act (docs/identity.md).
+func settleIdentity(ctx context.Context, tx *sql.Tx, l auth.Login) (userID string, created bool, err error) {
+	const (
+		findSQL = `
+SELECT user_id, COALESCE(unionid, '') FROM identities WHERE app_id = ? AND openid = ?`
+		holderSQL = `
+SELECT user_id FROM identities WHERE unionid = ? ORDER BY unionid_at, created_at, app_id LIMIT 1`
+		gainSQL = `
+UPDATE identities SET unionid = ?3, unionid_at = ?4 WHERE app_id = ?1 AND openid = ?2`
+		userSQL = `
+INSERT INTO users (id, created_at, last_login_at) VALUES (?1, ?2, ?2)`
+		identitySQL = `
+INSERT INTO identities (app_id, openid, user_id, unionid, unionid_at, created_at)
+VALUES (?1, ?2, ?3, NULLIF(?4, ''), CASE WHEN ?4 <> '' THEN ?5 END, ?5)`
+	)
+	now := micros(l.Now)
+	var unionID string
+	errFind := tx.QueryRowContext(ctx, findSQL, l.AppID, l.OpenID).Scan(&userID, &unionID)
+	known := errFind == nil
+	if errFind != nil && !errors.Is(errFind, sql.ErrNoRows) {
+		return "", false, errFind
+	}
+	if known && (l.UnionID == "" || l.UnionID == unionID) {
+		return userID, false, nil
+	}
+
+	var holder string
+	if l.UnionID != "" {
+		if err := tx.QueryRowContext(ctx, holderSQL, l.UnionID).Scan(&holder); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return "", false, err
+		}
+	}
+	kind, other := users.EventIdentityLinked, ""
+	switch {
+	case known:
+		if holder != "" && holder != userID {
+			kind, other = users.EventIdentityConflict, holder
+		}
+		_, err = tx.ExecContext(ctx, gainSQL, l.AppID, l.OpenID, l.UnionID, now)
+	case holder != "":
+		userID = holder
+	default:
+		kind, userID, created = users.EventUserCreated, l.NewUserID.String(), true
+		_, err = tx.ExecContext(ctx, userSQL, userID, now)
+	}
+	if err != nil {
+		return "", false, err
+	}
+	if !known {
+		if _, err := tx.ExecContext(ctx, identitySQL, l.AppID, l.OpenID, userID, l.UnionID, now); err != nil {
+			return "", false, err
+		}
+	}
+
+	id, err := uuid.Parse(userID)
+	if err != nil {
+		return "", false, err
+	}
+	detail := struct {
+		AppID       string  `json:"appId"`
+		OtherUserID *string `json:"otherUserId"`
+	}{AppID: l.AppID}
+	if other != "" {
+		detail.OtherUserID = &other
+	}
+	text, err := json.Marshal(detail)
+	if err != nil {
+		return "", false, err
+	}
+	return userID, created, note(ctx, tx, users.Event{At: l.Now, Kind: kind, UserID: id, Actor: "wechat", Detail: text})
+}
