@@ -310,3 +310,18 @@ func (k SigningKey) sign(typ string, claims jwt.Claims) (string, error) {
 	}
 	return text, nil
 }
+
+// Rotate returns the set with one more key and without those that no living
+// token needs: keys whose successor has been signing for longer than drain,
+// which is the life of their tokens. It also returns how many were dropped.
+func (s *KeySet) Rotate(fresh SigningKey, now time.Time, drain time.Duration) (*KeySet, int, error) {
+	kept := []SigningKey{fresh}
+	for i, k := range s.keys {
+		if i > 0 && now.Sub(s.keys[i-1].ActiveFrom) > drain && !s.keys[i-1].ActiveFrom.IsZero() {
+			continue
+		}
+		kept = append(kept, k)
+	}
+	set, err := NewKeySet(kept...)
+	return set, len(s.keys) + 1 - len(kept), err
+}

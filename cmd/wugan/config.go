@@ -1,0 +1,342 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"os"
+	"reflect"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/kelseyhightower/envconfig"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/httpapi"
+	"github.com/wugan/wugan/wechat"
+)
+
+const prefix = "WUGAN"
+
+// secret is a setting that is never printed.
+type secret string
+
+func (secret) String() string   { return "[redacted]" }
+func (secret) GoString() string { return "[redacted]" }
+
+// config is every setting of the service; docs/settings.md lists them. Only this
+// file reads the environment.
+type config struct {
+	Addr        string `default:":8080"`
+	MetricsAddr string `split_words:"true" default:"127.0.0.1:9090"`
+	DatabaseURL secret `split_words:"true" default:"sqlite:wugan.db"`
+
+	WechatApps   secret `split_words:"true"`
+	WechatAPIURL string `envconfig:"WECHAT_API_URL" default:"https://api.weixin.qq.com"`
+
+	Issuer        string `default:"http://localhost:8080"`
+	Audience      string
+	AccessKeys    string `split_words:"true"`
+	RefreshKeys   string `split_words:"true"`
+	AccessSecret  secret `split_words:"true"`
+	RefreshSecret secret `split_words:"true"`
+	DataKey       secret `split_words:"true"`
+
+	AccessTTL          time.Duration `envconfig:"ACCESS_TTL" default:"4h"`
+	RefreshTTL         time.Duration `envconfig:"REFRESH_TTL" default:"168h"`
+	RefreshGrace       time.Duration `split_words:"true" default:"10s"`
+	SessionMaxAge      time.Duration `split_words:"true" default:"2160h"`
+	MaxSessionsPerUser int           `split_words:"true" default:"20"`
+
+	AdminKey       secret   `split_words:"true"`
+	GatewayKey     secret   `split_words:"true"`
+	LoginRate      float64  `split_words:"true" default:"5"`
+	TrustedProxies []string `split_words:"true"`
+	CORSOrigins    []string `envconfig:"CORS_ORIGINS"`
+
+	LogLevel  string `split_words:"true" default:"info"`
+	LogFormat string `split_words:"true" default:"json"`
+
+	// ShutdownDelay is how long readyz says no before the listener closes, so
+	// that whoever balances load has noticed.
+	ShutdownDelay time.Duration `split_words:"true" default:"0s"`
+}
+
+// settingError is one line that names a setting and says what was expected. It
+// never repeats the value.
+type settingError struct{ name, expected string }
+
+func (e settingError) Error() string { return e.name + ": " + e.expected }
+
+func wrong(name, format string, args ...any) error {
+	return settingError{prefix + "_" + name, fmt.Sprintf(format, args...)}
+}
+
+// loadConfig reads the environment and checks each setting by itself. What a
+// command needs besides, it checks through the need methods.
+func loadConfig() (config, error) {
+	var c config
+	if err := readFiles(&c); err != nil {
+		return config{}, err
+	}
+	if err := envconfig.Process(prefix, &c); err != nil {
+		var parse *envconfig.ParseError
+		if errors.As(err, &parse) {
+			// The library's own message repeats the value.
+			return config{}, settingError{parse.KeyName, "expected " + article(parse.TypeName)}
+		}
+		return config{}, errors.New("the settings could not be read")
+	}
+	if c.Audience == "" {
+		c.Audience = c.Issuer
+	}
+	return c, c.check()
+}
+
+func article(typeName string) string {
+	switch typeName {
+	case "time.Duration", "Duration":
+		return "a duration such as 30s, 4h or 168h"
+	case "int":
+		return "a whole number"
+	case "float64":
+		return "a number"
+	}
+	return "a " + typeName
+}
+
+// pathSettings are settings that name a file themselves, so that X_FILE and X
+// mean the same.
+var pathSettings = map[string]bool{"ACCESS_KEYS": true, "REFRESH_KEYS": true}
+
+// readFiles sets WUGAN_X from the file that WUGAN_X_FILE names: a mounted
+// secret. White space at the end is not part of the value.
+func readFiles(c *config) error {
+	for _, name := range settingNames(c) {
+		key := prefix + "_" + name
+		path, named := os.LookupEnv(key + "_FILE")
+		if !named || path == "" {
+			continue
+		}
+		if os.Getenv(key) != "" {
+			return settingError{key, "is set, and so is " + key + "_FILE: expected one of them"}
+		}
+		value := path
+		if !pathSettings[name] {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return settingError{key + "_FILE", "expected a file that can be read: " + reason(err)}
+			}
+			value = strings.TrimRight(string(data), " \t\r\n")
+		}
+		if err := os.Setenv(key, value); err != nil {
+			return settingError{key + "_FILE", "holds a value that cannot be used"}
+		}
+	}
+	return nil
+}
+
+// reason is why a file could not be used, without its path's error wrapping.
+func reason(err error) string {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Path + ": " + path.Err.Error()
+	}
+	return err.Error()
+}
+
+var wordBreak = regexp.MustCompile(`([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])`)
+
+// settingNames lists the settings as the environment spells them, without the
+// prefix.
+func settingNames(c *config) []string {
+	var names []string
+	for field := range reflect.TypeOf(c).Elem().Fields() {
+		name := field.Tag.Get("envconfig")
+		if name == "" {
+			name = strings.ToUpper(wordBreak.ReplaceAllString(field.Name, "${1}${3}_${2}${4}"))
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// check looks at what can be judged without other settings or files.
+func (c *config) check() error {
+	for _, url := range []struct{ name, value string }{{"ISSUER", c.Issuer}, {"WECHAT_API_URL", c.WechatAPIURL}} {
+		if !absoluteHTTP(url.value) {
+			return wrong(url.name, "expected an address such as https://auth.example.com")
+		}
+	}
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+		least time.Duration
+	}{
+		{"ACCESS_TTL", c.AccessTTL, time.Second},
+		{"REFRESH_TTL", c.RefreshTTL, time.Second},
+		{"REFRESH_GRACE", c.RefreshGrace, 0},
+		{"SESSION_MAX_AGE", c.SessionMaxAge, 0},
+		{"SHUTDOWN_DELAY", c.ShutdownDelay, 0},
+	} {
+		if d.value < d.least {
+			return wrong(d.name, "expected a duration of %s or more", d.least)
+		}
+	}
+	if c.RefreshGrace > time.Minute {
+		return wrong("REFRESH_GRACE", "expected a minute at most: a copied token is not noticed within the grace")
+	}
+	if c.MaxSessionsPerUser < 0 {
+		return wrong("MAX_SESSIONS_PER_USER", "expected 0 (no limit) or more")
+	}
+	if c.LoginRate < 0 {
+		return wrong("LOGIN_RATE", "expected 0 (no limit) or more")
+	}
+	for _, key := range []struct {
+		name  string
+		value secret
+	}{{"ADMIN_KEY", c.AdminKey}, {"GATEWAY_KEY", c.GatewayKey}} {
+		if key.value != "" && len(key.value) < 32 {
+			return wrong(key.name, "expected 32 characters or more")
+		}
+	}
+	if c.AdminKey != "" && c.AdminKey == c.GatewayKey {
+		return wrong("GATEWAY_KEY", "expected another key than WUGAN_ADMIN_KEY")
+	}
+	for _, origin := range c.CORSOrigins {
+		if origin != "*" && !absoluteHTTP(origin) {
+			return wrong("CORS_ORIGINS", "expected origins such as https://h5.example.com, or *")
+		}
+	}
+	if _, err := c.proxies(); err != nil {
+		return err
+	}
+	if kind := c.databaseKind(); kind == "" {
+		return wrong("DATABASE_URL", "expected postgres://USER:PASSWORD@HOST:PORT/DATABASE or sqlite:PATH")
+	}
+	if _, err := c.logger(nil); err != nil {
+		return err
+	}
+	return nil
+}
+
+func absoluteHTTP(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.RawQuery == "" && u.Fragment == ""
+}
+
+func (c *config) databaseKind() string {
+	text := string(c.DatabaseURL)
+	switch {
+	case strings.HasPrefix(text, "postgres://"), strings.HasPrefix(text, "postgresql://"):
+		return "postgres"
+	case strings.HasPrefix(text, "sqlite:") && len(text) > len("sqlite:"):
+		return "sqlite"
+	}
+	return ""
+}
+
+func (c *config) policy() auth.Policy {
+	return auth.Policy{
+		AccessTTL: c.AccessTTL, RefreshTTL: c.RefreshTTL, Grace: c.RefreshGrace,
+		MaxAge: c.SessionMaxAge, MaxSessions: c.MaxSessionsPerUser,
+	}
+}
+
+func (c *config) proxies() ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, text := range c.TrustedProxies {
+		text = strings.TrimSpace(text)
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			addr, err := netip.ParseAddr(text)
+			if err != nil {
+				return nil, wrong("TRUSTED_PROXIES", "expected networks such as 10.0.0.0/8,fd00::/8")
+			}
+			p = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// appForm is an appid and its secret as WeChat makes them, with room to spare.
+var appForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}:[A-Za-z0-9_-]{1,256}$`)
+
+// apps reads appid:secret pairs, separated by commas or lines.
+func (c *config) apps() ([]wechat.App, error) {
+	fields := strings.FieldsFunc(string(c.WechatApps), func(r rune) bool { return r == ',' || r == '\n' || r == '\r' })
+	var out []wechat.App
+	for _, field := range fields {
+		field = strings.TrimSpace(field)
+		if !appForm.MatchString(field) {
+			return nil, wrong("WECHAT_APPS", "expected appid:secret,appid:secret")
+		}
+		id, appSecret, _ := strings.Cut(field, ":")
+		for _, earlier := range out {
+			if earlier.ID == id {
+				return nil, wrong("WECHAT_APPS", "expected each appid once, but %s comes twice", id)
+			}
+		}
+		out = append(out, wechat.App{ID: id, Secret: wechat.NewSecret(appSecret)})
+	}
+	if len(out) == 0 {
+		return nil, wrong("WECHAT_APPS", "expected appid:secret, but it is not set")
+	}
+	return out, nil
+}
+
+// keys loads the keys of one kind of token: a file, or a secret.
+func (c *config) keys(kind, path string, shared secret) (*auth.KeySet, error) {
+	switch {
+	case path != "" && shared != "":
+		return nil, wrong(kind+"_KEYS", "is set, and so is %s_%s_SECRET: expected one of them", prefix, kind)
+	case shared != "":
+		if len(shared) < 32 {
+			return nil, wrong(kind+"_SECRET", "expected 32 bytes or more")
+		}
+		set, err := auth.SecretKeys([]byte(shared))
+		if err != nil {
+			return nil, wrong(kind+"_SECRET", "expected a random string of 32 bytes or more")
+		}
+		return set, nil
+	case path != "":
+		set, err := loadKeys(path)
+		if err != nil {
+			return nil, wrong(kind+"_KEYS", "expected a private JWK Set (wugan keys new): %s", reason(err))
+		}
+		return set, nil
+	}
+	return nil, wrong(kind+"_KEYS", "expected the path of a private JWK Set, made by wugan keys new (or %s_%s_SECRET), but it is not set", prefix, kind)
+}
+
+func loadKeys(path string) (*auth.KeySet, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	set, err := auth.ParseKeys(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return set, nil
+}
+
+func (c *config) bothKeys() (access, refresh *auth.KeySet, err error) {
+	if access, err = c.keys("ACCESS", c.AccessKeys, c.AccessSecret); err != nil {
+		return nil, nil, err
+	}
+	if refresh, err = c.keys("REFRESH", c.RefreshKeys, c.RefreshSecret); err != nil {
+		return nil, nil, err
+	}
+	if err := auth.Separate(access, refresh); err != nil {
+		return nil, nil, wrong("REFRESH_KEYS", "expected other keys than for access tokens: %s", err)
+	}
+	return access, refresh, nil
+}
+
+func (c *config) operatorKeys() (gateway, admin httpapi.Key) {
+	return httpapi.Key(c.GatewayKey), httpapi.Key(c.AdminKey)
+}

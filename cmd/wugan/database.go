@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/migrations"
+	"github.com/wugan/wugan/store/postgres"
+	"github.com/wugan/wugan/store/sqlite"
+	"github.com/wugan/wugan/users"
+)
+
+// database is either store.
+type database interface {
+	auth.Store
+	users.Store
+	Writable(ctx context.Context) error
+	SchemaCurrent(ctx context.Context) error
+	Close()
+}
+
+// openDatabase opens the store that the settings name. A SQLite file belongs to
+// this process alone, so it is migrated here; PostgreSQL is migrated before, by
+// wugan migrate or goose.
+func (c *config) openDatabase(ctx context.Context) (database, error) {
+	if c.databaseKind() == "postgres" {
+		return postgres.Open(ctx, string(c.DatabaseURL), c.policy())
+	}
+	if err := migrateUp(ctx, string(c.DatabaseURL)); err != nil {
+		return nil, err
+	}
+	return sqlite.Open(ctx, strings.TrimPrefix(string(c.DatabaseURL), "sqlite:"), c.policy())
+}
+
+func migrateUp(ctx context.Context, url string) error {
+	runner, err := migrations.Open(ctx, url)
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	defer func() { _ = runner.Close() }() // nothing is left to write
+	if _, err := runner.Up(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// healthcheckCommand asks the service of this container whether it is ready,
+// where the image has no other program that could.
+func healthcheckCommand() *cobra.Command {
+	var url string
+	c := &cobra.Command{
+		Use:   "healthcheck",
+		Short: "Ask the service on WUGAN_ADDR whether it is ready",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if url == "" {
+				c, err := loadConfig()
+				if err != nil {
+					return err
+				}
+				_, port, err := net.SplitHostPort(c.Addr)
+				if err != nil {
+					return wrong("ADDR", "expected host:port")
+				}
+				url = "http://127.0.0.1:" + port + "/readyz"
+			}
+			ctx, cancel := context.WithTimeout(cmd.Context(), 3*time.Second)
+			defer cancel()
+			request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+			if err != nil {
+				return usageError{err}
+			}
+			answer, err := http.DefaultClient.Do(request)
+			if err != nil {
+				return fmt.Errorf("healthcheck: %w", err)
+			}
+			defer func() { _ = answer.Body.Close() }()
+			if answer.StatusCode != http.StatusOK {
+				return fmt.Errorf("healthcheck: %s", answer.Status)
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&url, "url", "", "address to ask (default: /readyz on the port of WUGAN_ADDR)")
+	return c
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wugan/wugan/migrations"
+)
+
+func migrateCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "migrate",
+		Short: "Bring the schema of WUGAN_DATABASE_URL up to date, or look at it",
+	}
+	c.AddCommand(
+		&cobra.Command{
+			Use:   "up",
+			Short: "Take every step that is missing; safe to run by many pods at once",
+			RunE: withRunner(func(ctx context.Context, r *migrations.Runner, out io.Writer) error {
+				steps, err := r.Up(ctx)
+				for _, s := range steps {
+					_, _ = fmt.Fprintf(out, "applied %d %s\n", s.Version, s.Name)
+				}
+				if err == nil && len(steps) == 0 {
+					_, err = fmt.Fprintln(out, "the schema is current")
+				}
+				return err
+			}),
+		},
+		&cobra.Command{
+			Use:   "down",
+			Short: "Take back the newest step (data of its tables is lost)",
+			RunE: withRunner(func(ctx context.Context, r *migrations.Runner, out io.Writer) error {
+				s, err := r.Down(ctx)
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(out, "took back %d %s\n", s.Version, s.Name)
+				return err
+			}),
+		},
+		&cobra.Command{
+			Use:   "status",
+			Short: "List the steps and whether each has been taken",
+			RunE: withRunner(func(ctx context.Context, r *migrations.Runner, out io.Writer) error {
+				steps, err := r.Status(ctx)
+				if err != nil {
+					return err
+				}
+				w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+				for _, s := range steps {
+					state := "pending"
+					if s.Applied {
+						state = "applied"
+					}
+					_, _ = fmt.Fprintf(w, "%s\t%d\t%s\n", state, s.Version, s.Name)
+				}
+				return w.Flush()
+			}),
+		},
+	)
+	return c
+}
+
+// withRunner opens the database's migrations for a command.
+func withRunner(do func(context.Context, *migrations.Runner, io.Writer) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, _ []string) error {
+		c, err := loadConfig()
+		if err != nil {
+			return err
+		}
+		r, err := migrations.Open(cmd.Context(), string(c.DatabaseURL))
+		if err != nil {
+			return fmt.Errorf("migrate: %w", err)
+		}
+		defer func() { _ = r.Close() }() // nothing is left to write
+		if err := do(cmd.Context(), r, cmd.OutOrStdout()); err != nil {
+			return fmt.Errorf("migrate: %w", err)
+		}
+		return nil
+	}
+}

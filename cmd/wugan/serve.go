@@ -1,0 +1,258 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/auth/verify"
+	"github.com/wugan/wugan/httpapi"
+	"github.com/wugan/wugan/migrations"
+	"github.com/wugan/wugan/seal"
+	"github.com/wugan/wugan/users"
+	"github.com/wugan/wugan/wechat"
+)
+
+const (
+	headersWithin = 5 * time.Second
+	idleFor       = 2 * time.Minute
+	// stopWithin is how long requests that were accepted may still take.
+	stopWithin = 30 * time.Second
+	// purgeEvery and purgeKeep: dead sessions stay for a day, so that their
+	// tokens are told from foreign ones, and are gone soon after.
+	purgeEvery = 10 * time.Minute
+	purgeKeep  = 24 * time.Hour
+)
+
+func serveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "Run the service with the settings of the environment",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := loadConfig()
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), c, serveOptions{})
+		},
+	}
+}
+
+// serveOptions are what wugan dev does otherwise.
+type serveOptions struct {
+	devCodes bool
+	// listening is told the address, once requests are accepted.
+	listening func(net.Addr)
+}
+
+// serve runs the service until ctx ends, then answers what it has accepted.
+func serve(ctx context.Context, c config, o serveOptions) error {
+	log, err := c.logger(os.Stderr)
+	if err != nil {
+		return err
+	}
+	s, err := wire(ctx, c, o, log)
+	if err != nil {
+		return err
+	}
+	defer s.db.Close()
+
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Addr)
+	if err != nil {
+		return wrong("ADDR", "expected an address that can be listened on: %s", listenReason(err))
+	}
+	server := &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: headersWithin,
+		IdleTimeout:       idleFor,
+		MaxHeaderBytes:    32 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
+
+	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stopBackground()
+	wg.Go(func() { s.revocations.Run(background, s.db) })
+	wg.Go(func() { purge(background, s.db, c.policy(), log) })
+	wg.Go(func() { s.keys.watch(background, log) })
+
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	log.InfoContext(ctx, "serving", "addr", listener.Addr().String(), "database", c.databaseKind(), "version", version)
+	if o.listening != nil {
+		o.listening(listener.Addr())
+	}
+
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	log.Info("stopping: answering what was accepted")
+	s.stopping.Store(true)
+	time.Sleep(c.ShutdownDelay) // readyz says no; whoever balances load notices
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	defer cancel()
+	if err := server.Shutdown(stop); err != nil {
+		return fmt.Errorf("some requests were not answered within %s: %w", stopWithin, err)
+	}
+	log.Info("stopped")
+	return nil
+}
+
+// service is everything, wired.
+type service struct {
+	db          database
+	handler     http.Handler
+	revocations *auth.Revocations
+	keys        *keyWatcher
+	stopping    atomic.Bool
+}
+
+// wire builds the service from top to bottom.
+func wire(ctx context.Context, c config, o serveOptions, log *slog.Logger) (*service, error) {
+	apps, err := c.apps()
+	if err != nil {
+		return nil, err
+	}
+	accessKeys, refreshKeys, err := c.bothKeys()
+	if err != nil {
+		return nil, err
+	}
+	box, err := c.box()
+	if err != nil {
+		return nil, err
+	}
+	proxies, err := c.proxies()
+	if err != nil {
+		return nil, err
+	}
+	client, err := wechat.New(wechat.Config{BaseURL: c.WechatAPIURL, Apps: apps})
+	if err != nil {
+		return nil, err
+	}
+	db, err := c.openDatabase(ctx)
+	if err != nil {
+		return nil, err
+	}
+
+	s := &service{db: db}
+	access, refresh := auth.NewKeyring(accessKeys), auth.NewKeyring(refreshKeys)
+	s.keys = &keyWatcher{config: c, access: access, refresh: refresh}
+	s.revocations = auth.NewRevocations(c.AccessTTL, time.Now, log)
+	signIn, err := auth.New(auth.Config{
+		Issuer: c.Issuer, Audience: c.Audience, Apps: client.AppIDs(), Policy: c.policy(),
+		AccessKeys: access, RefreshKeys: refresh,
+		Store: db, Exchanger: provider{client: client, devCodes: o.devCodes}, Vault: box,
+		Now: time.Now, Revocations: s.revocations,
+	})
+	if err != nil {
+		return nil, errors.Join(err, closed(db))
+	}
+	gatewayKey, adminKey := c.operatorKeys()
+	s.handler, err = httpapi.New(httpapi.Config{
+		Auth:  signIn,
+		Users: users.New(db, box, time.Now),
+		Verifier: verify.New(c.Issuer, c.Audience, access,
+			verify.WithClientIDs(client.AppIDs()...), verify.WithRevocations(s.revocations)),
+		Revocations: s.revocations, AccessKeys: access, Issuer: c.Issuer,
+		Ready:      s.ready,
+		GatewayKey: gatewayKey, AdminKey: adminKey, LoginRate: c.LoginRate,
+		TrustedProxies: proxies, CORSOrigins: c.CORSOrigins,
+		Log: log, Now: time.Now,
+	})
+	if err != nil {
+		return nil, errors.Join(err, closed(db))
+	}
+	return s, nil
+}
+
+func closed(db database) error {
+	db.Close()
+	return nil
+}
+
+// ready reports why requests should not be sent here.
+func (s *service) ready(ctx context.Context) error {
+	if s.stopping.Load() {
+		return httpapi.ErrShuttingDown
+	}
+	if err := s.db.SchemaCurrent(ctx); errors.Is(err, migrations.ErrOutdated) {
+		return fmt.Errorf("%w: %w", httpapi.ErrSchemaOutdated, err)
+	} else if err != nil {
+		return err
+	}
+	if err := s.db.Writable(ctx); err != nil {
+		return err
+	}
+	if s.revocations.Synced().IsZero() {
+		return fmt.Errorf("%w: the revocations have not been read yet", users.ErrUnavailable)
+	}
+	return nil
+}
+
+// box reads the data key.
+func (c *config) box() (*seal.Box, error) {
+	if c.DataKey == "" {
+		return nil, wrong("DATA_KEY", "expected base64 of 32 random bytes (openssl rand -base64 32), but it is not set")
+	}
+	key, err := seal.ParseKey(string(c.DataKey))
+	if err != nil {
+		return nil, wrong("DATA_KEY", "expected base64 of 32 bytes (openssl rand -base64 32)")
+	}
+	return seal.NewBox(key), nil
+}
+
+func listenReason(err error) string {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err.Error()
+	}
+	return err.Error()
+}
+
+// purge removes dead sessions now and then.
+func purge(ctx context.Context, db auth.Store, p auth.Policy, log *slog.Logger) {
+	tick := time.NewTicker(purgeEvery)
+	defer tick.Stop()
+	for {
+		now := time.Now()
+		// A revocation is kept as long as access tokens of its session live.
+		n, err := db.Purge(ctx, now.Add(-purgeKeep), now.Add(-max(purgeKeep, p.AccessTTL)))
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			log.WarnContext(ctx, "dead sessions could not be removed", "error", err)
+		case n > 0:
+			log.InfoContext(ctx, "dead sessions removed", "count", n)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// newDataKey makes the text of a data key.
+func newDataKey(random func([]byte) (int, error)) (string, error) {
+	raw := make([]byte, seal.KeySize)
+	if _, err := random(raw); err != nil {
+		return "", fmt.Errorf("make a data key: %w", err)
+	}
+	return base64.StdEncoding.EncodeToString(raw), nil
+}

@@ -1,0 +1,106 @@
+package httpapi
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"github.com/wugan/wugan/auth/verify"
+)
+
+// caller is who sent a request with a good access token.
+type caller struct {
+	userID, sessionID uuid.UUID
+	appID             string
+	roles             []string
+}
+
+// withAccess lets requests with a good access token through. Others get 401 with
+// a code from which a client knows whether to refresh: the request was not
+// begun, so it can be sent again as it is.
+func (a *api) withAccess(next func(echo.Context, caller) error) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		claims, err := a.verifier.VerifyRequest(c.Request())
+		if err != nil {
+			return err
+		}
+		who, err := callerOf(claims)
+		if err != nil {
+			return err
+		}
+		c.Set(callerKey, who)
+		return next(c, who)
+	}
+}
+
+// callerOf reads the ids, which the issuer (we) wrote as UUIDs.
+func callerOf(claims *verify.Claims) (caller, error) {
+	userID, err1 := uuid.Parse(claims.Subject)
+	sessionID, err2 := uuid.Parse(claims.SessionID)
+	if err1 != nil || err2 != nil {
+		return caller{}, fmt.Errorf("%w: sub and sid must be UUIDs", verify.ErrInvalid)
+	}
+	return caller{userID: userID, sessionID: sessionID, appID: claims.ClientID, roles: claims.Roles}, nil
+}
+
+// Key is a shared secret of operators or gateways. It prints as [redacted].
+type Key string
+
+// String keeps a key out of logs.
+func (Key) String() string { return "[redacted]" }
+
+// GoString keeps a key out of %#v.
+func (Key) GoString() string { return "[redacted]" }
+
+// matches compares in a time that tells nothing of the key, its length
+// included.
+func (k Key) matches(text string) bool {
+	a, b := sha256.Sum256([]byte(k)), sha256.Sum256([]byte(text))
+	return k != "" && subtle.ConstantTimeCompare(a[:], b[:]) == 1
+}
+
+// withKey lets requests with an operator's key through. Where the key is not
+// configured the paths do not exist. Another of our keys is told from a wrong
+// one, for that is a mistake in a configuration.
+func (a *api) withKey(key Key) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if key == "" {
+				return newProblem("not_found", nil)
+			}
+			text, err := keyText(c.Request().Header)
+			switch {
+			case err != nil:
+				p := newProblem("token_missing", nil)
+				p.Detail = "Send the key as: Authorization: Bearer KEY."
+				return p
+			case key.matches(text):
+				return next(c)
+			case a.adminKey.matches(text), a.gatewayKey.matches(text):
+				return newProblem("forbidden", nil)
+			}
+			p := newProblem("token_invalid", nil)
+			p.Title, p.Detail = "Key refused", "It is not the key of these paths."
+			return p
+		}
+	}
+}
+
+// keyText reads the key from the Authorization header. Unlike an access token it
+// may hold any printable character.
+func keyText(h http.Header) (string, error) {
+	values := h.Values(echo.HeaderAuthorization)
+	if len(values) != 1 {
+		return "", verify.ErrMissing
+	}
+	scheme, text, _ := strings.Cut(values[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") || strings.TrimSpace(text) == "" {
+		return "", verify.ErrMissing
+	}
+	return strings.TrimSpace(text), nil
+}

@@ -1,0 +1,221 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/auth/verify"
+	"github.com/wugan/wugan/users"
+)
+
+// problem is an answer that refuses a request: a problem document of RFC 9457
+// with a code that programs can tell apart.
+type problem struct {
+	Type      string `json:"type"`
+	Title     string `json:"title"`
+	Status    int    `json:"status"`
+	Detail    string `json:"detail"`
+	Code      string `json:"code"`
+	RequestID string `json:"requestId"`
+
+	challenge  string        // WWW-Authenticate
+	retryAfter time.Duration // Retry-After
+	cause      error         // for the log
+}
+
+func (p *problem) Error() string { return p.Code + ": " + p.Detail }
+
+// Unwrap returns the cause.
+func (p *problem) Unwrap() error { return p.cause }
+
+// MIMEProblem is the media type of RFC 9457.
+const MIMEProblem = "application/problem+json"
+
+// kind is the constant part of a problem.
+type kind struct {
+	status int
+	title  string
+	detail string // what to do; a problem may say it more exactly
+}
+
+// kinds lists every code that this service answers with, but those of RFC 6749
+// at the OAuth endpoints. docs/errors.md tells what to do about each.
+var kinds = map[string]kind{
+	"invalid_request": {http.StatusBadRequest, "Request not understood", "Compare the request with /openapi.yaml."},
+	"unknown_app":     {http.StatusBadRequest, "App not configured", "Send an appId that is configured in WUGAN_WECHAT_APPS; it may be left out only where one app is."},
+	"invalid_code":    {http.StatusBadRequest, "Code refused", "WeChat does not know this code, or it is over five minutes old: call wx.login again and send the new code."},
+	"code_used":       {http.StatusBadRequest, "Code used before", "Each code works once: call wx.login again and send the new code."},
+	"decrypt_failed":  {http.StatusBadRequest, "Data not decrypted", "The session key has changed or the data is of another app: log in again, then let the user send the data anew."},
+
+	"token_missing":   {http.StatusUnauthorized, "Access token missing", "Send the access token as: Authorization: Bearer TOKEN."},
+	"token_invalid":   {http.StatusUnauthorized, "Access token refused", "It is not an access token of this service: refresh the tokens and send the request again."},
+	"token_expired":   {http.StatusUnauthorized, "Access token expired", "Refresh the tokens at POST /api/v1/auth/refresh and send the request again."},
+	"session_revoked": {http.StatusUnauthorized, "Session ended", "The session was ended: log in again."},
+	"refresh_invalid": {http.StatusUnauthorized, "Refresh token refused", "It is not a refresh token of this service, or its session is gone: log in again."},
+	"refresh_expired": {http.StatusUnauthorized, "Refresh token expired", "The session was not refreshed in time: log in again."},
+	"refresh_reused":  {http.StatusUnauthorized, "Refresh token used before", "Its successor has been used already, so somebody holds a copy. The session was ended: log in again."},
+
+	"user_disabled": {http.StatusForbidden, "User disabled", "An operator has disabled this account; logging in again does not help."},
+	"user_blocked":  {http.StatusForbidden, "User blocked by WeChat", "WeChat holds this user to be high-risk (40226) and lets nobody sign them in."},
+	"forbidden":     {http.StatusForbidden, "Not allowed", "The key is good for other paths than this one."},
+
+	"not_found":              {http.StatusNotFound, "Not found", "There is no such thing here, or the key that this path needs is not configured."},
+	"method_not_allowed":     {http.StatusMethodNotAllowed, "Method not allowed", "The header Allow names the methods of this path."},
+	"phone_taken":            {http.StatusConflict, "Phone number taken", "Another user holds this phone number; an operator decides whether both are one person."},
+	"body_too_large":         {http.StatusRequestEntityTooLarge, "Body too large", "A body may have 64 KiB at most."},
+	"unsupported_media_type": {http.StatusUnsupportedMediaType, "Media type not supported", "Send the body as application/json in UTF-8."},
+
+	"rate_limited":        {http.StatusTooManyRequests, "Too many requests", "Wait for the seconds that Retry-After names."},
+	"wechat_rate_limited": {http.StatusTooManyRequests, "Too many requests at WeChat", "WeChat limits calls for one user (45011): wait for the seconds that Retry-After names."},
+
+	"internal":             {http.StatusInternalServerError, "Internal error", "This is a fault of the service; the log holds more under the request id."},
+	"wechat_rejected_app":  {http.StatusBadGateway, "WeChat refuses the app", "WeChat does not accept the appid, the secret or the address of this service: an operator must act."},
+	"wechat_unavailable":   {http.StatusServiceUnavailable, "WeChat unavailable", "WeChat does not answer now: keep the tokens and try again after the seconds that Retry-After names."},
+	"database_unavailable": {http.StatusServiceUnavailable, "Database unavailable", "The database does not answer now: keep the tokens and try again after the seconds that Retry-After names."},
+	"schema_outdated":      {http.StatusServiceUnavailable, "Schema outdated", "The database lacks migrations: run wugan migrate up."},
+	"shutting_down":        {http.StatusServiceUnavailable, "Shutting down", "This process answers what it has accepted and ends."},
+}
+
+// outageRetry is what clients are told to wait after an outage of the database.
+const outageRetry = 2 * time.Second
+
+func newProblem(code string, cause error) *problem {
+	k, known := kinds[code]
+	if !known {
+		code, k = "internal", kinds["internal"]
+	}
+	p := &problem{
+		Type: "urn:wugan:error:" + code, Title: k.title, Status: k.status, Detail: k.detail, Code: code, cause: cause,
+	}
+	switch {
+	case code == "token_missing":
+		p.challenge = "Bearer"
+	case p.Status == http.StatusUnauthorized:
+		p.challenge = fmt.Sprintf("Bearer error=\"invalid_token\", error_description=%q", k.title)
+	case p.Status == http.StatusServiceUnavailable:
+		p.retryAfter = outageRetry
+	}
+	return p
+}
+
+// invalid refuses a request for what is wrong with it.
+func invalid(format string, args ...any) *problem {
+	p := newProblem("invalid_request", nil)
+	p.Detail = fmt.Sprintf(format, args...)
+	return p
+}
+
+// problemOf is the only place where an error becomes a status and a code.
+func problemOf(err error) *problem {
+	var (
+		p        *problem
+		provider *users.ProviderError
+		tooLarge *http.MaxBytesError
+		fromEcho *echo.HTTPError
+	)
+	switch {
+	case errors.As(err, &p):
+		return p
+	case errors.As(err, &provider):
+		p := newProblem(string(provider.Reason), err)
+		p.retryAfter = provider.RetryAfter
+		if p.retryAfter == 0 && (p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests) {
+			p.retryAfter = outageRetry
+		}
+		return p
+	case errors.As(err, &tooLarge):
+		return newProblem("body_too_large", err)
+	case errors.As(err, &fromEcho):
+		return newProblem(echoCode(fromEcho.Code), err)
+	}
+	for _, known := range knownErrors {
+		if errors.Is(err, known.err) {
+			return newProblem(known.code, err)
+		}
+	}
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		// The client has gone, or a time-out that nobody named: not its fault.
+		return newProblem("database_unavailable", err)
+	}
+	return newProblem("internal", err)
+}
+
+// knownErrors is in order: an outage first, for it may wrap other errors.
+var knownErrors = []struct {
+	err  error
+	code string
+}{
+	{users.ErrUnavailable, "database_unavailable"},
+	{auth.ErrUnknownApp, "unknown_app"},
+	{auth.ErrUserDisabled, "user_disabled"},
+	{auth.ErrRefreshExpired, "refresh_expired"},
+	{auth.ErrRefreshReused, "refresh_reused"},
+	{auth.ErrRefreshInvalid, "refresh_invalid"},
+	{auth.ErrSessionRevoked, "session_revoked"},
+	{auth.ErrNoSession, "not_found"},
+	{users.ErrNotFound, "not_found"},
+	{users.ErrPhoneTaken, "phone_taken"},
+	{verify.ErrMissing, "token_missing"},
+	{verify.ErrExpired, "token_expired"},
+	{verify.ErrRevoked, "session_revoked"},
+	{verify.ErrInvalid, "token_invalid"},
+}
+
+// echoCode names what Echo's router refuses by itself.
+func echoCode(status int) string {
+	switch status {
+	case http.StatusNotFound:
+		return "not_found"
+	case http.StatusMethodNotAllowed:
+		return "method_not_allowed"
+	case http.StatusRequestEntityTooLarge:
+		return "body_too_large"
+	case http.StatusUnsupportedMediaType:
+		return "unsupported_media_type"
+	case http.StatusBadRequest:
+		return "invalid_request"
+	}
+	return "internal"
+}
+
+// answerProblem is Echo's error handler.
+func (a *api) answerProblem(err error, c echo.Context) {
+	p := problemOf(err)
+	c.Set(outcomeKey, p.Code)
+	if p.Status >= http.StatusInternalServerError || p.cause != nil {
+		c.Set(causeKey, p.cause)
+	}
+	if c.Response().Committed {
+		return
+	}
+	copied := *p
+	copied.RequestID = requestID(c)
+	header := c.Response().Header()
+	header.Set(echo.HeaderContentType, MIMEProblem)
+	header.Set(echo.HeaderCacheControl, "no-store")
+	if p.challenge != "" {
+		header.Set(echo.HeaderWWWAuthenticate, p.challenge)
+	}
+	if p.retryAfter > 0 {
+		header.Set("Retry-After", strconv.Itoa(int(math.Ceil(p.retryAfter.Seconds()))))
+	}
+	body, err := json.Marshal(copied)
+	if err != nil {
+		a.log.ErrorContext(c.Request().Context(), "a problem could not be written", slog.Any("error", err))
+		return
+	}
+	c.Response().WriteHeader(p.Status)
+	if c.Request().Method != http.MethodHead {
+		_, _ = c.Response().Write(append(body, '\n')) // the client may have gone
+	}
+}

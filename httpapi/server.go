@@ -1,0 +1,140 @@
+// Package httpapi owns what the service says over HTTP: paths, JSON fields,
+// headers, and the one place where an error becomes a status and a code
+// (problem.go). It binds a request, calls the domain once, and renders what
+// comes back. openapi.yaml states the same for readers and for tests.
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/auth/verify"
+	"github.com/wugan/wugan/users"
+)
+
+// Config is what the HTTP side is made of. Auth, Users, Verifier, AccessKeys,
+// Ready, Log and Now are needed.
+type Config struct {
+	Auth        *auth.Service
+	Users       *users.Service
+	Verifier    *verify.Verifier
+	Revocations *auth.Revocations
+	AccessKeys  *auth.Keyring
+	Issuer      string
+
+	// Ready reports why requests should not be sent here, or nil. Where the
+	// schema is behind, the error is ErrSchemaOutdated.
+	Ready func(context.Context) error
+
+	GatewayKey, AdminKey Key
+	// LoginRate is how many failed logins a second one address may have.
+	LoginRate float64
+	// TrustedProxies are the networks whose X-Forwarded-For is believed.
+	TrustedProxies []netip.Prefix
+	CORSOrigins    []string
+
+	Log *slog.Logger
+	Now func() time.Time
+	// Observe is told of each request answered, for metrics.
+	Observe func(method, route string, status int, took time.Duration)
+	// Outermost runs around everything: tracing.
+	Outermost []echo.MiddlewareFunc
+}
+
+// ErrSchemaOutdated says that the database lacks migrations.
+var ErrSchemaOutdated = errors.New("the database lacks migrations: run wugan migrate up")
+
+// api holds what the handlers need.
+type api struct {
+	auth        *auth.Service
+	users       *users.Service
+	verifier    *verify.Verifier
+	revocations *auth.Revocations
+	accessKeys  *auth.Keyring
+	issuer      string
+	ready       func(context.Context) error
+
+	gatewayKey, adminKey Key
+	loginRate            *loginRate
+
+	log     *slog.Logger
+	now     func() time.Time
+	observe func(method, route string, status int, took time.Duration)
+}
+
+// New makes the handler of the service.
+func New(c Config) (*echo.Echo, error) {
+	rate, err := newLoginRate(c.LoginRate, c.Now)
+	if err != nil {
+		return nil, fmt.Errorf("httpapi: %w", err)
+	}
+	a := &api{
+		auth: c.Auth, users: c.Users, verifier: c.Verifier, revocations: c.Revocations,
+		accessKeys: c.AccessKeys, issuer: c.Issuer, ready: c.Ready,
+		gatewayKey: c.GatewayKey, adminKey: c.AdminKey, loginRate: rate,
+		log: c.Log, now: c.Now, observe: c.Observe,
+	}
+
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.HTTPErrorHandler = a.answerProblem
+	e.IPExtractor = clientAddress(c.TrustedProxies)
+
+	e.Use(c.Outermost...)
+	e.Use(withRequestID, a.withLog, a.withRecovery, withHeaders)
+	if len(c.TrustedProxies) == 0 {
+		e.Use(a.warnOfProxy())
+	}
+	if len(c.CORSOrigins) > 0 {
+		e.Use(withCORS(c.CORSOrigins))
+	}
+	e.Use(withLimits)
+	a.routes(e)
+	return e, nil
+}
+
+// routes lists every path of the service.
+func (a *api) routes(e *echo.Echo) {
+	signIn := e.Group("/api/v1/auth")
+	signIn.POST("/login", a.login)
+	signIn.POST("/refresh", a.refresh)
+	signIn.POST("/logout", a.logout)
+	signIn.POST("/logout-all", a.withAccess(a.logoutAll))
+	signIn.GET("/verify", a.withAccess(a.verify))
+	signIn.HEAD("/verify", a.withAccess(a.verify))
+
+	e.GET("/api/v1/users/me", a.withAccess(a.me))
+	e.PATCH("/api/v1/users/me", a.withAccess(a.updateMe))
+
+	e.GET("/api/v1/sessions", a.withAccess(a.listSessions))
+	e.DELETE("/api/v1/sessions/:id", a.withAccess(a.endSession))
+
+	e.GET("/.well-known/jwks.json", a.jwks)
+
+	e.GET("/healthz", a.healthz)
+	e.GET("/readyz", a.readyz)
+}
+
+// clientAddress finds the address of the client: the peer's, or what trusted
+// proxies say of it.
+func clientAddress(trusted []netip.Prefix) echo.IPExtractor {
+	if len(trusted) == 0 {
+		return echo.ExtractIPDirect()
+	}
+	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, prefix := range trusted {
+		options = append(options, echo.TrustIPRange(ipNet(prefix)))
+	}
+	return echo.ExtractIPFromXFFHeader(options...)
+}
+
+// noContent answers 204.
+func noContent(c echo.Context) error { return c.NoContent(http.StatusNoContent) }

@@ -1,0 +1,52 @@
+package httpapi
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+)
+
+type sessionAnswer struct {
+	ID         string    `json:"id"`
+	AppID      string    `json:"appId"`
+	DeviceID   string    `json:"deviceId"`
+	DeviceName string    `json:"deviceName"`
+	UserAgent  string    `json:"userAgent"`
+	IP         string    `json:"ip"`
+	CreatedAt  time.Time `json:"createdAt"`
+	LastUsedAt time.Time `json:"lastUsedAt"`
+	ExpiresAt  time.Time `json:"expiresAt"`
+	Current    bool      `json:"current"`
+}
+
+func (a *api) listSessions(c echo.Context, who caller) error {
+	list, err := a.auth.Sessions(c.Request().Context(), who.userID)
+	if err != nil {
+		return err
+	}
+	out := make([]sessionAnswer, len(list))
+	for i, s := range list {
+		out[i] = sessionAnswer{
+			ID: s.ID.String(), AppID: s.AppID,
+			DeviceID: s.Device.ID, DeviceName: s.Device.Name, UserAgent: s.Device.UserAgent, IP: s.Device.IP,
+			CreatedAt: s.CreatedAt.UTC(), LastUsedAt: s.LastUsedAt.UTC(), ExpiresAt: s.ExpiresAt.UTC(),
+			Current: s.ID == who.sessionID,
+		}
+	}
+	return c.JSON(http.StatusOK, struct {
+		Sessions []sessionAnswer `json:"sessions"`
+	}{out})
+}
+
+func (a *api) endSession(c echo.Context, who caller) error {
+	id, err := uuid.Parse(c.Param("id"))
+	if err != nil {
+		return newProblem("not_found", nil)
+	}
+	if err := a.auth.EndSession(c.Request().Context(), who.userID, id); err != nil {
+		return err
+	}
+	return noContent(c)
+}

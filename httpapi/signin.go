@@ -1,0 +1,191 @@
+package httpapi
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/auth/verify"
+)
+
+// Limits on what a login may say, in characters.
+const (
+	maxCode       = 256
+	maxDeviceID   = 128
+	maxDeviceName = 128
+	maxUserAgent  = 512
+)
+
+type loginRequest struct {
+	Code       string `json:"code"`
+	AppID      string `json:"appId"`
+	DeviceID   string `json:"deviceId"`
+	DeviceName string `json:"deviceName"`
+}
+
+func (r loginRequest) check() error {
+	return errors.Join(
+		checkPrintable("code", r.Code, maxCode),
+		checkText("appId", r.AppID, maxDeviceID),
+		checkText("deviceId", r.DeviceID, maxDeviceID),
+		checkText("deviceName", r.DeviceName, maxDeviceName),
+	)
+}
+
+type tokensAnswer struct {
+	AccessToken      string `json:"accessToken"`
+	RefreshToken     string `json:"refreshToken"`
+	TokenType        string `json:"tokenType"`
+	ExpiresIn        int64  `json:"expiresIn"`
+	RefreshExpiresIn int64  `json:"refreshExpiresIn"`
+}
+
+func renderTokens(t auth.Tokens) tokensAnswer {
+	return tokensAnswer{
+		AccessToken: t.AccessToken, RefreshToken: t.RefreshToken, TokenType: "Bearer",
+		ExpiresIn: int64(t.ExpiresIn / time.Second), RefreshExpiresIn: int64(t.RefreshExpiresIn / time.Second),
+	}
+}
+
+// answerTokens sends an answer that no cache may keep.
+func answerTokens(c echo.Context, body any) error {
+	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
+	return c.JSON(http.StatusOK, body)
+}
+
+func (a *api) login(c echo.Context) error {
+	var r loginRequest
+	if err := bind(c, &r); err != nil {
+		return err
+	}
+	if err := r.check(); err != nil {
+		return err
+	}
+	result, err := a.signIn(c, auth.LoginRequest{
+		Code: r.Code, AppID: r.AppID,
+		Device: auth.Device{ID: r.DeviceID, Name: r.DeviceName},
+	})
+	if err != nil {
+		return err
+	}
+	return answerTokens(c, struct {
+		User    userAnswer `json:"user"`
+		NewUser bool       `json:"newUser"`
+		tokensAnswer
+	}{renderUser(result.User, result.AppID), result.NewUser, renderTokens(result.Tokens)})
+}
+
+// signIn logs in within the rate of failed logins.
+func (a *api) signIn(c echo.Context, r auth.LoginRequest) (auth.LoginResult, error) {
+	ip := c.RealIP()
+	if err := a.loginRate.check(ip); err != nil {
+		return auth.LoginResult{}, err
+	}
+	r.Device.IP, r.Device.UserAgent = ip, userAgent(c)
+	result, err := a.auth.Login(c.Request().Context(), r)
+	if err != nil {
+		if problemOf(err).Status < http.StatusInternalServerError {
+			a.loginRate.failed(ip)
+		}
+		return auth.LoginResult{}, err
+	}
+	c.Set(callerKey, caller{userID: result.User.ID, appID: result.AppID})
+	return result, nil
+}
+
+type refreshRequest struct {
+	RefreshToken string `json:"refreshToken"`
+}
+
+func (r refreshRequest) check() error {
+	return checkPrintable("refreshToken", r.RefreshToken, verify.MaxTokenSize)
+}
+
+func (a *api) refresh(c echo.Context) error {
+	var r refreshRequest
+	if err := bind(c, &r); err != nil {
+		return err
+	}
+	if err := r.check(); err != nil {
+		return err
+	}
+	tokens, err := a.auth.Refresh(c.Request().Context(), auth.RefreshRequest{
+		RefreshToken: r.RefreshToken, IP: c.RealIP(), UserAgent: userAgent(c),
+	})
+	if err != nil {
+		return err
+	}
+	return answerTokens(c, renderTokens(tokens))
+}
+
+// logout takes a refresh token in the body or, where the body names none, an
+// access token. A session that has ended already is logged out: 204.
+func (a *api) logout(c echo.Context) error {
+	var r refreshRequest
+	if c.Request().ContentLength != 0 {
+		if err := bind(c, &r); err != nil {
+			return err
+		}
+	}
+	var err error
+	if r.RefreshToken == "" {
+		err = a.withAccess(func(c echo.Context, who caller) error {
+			return a.auth.LogoutSession(c.Request().Context(), who.userID, who.sessionID)
+		})(c)
+	} else if err = r.check(); err == nil {
+		err = a.auth.Logout(c.Request().Context(), r.RefreshToken)
+	}
+	if err != nil && !errors.Is(err, verify.ErrRevoked) {
+		return err
+	}
+	return noContent(c)
+}
+
+func (a *api) logoutAll(c echo.Context, who caller) error {
+	if err := a.auth.LogoutAll(c.Request().Context(), who.userID); err != nil {
+		return err
+	}
+	return noContent(c)
+}
+
+// verify tells a gateway whose token it is.
+func (a *api) verify(c echo.Context, who caller) error {
+	setIdentity(c.Response().Header(), who)
+	return noContent(c)
+}
+
+// setIdentity names a caller in the headers that upstreams read.
+func setIdentity(h http.Header, who caller) {
+	h.Set("X-User-Id", who.userID.String())
+	h.Set("X-App-Id", who.appID)
+	h.Set("X-Session-Id", who.sessionID.String())
+	if len(who.roles) > 0 {
+		h.Set("X-Roles", strings.Join(who.roles, ","))
+	}
+}
+
+// userAgent is what the client says of itself, cut to what is worth keeping.
+func userAgent(c echo.Context) string {
+	text := strings.ToValidUTF8(c.Request().UserAgent(), "")
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
+		}
+		return r
+	}, text)
+	for utf8.RuneCountInString(text) > maxUserAgent {
+		text = string([]rune(text)[:maxUserAgent])
+	}
+	return text
+}
+
+func ipNet(p netip.Prefix) *net.IPNet {
+	return &net.IPNet{IP: p.Masked().Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
+}

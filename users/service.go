@@ -1,0 +1,54 @@
+package users
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Vault seals values at rest, opens them, and makes the keyed hashes by which
+// they can be found.
+type Vault interface {
+	Seal(plain []byte, context string) ([]byte, error)
+	Opener
+	Hashes(value string) [][]byte
+}
+
+// Service is what users do with their own account. It may be used by any
+// number of goroutines.
+type Service struct {
+	store Store
+	vault Vault
+	now   func() time.Time
+}
+
+// New makes a Service.
+func New(store Store, vault Vault, now func() time.Time) *Service {
+	return &Service{store: store, vault: vault, now: now}
+}
+
+// User returns a user with the phone number in clear. Errors: ErrNotFound,
+// ErrUnavailable.
+func (s *Service) User(ctx context.Context, id uuid.UUID) (User, error) {
+	u, err := s.store.User(ctx, id)
+	return s.opened(u, err, "read a user")
+}
+
+// UpdateProfile changes what users say of themselves. Errors: ErrNotFound,
+// ErrUnavailable.
+func (s *Service) UpdateProfile(ctx context.Context, id uuid.UUID, p ProfilePatch) (User, error) {
+	u, err := s.store.UpdateProfile(ctx, id, p)
+	return s.opened(u, err, "update a profile")
+}
+
+func (s *Service) opened(u User, err error, op string) (User, error) {
+	if err == nil {
+		err = u.OpenPhone(s.vault)
+	}
+	if err != nil {
+		return User{}, fmt.Errorf("%s: %w", op, err)
+	}
+	return u, nil
+}
