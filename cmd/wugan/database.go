@@ -18,7 +18,7 @@ type database interface {
 	users.Store
 	Writable(ctx context.Context) error
 	SchemaCurrent(ctx context.Context) error
-	Close()
+	Close() error
 }
 
 // openDatabase opens the store that the settings name. A SQLite file belongs to

@@ -57,7 +57,7 @@ type serveOptions struct {
 }
 
 // serve runs the service until ctx ends, then answers what it has accepted.
-func serve(ctx context.Context, c config, o serveOptions) error {
+func serve(ctx context.Context, c config, o serveOptions) (err error) {
 	log, err := c.logger(os.Stderr)
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func serve(ctx context.Context, c config, o serveOptions) error {
 	if err != nil {
 		return err
 	}
-	defer s.db.Close()
+	defer func() { err = errors.Join(err, s.db.Close()) }()
 
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Addr)
 	if err != nil {
@@ -160,7 +160,7 @@ func wire(ctx context.Context, c config, o serveOptions, log *slog.Logger) (*ser
 		Now: time.Now, Revocations: s.revocations,
 	})
 	if err != nil {
-		return nil, errors.Join(err, closed(db))
+		return nil, errors.Join(err, db.Close())
 	}
 	gatewayKey, adminKey := c.operatorKeys()
 	s.handler, err = httpapi.New(httpapi.Config{
@@ -175,14 +175,9 @@ func wire(ctx context.Context, c config, o serveOptions, log *slog.Logger) (*ser
 		Log: log, Now: time.Now,
 	})
 	if err != nil {
-		return nil, errors.Join(err, closed(db))
+		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
-}
-
-func closed(db database) error {
-	db.Close()
-	return nil
 }
 
 // ready reports why requests should not be sent here.

@@ -12,9 +12,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/migrations"
 	"github.com/wugan/wugan/store/gather"
 	"github.com/wugan/wugan/users"
 )
@@ -70,6 +72,7 @@ func Open(ctx context.Context, url string, policy auth.Policy, opts ...Option) (
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = patience
 	}
+	config.AfterConnect = timesInUTC
 	for _, opt := range opts {
 		opt(config)
 	}
@@ -84,7 +87,10 @@ func Open(ctx context.Context, url string, policy auth.Policy, opts ...Option) (
 }
 
 // Close ends the connections, after those in use have come back.
-func (s *Store) Close() { s.pool.Close() }
+func (s *Store) Close() error {
+	s.pool.Close()
+	return nil
+}
 
 // Pool gives the pool's figures for metrics.
 func (s *Store) Pool() *pgxpool.Stat { return s.pool.Stat() }
@@ -109,6 +115,29 @@ func (s *Store) Writable(ctx context.Context) error {
 	if readOnly {
 		return fmt.Errorf("postgres: %w: it is read-only", users.ErrUnavailable)
 	}
+	return nil
+}
+
+// SchemaCurrent compares the schema with what this release needs. The error
+// for one that lacks steps is migrations.ErrOutdated; a newer one is current.
+func (s *Store) SchemaCurrent(ctx context.Context) error {
+	const sql = `SELECT COALESCE(max(version_id), 0) FROM ` + migrations.VersionTable + ` WHERE is_applied`
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var reached int64
+	err := s.pool.QueryRow(ctx, sql).Scan(&reached)
+	var server *pgconn.PgError
+	if err != nil && !(errors.As(err, &server) && server.Code == "42P01") { // no such table: no step was taken yet
+		return failed("read the schema's version", err)
+	}
+	return migrations.Current(reached, migrations.LatestPostgres())
+}
+
+// timesInUTC makes times come back in UTC, whatever zone the process is in.
+func timesInUTC(_ context.Context, conn *pgx.Conn) error {
+	conn.TypeMap().RegisterType(&pgtype.Type{
+		Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
+	})
 	return nil
 }
 
