@@ -17,6 +17,7 @@ import (
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/auth/verify"
+	"github.com/wugan/wugan/httpapi/docs"
 	"github.com/wugan/wugan/users"
 )
 
@@ -118,6 +119,11 @@ func (a *api) routes(e *echo.Echo) {
 	e.DELETE("/api/v1/sessions/:id", a.withAccess(a.endSession))
 
 	e.GET("/.well-known/jwks.json", a.jwks)
+
+	site := docs.New(OpenAPI)
+	for _, path := range site.Paths() {
+		e.GET(path, echo.WrapHandler(site))
+	}
 
 	e.GET("/healthz", a.healthz)
 	e.GET("/readyz", a.readyz)

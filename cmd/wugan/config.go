@@ -28,13 +28,18 @@ func (secret) GoString() string { return "[redacted]" }
 
 // config is every setting of the service; docs/settings.md lists them. Only this
 // file reads the environment.
+//
+// No field has an envconfig tag: with one, the library also reads the variable
+// of that name without our prefix.
 type config struct {
 	Addr        string `default:":8080"`
 	MetricsAddr string `split_words:"true" default:"127.0.0.1:9090"`
 	DatabaseURL secret `split_words:"true" default:"sqlite:wugan.db"`
 
 	WechatApps   secret `split_words:"true"`
-	WechatAPIURL string `envconfig:"WECHAT_API_URL" default:"https://api.weixin.qq.com"`
+	WechatAPI  struct {
+		URL string `default:"https://api.weixin.qq.com"`
+	} `split_words:"true"`
 
 	Issuer        string `default:"http://localhost:8080"`
 	Audience      string
@@ -44,8 +49,8 @@ type config struct {
 	RefreshSecret secret `split_words:"true"`
 	DataKey       secret `split_words:"true"`
 
-	AccessTTL          time.Duration `envconfig:"ACCESS_TTL" default:"4h"`
-	RefreshTTL         time.Duration `envconfig:"REFRESH_TTL" default:"168h"`
+	AccessTTL          time.Duration `split_words:"true" default:"4h"`
+	RefreshTTL         time.Duration `split_words:"true" default:"168h"`
 	RefreshGrace       time.Duration `split_words:"true" default:"10s"`
 	SessionMaxAge      time.Duration `split_words:"true" default:"2160h"`
 	MaxSessionsPerUser int           `split_words:"true" default:"20"`
@@ -54,7 +59,7 @@ type config struct {
 	GatewayKey     secret   `split_words:"true"`
 	LoginRate      float64  `split_words:"true" default:"5"`
 	TrustedProxies []string `split_words:"true"`
-	CORSOrigins    []string `envconfig:"CORS_ORIGINS"`
+	CORSOrigins    []string `split_words:"true"`
 
 	LogLevel  string `split_words:"true" default:"info"`
 	LogFormat string `split_words:"true" default:"json"`
@@ -78,7 +83,7 @@ func wrong(name, format string, args ...any) error {
 // command needs besides, it checks through the need methods.
 func loadConfig() (config, error) {
 	var c config
-	if err := readFiles(&c); err != nil {
+	if err := readFiles(); err != nil {
 		return config{}, err
 	}
 	if err := envconfig.Process(prefix, &c); err != nil {
@@ -113,8 +118,8 @@ var pathSettings = map[string]bool{"ACCESS_KEYS": true, "REFRESH_KEYS": true}
 
 // readFiles sets WUGAN_X from the file that WUGAN_X_FILE names: a mounted
 // secret. White space at the end is not part of the value.
-func readFiles(c *config) error {
-	for _, name := range settingNames(c) {
+func readFiles() error {
+	for _, name := range settingNames(reflect.TypeFor[config]()) {
 		key := prefix + "_" + name
 		path, named := os.LookupEnv(key + "_FILE")
 		if !named || path == "" {
@@ -147,25 +152,29 @@ func reason(err error) string {
 	return err.Error()
 }
 
+// wordBreak is where envconfig's split_words puts an underscore.
 var wordBreak = regexp.MustCompile(`([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])`)
 
 // settingNames lists the settings as the environment spells them, without the
 // prefix.
-func settingNames(c *config) []string {
+func settingNames(of reflect.Type) []string {
 	var names []string
-	for field := range reflect.TypeOf(c).Elem().Fields() {
-		name := field.Tag.Get("envconfig")
-		if name == "" {
-			name = strings.ToUpper(wordBreak.ReplaceAllString(field.Name, "${1}${3}_${2}${4}"))
+	for field := range of.Fields() {
+		name := strings.ToUpper(wordBreak.ReplaceAllString(field.Name, "${1}${3}_${2}${4}"))
+		if field.Type.Kind() != reflect.Struct {
+			names = append(names, name)
+			continue
 		}
-		names = append(names, name)
+		for _, inner := range settingNames(field.Type) {
+			names = append(names, name+"_"+inner)
+		}
 	}
 	return names
 }
 
 // check looks at what can be judged without other settings or files.
 func (c *config) check() error {
-	for _, url := range []struct{ name, value string }{{"ISSUER", c.Issuer}, {"WECHAT_API_URL", c.WechatAPIURL}} {
+	for _, url := range []struct{ name, value string }{{"ISSUER", c.Issuer}, {"WECHAT_API_URL", c.WechatAPI.URL}} {
 		if !absoluteHTTP(url.value) {
 			return wrong(url.name, "expected an address such as https://auth.example.com")
 		}

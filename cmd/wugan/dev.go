@@ -172,7 +172,7 @@ func (c *config) useFake(ctx context.Context, fake *fakewechat.Server) (stop fun
 	}
 	server := &http.Server{Handler: fake.Handler(), ReadHeaderTimeout: headersWithin}
 	go func() { _ = server.Serve(listener) }() // ends when stop closes it
-	c.WechatAPIURL = "http://" + listener.Addr().String()
+	c.WechatAPI.URL = "http://" + listener.Addr().String()
 	c.WechatApps = devAppID + ":" + devAppSecret
 	return func() {
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)

@@ -54,6 +54,8 @@ type serveOptions struct {
 	devCodes bool
 	// listening is told the address, once requests are accepted.
 	listening func(net.Addr)
+	// now is the clock; nil for time.Now.
+	now func() time.Time
 }
 
 // serve runs the service until ctx ends, then answers what it has accepted.
@@ -140,7 +142,7 @@ func wire(ctx context.Context, c config, o serveOptions, log *slog.Logger) (*ser
 	if err != nil {
 		return nil, err
 	}
-	client, err := wechat.New(wechat.Config{BaseURL: c.WechatAPIURL, Apps: apps})
+	client, err := wechat.New(wechat.Config{BaseURL: c.WechatAPI.URL, Apps: apps})
 	if err != nil {
 		return nil, err
 	}
@@ -149,15 +151,19 @@ func wire(ctx context.Context, c config, o serveOptions, log *slog.Logger) (*ser
 		return nil, err
 	}
 
+	now := o.now
+	if now == nil {
+		now = time.Now
+	}
 	s := &service{db: db}
 	access, refresh := auth.NewKeyring(accessKeys), auth.NewKeyring(refreshKeys)
 	s.keys = &keyWatcher{config: c, access: access, refresh: refresh}
-	s.revocations = auth.NewRevocations(c.AccessTTL, time.Now, log)
+	s.revocations = auth.NewRevocations(c.AccessTTL, now, log)
 	signIn, err := auth.New(auth.Config{
 		Issuer: c.Issuer, Audience: c.Audience, Apps: client.AppIDs(), Policy: c.policy(),
 		AccessKeys: access, RefreshKeys: refresh,
 		Store: db, Exchanger: provider{client: client, devCodes: o.devCodes}, Vault: box,
-		Now: time.Now, Revocations: s.revocations,
+		Now: now, Revocations: s.revocations,
 	})
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -165,14 +171,14 @@ func wire(ctx context.Context, c config, o serveOptions, log *slog.Logger) (*ser
 	gatewayKey, adminKey := c.operatorKeys()
 	s.handler, err = httpapi.New(httpapi.Config{
 		Auth:  signIn,
-		Users: users.New(db, box, time.Now),
+		Users: users.New(db, box, now),
 		Verifier: verify.New(c.Issuer, c.Audience, access,
-			verify.WithClientIDs(client.AppIDs()...), verify.WithRevocations(s.revocations)),
+			verify.WithClientIDs(client.AppIDs()...), verify.WithRevocations(s.revocations), verify.WithClock(now)),
 		Revocations: s.revocations, AccessKeys: access, Issuer: c.Issuer,
 		Ready:      s.ready,
 		GatewayKey: gatewayKey, AdminKey: adminKey, LoginRate: c.LoginRate,
 		TrustedProxies: proxies, CORSOrigins: c.CORSOrigins,
-		Log: log, Now: time.Now,
+		Log: log, Now: now,
 	})
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
