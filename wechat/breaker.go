@@ -37,8 +37,10 @@ func newBreaker(name string, failures uint32, openFor time.Duration) *breaker {
 	b.two = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name:         name,
 		MaxRequests:  1, // one probe at a time
-		Interval:     10 * time.Second,
-		BucketPeriod: time.Second,
+		// Long enough for failures that take the whole timeout, one after the
+		// other, to be counted in a row: what leaves the window is forgotten.
+		Interval:     time.Minute,
+		BucketPeriod: 5 * time.Second,
 		Timeout:      openFor,
 		ReadyToTrip: func(n gobreaker.Counts) bool {
 			return n.ConsecutiveFailures >= failures || (n.Requests >= 20 && 2*n.TotalFailures >= n.Requests)

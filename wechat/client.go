@@ -59,7 +59,7 @@ type Config struct {
 	// up to as much again is added at random. 0 for 200 ms.
 	BusyPause time.Duration
 	// BreakerFailures is how many failures of one API in a row open its
-	// circuit; 0 for 5. Half of at least 20 calls in ten seconds opens it too.
+	// circuit; 0 for 5. Half of at least 20 calls within a minute opens it too.
 	BreakerFailures uint32
 	// BreakerOpen is how long an open circuit waits before it lets one call
 	// through to find out; 0 for 5 s.
