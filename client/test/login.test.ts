@@ -1,0 +1,228 @@
+/** The rows of the case table (docs/client.md) about logging in. */
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { BASE, Device, LOGIN, REFRESH } from './support/device'
+import { problem } from './support/service'
+import { scene } from './support/setup'
+import { freeze, outcome, pass, runOut, watched } from './support/time'
+
+beforeEach(freeze)
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+describe('cold start', () => {
+  it('the first request starts the login and the others join it', async () => {
+    const { client, service, device } = scene()
+    const all = await outcome(Promise.all([1, 2, 3, 4, 5].map((n) => client.get(`/orders/${String(n)}`))))
+    expect(all).toMatchObject({ ok: true, value: [1, 2, 3, 4, 5].map(() => ({ statusCode: 200, data: { user: 'alice' } })) })
+    expect(device.logins).toBe(1)
+    expect(service.to(LOGIN)).toHaveLength(1)
+  })
+
+  it('nothing is read or sent before the first use', async () => {
+    const device = new Device()
+    const reads = vi.spyOn(device.host, 'getStorageSync')
+    scene({}, device)
+    await runOut()
+    expect(reads).not.toHaveBeenCalled()
+    expect(device.sent).toHaveLength(0)
+  })
+
+  it('a restart finds the session and sends at once', async () => {
+    const first = scene()
+    await outcome(first.client.get('/a'))
+    const again = scene({}, new Device(first.service, first.device.storage))
+    expect(again.client.getSession()).toMatchObject({ state: 'authenticated', user: { id: 'alice' } })
+    await outcome(again.client.get('/b'))
+    expect(first.service.to(LOGIN)).toHaveLength(1)
+    expect(first.service.to(REFRESH)).toHaveLength(0)
+  })
+
+  it.each(['', 'nonsense', 'null', '[]', '{"v":2,"n":9,"accessToken":"x"}', '{"accessToken":"x"}'])('a storage that holds %j is as good as empty', async (text) => {
+    const { client, device, service } = scene()
+    device.storage.values.set('wugan', text)
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: true, value: { statusCode: 200 } })
+    expect(service.to(LOGIN)).toHaveLength(1)
+  })
+
+  it('goes through anonymous, authenticating and authenticated', async () => {
+    const { client, types } = scene()
+    expect(client.getSession()).toEqual({ state: 'anonymous' })
+    const request = watched(client.get('/a'))
+    await pass(30)
+    expect(client.getSession().state).toBe('authenticating')
+    await runOut()
+    expect(request.now).toMatchObject({ ok: true })
+    expect(client.getSession()).toMatchObject({ state: 'authenticated', user: { id: 'alice' } })
+    expect(types()).toEqual(['loggedIn'])
+  })
+
+  it('sends the app and the device with the code', async () => {
+    const { client, device } = scene({ appId: 'wx1', deviceId: 'd1', deviceName: 'phone' })
+    const request = vi.spyOn(device.host, 'request')
+    await outcome(client.get('/a'))
+    expect(request.mock.calls[0]?.[0]).toMatchObject({ url: BASE + LOGIN, method: 'POST', data: { appId: 'wx1', deviceId: 'd1', deviceName: 'phone' } })
+  })
+})
+
+describe('login refused', () => {
+  it('all waiting requests reject, and one loginFailed event tells', async () => {
+    const { client, service, events } = scene()
+    service.script(LOGIN, problem(403, 'user_disabled'))
+    const all = [1, 2, 3].map(() => watched(client.get('/a')))
+    await runOut()
+    for (const one of all) expect(one.now).toMatchObject({ ok: false, error: { name: 'AuthError', code: 'user_disabled', status: 403, retryable: false } })
+    expect(events).toMatchObject([{ type: 'loginFailed', error: { code: 'user_disabled' } }])
+    expect(service.to(LOGIN)).toHaveLength(1)
+  })
+
+  it('3 s pass before the next try, and then it is made', async () => {
+    const { client, service } = scene()
+    service.script(LOGIN, problem(403, 'user_disabled'))
+    await outcome(client.get('/a'))
+    await pass(2900)
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: false, error: { code: 'user_disabled' } })
+    expect(service.to(LOGIN)).toHaveLength(1)
+    await pass(100)
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: true })
+    expect(service.to(LOGIN)).toHaveLength(2)
+  })
+
+  it.each(['code_used', 'invalid_code'])('%s: one more try with a new code', async (code) => {
+    const { client, service, device } = scene()
+    service.script(LOGIN, problem(400, code))
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: true, value: { statusCode: 200 } })
+    expect(device.logins).toBe(2)
+  })
+
+  it.each(['code_used', 'invalid_code'])('%s a second time is the end of it', async (code) => {
+    const { client, service, device } = scene()
+    service.script(LOGIN, problem(400, code), problem(400, code))
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: false, error: { name: 'AuthError', code } })
+    expect(device.logins).toBe(2)
+  })
+
+  it('a code that somebody has just brought does not wait for the 3 s', async () => {
+    const { client, service } = scene()
+    service.script(LOGIN, problem(403, 'user_disabled'))
+    await outcome(client.get('/a'))
+    expect(await outcome(client.login(service.newCode('bob')))).toMatchObject({ ok: true, value: { user: { id: 'bob' } } })
+  })
+})
+
+describe('a login that meets trouble', () => {
+  it('a failing wx.login is tried again, then rejects as retryable', async () => {
+    const { client, device, events } = scene()
+    device.loginScript.push('fail', 'fail', 'fail')
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: false, error: { name: 'NetworkError', retryable: true } })
+    expect(device.logins).toBe(3)
+    expect(events).toMatchObject([{ type: 'loginFailed' }])
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: true })
+  })
+
+  it('each try takes a new code, since the first may have been spent', async () => {
+    const { client, service, device } = scene()
+    service.script(LOGIN, { kind: 'lost' }, { kind: 'answer', status: 503, body: {} })
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: true })
+    expect(device.logins).toBe(3)
+    expect(new Set(service.to(LOGIN).map((call) => call.secret)).size).toBe(3)
+  })
+
+  it('an answer that is no JSON, or half of it, is trouble and no refusal', async () => {
+    const { client, service } = scene()
+    service.script(LOGIN, { kind: 'answer', status: 200, body: '<html>portal</html>' }, { kind: 'answer', status: 200, body: '{"accessToken":"x' })
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: true })
+  })
+
+  it('a 4xx without a code came from something in between, and is trouble', async () => {
+    const { client, service } = scene()
+    service.script(LOGIN, { kind: 'answer', status: 404, body: '<html>' })
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: true })
+  })
+
+  it('a host without login and no getCode asks for an explicit login', async () => {
+    const device = new Device()
+    const { client, service, types } = scene({ host: { ...device.host, login: undefined } }, device)
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: false, error: { name: 'AuthError', code: 'login_required' } })
+    expect(types()).toEqual(['loginFailed'])
+    expect(await outcome(client.login(service.newCode('alice')))).toMatchObject({ ok: true, value: { state: 'authenticated' } })
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: true })
+  })
+
+  it('getCode takes the place of host.login', async () => {
+    const device = new Device()
+    const { client } = scene({ getCode: () => device.service.newCode('carol') }, device)
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: true, value: { data: { user: 'carol' } } })
+    expect(device.logins).toBe(0)
+  })
+
+  it('a getCode that throws is a refusal, and says why', async () => {
+    const { client } = scene({ getCode: () => { throw new Error('no cookie') } })
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: false, error: { name: 'AuthError', code: 'no_code', cause: { message: 'no cookie' } } })
+  })
+})
+
+describe('hanging', () => {
+  it('wx.login has 10 s of its own', async () => {
+    const { client, device } = scene()
+    device.loginScript.push('hang')
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: true })
+    expect(device.logins).toBe(2)
+  })
+
+  it('a login that nothing answers rejects within bounds', async () => {
+    const { client, service } = scene()
+    service.script(LOGIN, { kind: 'hang' }, { kind: 'hang' }, { kind: 'hang' })
+    const began = Date.now()
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: false, error: { code: 'timeout', retryable: true } })
+    expect(Date.now() - began).toBeLessThanOrEqual(16000)
+  })
+
+  it('a refresh that nothing answers rejects within 15 s', async () => {
+    const { client, service } = scene()
+    await outcome(client.get('/a'))
+    service.expireAccess()
+    service.script(REFRESH, { kind: 'hang' }, { kind: 'hang' }, { kind: 'hang' })
+    const began = Date.now()
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: false, error: { code: 'timeout', retryable: true } })
+    expect(Date.now() - began).toBeLessThanOrEqual(15100)
+  })
+
+  it('getCode has 10 s of its own', async () => {
+    const { client } = scene({ getCode: () => new Promise<string>(() => undefined) })
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: false, error: { code: 'timeout' } })
+  })
+})
+
+describe('another user after a re-login', () => {
+  it('userChanged tells, and requests of the earlier user reject', async () => {
+    const { client, service, device, types } = scene()
+    await outcome(client.get('/a'))
+    service.script('/slow', { kind: 'hang' })
+    const earlier = watched(client.get('/slow'))
+    device.user = 'bob'
+    await outcome(client.login())
+    expect(earlier.now).toMatchObject({ ok: false, error: { name: 'AuthError', code: 'user_changed' } })
+    expect(types()).toEqual(['loggedIn', 'userChanged', 'loggedIn'])
+    expect(client.getSession().user?.id).toBe('bob')
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: true, value: { data: { user: 'bob' } } })
+  })
+
+  it('a silent login that finds another user does the same to the requests that waited', async () => {
+    const { client, service, device } = scene()
+    await outcome(client.get('/a'))
+    service.revokeAll()
+    device.user = 'bob'
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: false, error: { code: 'user_changed' } })
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: true, value: { data: { user: 'bob' } } })
+  })
+
+  it('the same user again changes nothing for the requests under way', async () => {
+    const { client, types } = scene()
+    await outcome(client.get('/a'))
+    const request = watched(client.get('/a'))
+    await outcome(client.login())
+    expect(request.now).toMatchObject({ ok: true })
+    expect(types()).toEqual(['loggedIn', 'loggedIn'])
+  })
+})
