@@ -1,0 +1,94 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A linter's rule that matches no file looks just like one that nobody breaks.
+// So each arrow is broken here, in a module of empty packages under the
+// project's own configuration, and must be complained about; what is allowed
+// must not be.
+func TestTheLinterHoldsTheArrows(t *testing.T) {
+	const module = "github.com/wugan/wugan/"
+	dir := t.TempDir()
+	for _, name := range []string{"go.mod", "go.sum", ".golangci.yml"} {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), text, 0o600))
+	}
+	write := func(path, text string) {
+		t.Helper()
+		path = filepath.Join(dir, path)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	}
+	for _, pkg := range []string{"lowest", "internal/helper", "store/shared", "store/storetest", "wechat", "auth", "auth/verify",
+		"users", "migrations", "seal", "httpapi"} {
+		write(pkg+"/p.go", "package "+filepath.Base(pkg)+"\n")
+	}
+
+	type edge struct{ from, imports string }
+	broken := []edge{
+		{"httpapi", module + "wechat"}, {"httpapi", module + "store/shared"}, {"httpapi", "github.com/jackc/pgx/v5"},
+		{"httpapi", module + "internal/helper"}, {"httpapi", "github.com/stretchr/testify/require"},
+		{"store/postgres", module + "wechat"}, {"store/postgres", module + "auth/verify"}, {"store/sqlite", module + "store/storetest"},
+		{"auth", module + "wechat"}, {"auth", module + "lowest"}, {"auth", "net/http"}, {"auth", "database/sql"},
+		{"auth", "github.com/labstack/echo/v4"},
+		{"auth/verify", module + "lowest"}, {"auth/verify", "github.com/google/uuid"}, {"auth/verify", "github.com/labstack/echo/v4"},
+		{"users", module + "lowest"}, {"wechat", module + "lowest"}, {"wechat/fakewechat", module + "wechat"},
+		{"migrations", module + "lowest"}, {"seal", module + "lowest"}, {"seal", "testing"}, {"users", "math/rand"},
+	}
+	allowed := []edge{
+		{"httpapi", module + "auth"}, {"httpapi", module + "auth/verify"}, {"httpapi", module + "users"}, {"httpapi", "github.com/labstack/echo/v4"},
+		{"store/postgres", module + "auth"}, {"store/postgres", module + "users"}, {"store/postgres", module + "migrations"},
+		{"store/postgres", module + "seal"}, {"store/postgres", module + "store/shared"}, {"store/postgres", "github.com/jackc/pgx/v5"},
+		{"auth", module + "auth/verify"}, {"auth", module + "users"},
+		{"auth/verify", "github.com/golang-jwt/jwt/v5"}, {"auth/verify", "net/http"},
+		{"cmd/wugan", module + "wechat"}, {"cmd/wugan", "database/sql"},
+	}
+	file := func(prefix string, i int, e edge) string {
+		name := fmt.Sprintf("%s/%s%d.go", e.from, prefix, i)
+		write(name, fmt.Sprintf("package %s\n\nimport _ %q\n", filepath.Base(e.from), e.imports))
+		return name
+	}
+	expected := map[string]edge{}
+	for i, e := range broken {
+		expected[file("broken", i, e)] = e
+	}
+	for i, e := range allowed {
+		file("allowed", i, e)
+	}
+	// Tests may import what they like.
+	write("auth/p_test.go", "package auth_test\n\nimport _ \""+module+"internal/helper\"\n")
+
+	tools := exec.CommandContext(t.Context(), filepath.Join(root, "scripts", "tools"), "golangci-lint")
+	out, err := tools.CombinedOutput()
+	require.NoError(t, err, string(out))
+	linter, err := filepath.Abs(filepath.Join(root, ".tools", "bin", "golangci-lint"))
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), linter, "run", "--enable-only", "depguard", "--output.text.print-issued-lines=false", "./...")
+	cmd.Dir = dir
+	out, err = cmd.Output()
+	var exit *exec.ExitError
+	require.ErrorAs(t, err, &exit, string(out))
+	require.Equal(t, 1, exit.ExitCode(), "issues were found: %s", out)
+	for _, line := range strings.Split(string(out), "\n") {
+		if !strings.HasSuffix(line, "(depguard)") {
+			continue
+		}
+		name, _, _ := strings.Cut(line, ":")
+		require.Contains(t, expected, name, "an allowed import is refused: %s", line)
+		require.Contains(t, line, "'"+expected[name].imports+"'")
+		delete(expected, name)
+	}
+	require.Empty(t, expected, "nothing complains about these\n%s", out)
+}
