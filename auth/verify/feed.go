@@ -174,19 +174,19 @@ func (f *RevocationFeed) run() {
 			continue
 		}
 		backoff = 0
-		f.learn(answer)
-		// Without a wait the service answers in pages; the last one is empty or
-		// leaves us where we are.
-		moved := len(answer.Sessions) > 0 && answer.Cursor != cursor
+		news := f.learn(answer)
 		cursor = answer.Cursor
-		if !moved && !caughtUp {
+		// Without a wait the service may answer in pages, at once; we have caught
+		// up when it tells nothing new.
+		if !news && !caughtUp {
 			caughtUp = true
 			f.becomeReady()
 			continue
 		}
-		// A proxy or an older service that does not hold answers back must not
-		// be asked thousands of times a second.
-		if !moved && time.Since(start) < feedPause {
+		// A proxy that does not let answers wait, or two pods of which one is
+		// behind and whose cursors differ, must not be asked thousands of times
+		// a second.
+		if !news && time.Since(start) < feedPause {
 			pause(f.ctx, feedPause)
 		}
 		if time.Since(swept) >= feedSweep {
@@ -260,16 +260,20 @@ func (f *RevocationFeed) read(cursor string, wait bool) (*feedAnswer, error) {
 	return &answer, nil
 }
 
-func (f *RevocationFeed) learn(answer *feedAnswer) {
+// learn reports whether the answer names a session that was not known.
+func (f *RevocationFeed) learn(answer *feedAnswer) (news bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, session := range answer.Sessions {
 		until := session.ExpiresAt.Add(MaxLeeway)
-		if session.ID != "" && until.After(f.until[session.ID]) {
+		known, ok := f.until[session.ID]
+		if session.ID != "" && until.After(known) {
 			f.until[session.ID] = until
+			news = news || !ok
 		}
 	}
 	f.lastGood, f.lastErr = time.Now(), nil
+	return news
 }
 
 // sweep forgets what no token can belong to any more, in small steps, so that no

@@ -230,6 +230,27 @@ func TestAServiceThatDoesNotWaitIsNotAskedWithoutPause(t *testing.T) {
 	})
 }
 
+func TestPodsThatDisagreeAreNotAskedWithoutPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// Two pods behind one address, one of them behind: each finds the other's
+		// cursor out of date and answers at once with what both know.
+		server := newFeedServer()
+		server.revoke("s1")
+		turn := 0
+		server.fail = func(w http.ResponseWriter, _ *http.Request) bool {
+			server.set(func(*feedServer) { turn++ })
+			w.Header().Set("Content-Type", "application/json")
+			must(json.NewEncoder(w).Encode(map[string]any{"cursor": strconv.Itoa(turn % 2), "sessions": server.sessions}))
+			return true
+		}
+		feed := server.feed()
+		defer feed.Close()
+		require.NoError(t, feed.Ready(t.Context()))
+		time.Sleep(time.Minute)
+		require.InDelta(t, 60, server.count(), 5)
+	})
+}
+
 func TestARevocationIsForgottenOnceNoTokenCanBeLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := newFeedServer()
