@@ -19,6 +19,7 @@ func BenchmarkVerifyHS256Cold(b *testing.B)   { benchmarkVerify(b, verify.HS256,
 func BenchmarkVerifyHS256Cached(b *testing.B) { benchmarkVerify(b, verify.HS256, 100) }
 
 func benchmarkVerify(b *testing.B, algorithm string, cache int) {
+	b.Helper()
 	v := verifier(verify.WithCache(cache))
 	token := signers()[algorithm].good()
 	b.ReportAllocs()

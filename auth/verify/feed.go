@@ -231,7 +231,7 @@ func (f *RevocationFeed) read(cursor string, wait bool) (*feedAnswer, error) {
 	defer cancel()
 	header := http.Header{"Accept": {"application/json"}}
 	f.authorize(header)
-	response, err := f.get(ctx, address, header)
+	response, err := f.get(ctx, address, header) //nolint:bodyclose // discard closes it
 	if err != nil {
 		return nil, err
 	}

@@ -303,7 +303,7 @@ func TestAFeedThatCannotWorkSaysSo(t *testing.T) {
 func TestReadyNamesTheCause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := newFeedServer()
-		server.fail = func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(403); return true }
+		server.fail = func(w http.ResponseWriter, _ *http.Request) bool { w.WriteHeader(http.StatusForbidden); return true }
 		feed := server.feed()
 		defer feed.Close()
 		synctest.Wait()

@@ -17,6 +17,7 @@ import (
 
 // cancelled is a context that has ended.
 func cancelled(t *testing.T) context.Context {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	return ctx
@@ -56,7 +57,7 @@ func serve(v *verify.Verifier, r *http.Request) *httptest.ResponseRecorder {
 }
 
 func request(token string) *http.Request {
-	r := httptest.NewRequest(http.MethodGet, "/orders?access_token=ignored", nil)
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/orders?access_token=ignored", nil)
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}

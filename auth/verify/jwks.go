@@ -148,6 +148,7 @@ func (r *RemoteKeys) Key(ctx context.Context, kid string) (Key, error) {
 	if r.bad != nil {
 		return Key{}, r.bad
 	}
+	//nolint:contextcheck // a caller who gives up must not end the fetch for the others
 	if current := r.lookAgain(); current != nil {
 		select {
 		case <-current.done:
@@ -274,7 +275,7 @@ func (r *RemoteKeys) fetch() (time.Duration, error) {
 	if previous != nil && previous.etag != "" {
 		header.Set("If-None-Match", previous.etag)
 	}
-	response, err := r.get(ctx, r.address(), header)
+	response, err := r.get(ctx, r.address(), header) //nolint:bodyclose // discard closes it
 	if err != nil {
 		return 0, err
 	}

@@ -127,7 +127,9 @@ func jwk(key verify.Key) map[string]string {
 	switch public := key.Public.(type) {
 	case *ecdsa.PublicKey:
 		entry["kty"], entry["crv"] = "EC", "P-256"
-		entry["x"], entry["y"] = b64(string(public.X.FillBytes(make([]byte, 32)))), b64(string(public.Y.FillBytes(make([]byte, 32))))
+		point, err := public.Bytes()
+		must(err)
+		entry["x"], entry["y"] = b64(string(point[1:33])), b64(string(point[33:]))
 	case ed25519.PublicKey:
 		entry["kty"], entry["crv"], entry["x"] = "OKP", "Ed25519", b64(string(public))
 	case *rsa.PublicKey:
@@ -412,7 +414,7 @@ func TestKeysAreNotMovedFromHTTPSToHTTP(t *testing.T) {
 	require.ErrorContains(t, <-failed, "from https to http")
 
 	loop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.Redirect(w, r, r.URL.Path+"x", http.StatusFound)
+		http.Redirect(w, r, "/again", http.StatusFound)
 	}))
 	defer loop.Close()
 	looping := verify.JWKS(loop.URL, verify.WithErrorHook(func(err error) { failed <- err }))

@@ -37,7 +37,7 @@ func parseJWKS(data []byte) (keys map[string]Key, left []error, err error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("key %d: %w", i, err)
 		}
-		kid, _ := members.text("kid")
+		kid := members.text("kid")
 		if kid != "" && seen[kid] {
 			// Which of the two a token means cannot be told.
 			return nil, nil, fmt.Errorf("two keys with the id %q", kid)
@@ -56,14 +56,17 @@ func parseJWKS(data []byte) (keys map[string]Key, left []error, err error) {
 	return keys, left, nil
 }
 
-// text returns a member that is a text; "" and false otherwise.
-func (o object) text(name string) (string, bool) {
+// text returns a member that is a text; "" otherwise.
+func (o object) text(name string) string {
 	raw, ok := o.get(name)
 	if !ok {
-		return "", false
+		return ""
 	}
 	text, err := unquote(raw)
-	return text, err == nil
+	if err != nil {
+		return ""
+	}
+	return text
 }
 
 func parseJWK(kid string, members object) (Key, error) {
@@ -83,20 +86,19 @@ func parseJWK(kid string, members object) (Key, error) {
 	// Only what the key is made of goes to the library: no certificates, no
 	// addresses, and no alg, whose agreement with the key Validate checks.
 	var parts jwkset.JWKMarshal
-	kty, _ := members.text("kty")
-	crv, _ := members.text("crv")
+	kty, crv := members.text("kty"), members.text("crv")
 	parts.KTY, parts.CRV = jwkset.KTY(kty), jwkset.CRV(crv)
-	parts.X, _ = members.text("x")
-	parts.Y, _ = members.text("y")
-	parts.N, _ = members.text("n")
-	parts.E, _ = members.text("e")
+	parts.X = members.text("x")
+	parts.Y = members.text("y")
+	parts.N = members.text("n")
+	parts.E = members.text("e")
 	jwk, err := jwkset.NewJWKFromMarshal(parts, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{})
 	if err != nil {
 		return Key{}, fmt.Errorf("not a public key: %w", err)
 	}
 	key := Key{ID: kid, Public: jwk.Key()}
 	if _, ok := members.get("alg"); ok {
-		key.Algorithm, _ = members.text("alg")
+		key.Algorithm = members.text("alg")
 	} else {
 		key.Algorithm = map[string]string{"EC": ES256, "OKP": EdDSA, "RSA": RS256}[kty]
 	}

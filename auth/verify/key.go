@@ -172,7 +172,12 @@ func (k Key) same(other Key) bool {
 func (k Key) clone() Key {
 	switch public := k.Public.(type) {
 	case *ecdsa.PublicKey:
-		k.Public = &ecdsa.PublicKey{Curve: public.Curve, X: new(big.Int).Set(public.X), Y: new(big.Int).Set(public.Y)}
+		// Neither can fail: Validate has seen that this is a point on P-256.
+		if point, err := public.Bytes(); err == nil {
+			if copied, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point); err == nil {
+				k.Public = copied
+			}
+		}
 	case *rsa.PublicKey:
 		k.Public = &rsa.PublicKey{N: new(big.Int).Set(public.N), E: public.E}
 	case ed25519.PublicKey:

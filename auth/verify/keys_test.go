@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -44,7 +45,7 @@ func TestStaticKeysCannotBeChangedAfterwards(t *testing.T) {
 	v := verify.New(issuer, audience, verify.Static(keys...), verify.WithClock(clock), verify.WithCache(0))
 	clear(secret)
 	clear(edPublic)
-	ec.X, ec.Y = nil, nil
+	ec.Curve = nil
 	keys[0].ID, keys[1] = "x", verify.Key{}
 	for _, algorithm := range []string{verify.HS256, verify.EdDSA, verify.ES256} {
 		_, err := v.Verify(t.Context(), signers()[algorithm].good())
@@ -65,9 +66,16 @@ func TestSecretsArePrintedNowhere(t *testing.T) {
 	_, err := cached.Verify(t.Context(), signer{key: key, private: []byte(canary)}.good())
 	require.NoError(t, err)
 	values := []any{
-		cached, struct{ hidden verify.KeySource }{source}, struct{ hidden *verify.Verifier }{cached}, *cached,
-		verify.Secret(canary), key, &key, []verify.Key{key}, source, v, feed, remote,
-		verify.Policy{Keys: source}, &verify.Policy{Keys: source}, map[string]any{"k": key},
+		cached,
+		struct{ hidden verify.KeySource }{source},
+		struct{ hidden *verify.Verifier }{cached},
+		*cached,
+		verify.Secret(canary), key, &key,
+		[]verify.Key{key},
+		source, v, feed, remote,
+		verify.Policy{Keys: source},
+		&verify.Policy{Keys: source},
+		map[string]any{"k": key},
 	}
 	var logged bytes.Buffer
 	logger := slog.New(slog.NewJSONHandler(&logged, nil))
@@ -91,7 +99,7 @@ func TestSecretsArePrintedNowhere(t *testing.T) {
 		fmt.Fprintf(&logged, "%v %+v %#v\n", err, err, err)
 	}
 	require.Contains(t, logged.String(), "[redacted]")
-	for _, form := range []string{canary[:31], fmt.Sprintf("%x", canary[:16]), fmt.Sprintf("%X", canary[:16]), strings.Trim(fmt.Sprint([]byte(canary[:8])), "[]"), "Y2FuYXJ5"} {
+	for _, form := range []string{canary[:31], fmt.Sprintf("%x", canary[:16]), fmt.Sprintf("%X", canary[:16]), "99 97 110 97 114 121", "Y2FuYXJ5"} {
 		require.NotContains(t, logged.String(), form)
 	}
 }
@@ -104,7 +112,7 @@ func TestCodesAndChallengesAreTheContracts(t *testing.T) {
 		verify.ErrRevoked:         {"session_revoked", `error="invalid_token"`},
 		verify.ErrUnknownKey:      {"token_invalid", `error="invalid_token"`},
 		verify.ErrKeysUnavailable: {"keys_unavailable", ""},
-		fmt.Errorf("other"):       {"internal", ""},
+		errors.New("other"):       {"internal", ""},
 	} {
 		require.Equal(t, want[0], verify.Code(fmt.Errorf("wrapped: %w", err)))
 		require.Contains(t, verify.Challenge(err), want[1])

@@ -3,6 +3,7 @@ package verify_test
 import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/rand"
 	"encoding/base64"
 	"math/big"
 	"strconv"
@@ -299,11 +300,13 @@ func TestAnIncompletePolicyAcceptsNothing(t *testing.T) {
 func TestAKeySourceThatDoesNotValidateIsHeldToTheRules(t *testing.T) {
 	// A P-384 key under ES256: golang-jwt would use it.
 	s := signers()[verify.ES256]
+	private, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	require.NoError(t, err)
 	weak := s.key
-	weak.Public = &ecdsa.PublicKey{Curve: elliptic.P384(), X: big.NewInt(1), Y: big.NewInt(1)}
+	weak.Public = &private.PublicKey
 	p := policy()
 	p.Keys = sourceFunc(func(string) (verify.Key, error) { return weak, nil })
-	_, err := p.Check(t.Context(), s.good())
+	_, err = p.Check(t.Context(), s.good())
 	require.Equal(t, "internal", verify.Code(err))
 }
 
