@@ -36,7 +36,7 @@ type config struct {
 	MetricsAddr string `split_words:"true" default:"127.0.0.1:9090"`
 	DatabaseURL secret `split_words:"true" default:"sqlite:wugan.db"`
 
-	WechatApps   secret `split_words:"true"`
+	WechatApps secret `split_words:"true"`
 	WechatAPI  struct {
 		URL string `default:"https://api.weixin.qq.com"`
 	} `split_words:"true"`
