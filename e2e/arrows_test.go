@@ -31,29 +31,56 @@ func TestTheLinterHoldsTheArrows(t *testing.T) {
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	}
-	for _, pkg := range []string{"lowest", "internal/helper", "store/shared", "store/storetest", "wechat", "auth", "auth/verify",
-		"users", "migrations", "seal", "httpapi"} {
+	for _, pkg := range []string{
+		"lowest", "internal/helper", "store/shared", "store/storetest", "wechat", "auth", "auth/verify",
+		"users", "migrations", "seal", "httpapi",
+	} {
 		write(pkg+"/p.go", "package "+filepath.Base(pkg)+"\n")
 	}
 
 	type edge struct{ from, imports string }
 	broken := []edge{
-		{"httpapi", module + "wechat"}, {"httpapi", module + "store/shared"}, {"httpapi", "github.com/jackc/pgx/v5"},
-		{"httpapi", module + "internal/helper"}, {"httpapi", "github.com/stretchr/testify/require"},
-		{"store/postgres", module + "wechat"}, {"store/postgres", module + "auth/verify"}, {"store/sqlite", module + "store/storetest"},
-		{"auth", module + "wechat"}, {"auth", module + "lowest"}, {"auth", "net/http"}, {"auth", "database/sql"},
+		{"httpapi", module + "wechat"},
+		{"httpapi", module + "store/shared"},
+		{"httpapi", "github.com/jackc/pgx/v5"},
+		{"httpapi", module + "internal/helper"},
+		{"httpapi", "github.com/stretchr/testify/require"},
+		{"store/postgres", module + "wechat"},
+		{"store/postgres", module + "auth/verify"},
+		{"store/sqlite", module + "store/storetest"},
+		{"auth", module + "wechat"},
+		{"auth", module + "lowest"},
+		{"auth", "net/http"},
+		{"auth", "database/sql"},
 		{"auth", "github.com/labstack/echo/v4"},
-		{"auth/verify", module + "lowest"}, {"auth/verify", "github.com/google/uuid"}, {"auth/verify", "github.com/labstack/echo/v4"},
-		{"users", module + "lowest"}, {"wechat", module + "lowest"}, {"wechat/fakewechat", module + "wechat"},
-		{"migrations", module + "lowest"}, {"seal", module + "lowest"}, {"seal", "testing"}, {"users", "math/rand"},
+		{"auth/verify", module + "lowest"},
+		{"auth/verify", "github.com/google/uuid"},
+		{"auth/verify", "github.com/labstack/echo/v4"},
+		{"users", module + "lowest"},
+		{"wechat", module + "lowest"},
+		{"wechat/fakewechat", module + "wechat"},
+		{"migrations", module + "lowest"},
+		{"seal", module + "lowest"},
+		{"seal", "testing"},
+		{"users", "math/rand"},
 	}
 	allowed := []edge{
-		{"httpapi", module + "auth"}, {"httpapi", module + "auth/verify"}, {"httpapi", module + "users"}, {"httpapi", "github.com/labstack/echo/v4"},
-		{"store/postgres", module + "auth"}, {"store/postgres", module + "users"}, {"store/postgres", module + "migrations"},
-		{"store/postgres", module + "seal"}, {"store/postgres", module + "store/shared"}, {"store/postgres", "github.com/jackc/pgx/v5"},
-		{"auth", module + "auth/verify"}, {"auth", module + "users"},
-		{"auth/verify", "github.com/golang-jwt/jwt/v5"}, {"auth/verify", "net/http"},
-		{"cmd/wugan", module + "wechat"}, {"cmd/wugan", "database/sql"},
+		{"httpapi", module + "auth"},
+		{"httpapi", module + "auth/verify"},
+		{"httpapi", module + "users"},
+		{"httpapi", "github.com/labstack/echo/v4"},
+		{"store/postgres", module + "auth"},
+		{"store/postgres", module + "users"},
+		{"store/postgres", module + "migrations"},
+		{"store/postgres", module + "seal"},
+		{"store/postgres", module + "store/shared"},
+		{"store/postgres", "github.com/jackc/pgx/v5"},
+		{"auth", module + "auth/verify"},
+		{"auth", module + "users"},
+		{"auth/verify", "github.com/golang-jwt/jwt/v5"},
+		{"auth/verify", "net/http"},
+		{"cmd/wugan", module + "wechat"},
+		{"cmd/wugan", "database/sql"},
 	}
 	file := func(prefix string, i int, e edge) string {
 		name := fmt.Sprintf("%s/%s%d.go", e.from, prefix, i)

@@ -235,9 +235,11 @@ func TestTheComposeFilesImagesSignSomebodyIn(t *testing.T) {
 		}
 	})
 	t.Run("the health check fails where nothing listens", func(t *testing.T) {
-		err := s.podman.command(t.Context(), append([]string{"run", "--rm", "--network=host",
+		err := s.podman.command(t.Context(), append([]string{
+			"run", "--rm", "--network=host",
 			"--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024",
-			"--env", "WUGAN_ADDR=" + freeAddress(t)}, "wugan:e2e", "healthcheck")...).Run()
+			"--env", "WUGAN_ADDR=" + freeAddress(t),
+		}, "wugan:e2e", "healthcheck")...).Run()
 		var exit *exec.ExitError
 		require.ErrorAs(t, err, &exit)
 		require.Equal(t, 1, exit.ExitCode())
