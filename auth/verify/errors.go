@@ -3,6 +3,7 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"net/http"
 )
 
 // The reasons a token is not accepted. Compare with [errors.Is]; the text of a
@@ -58,16 +59,14 @@ func Code(err error) string {
 // Challenge returns the value of the WWW-Authenticate header that goes with err
 // (RFC 6750 section 3), or "" when err is no reason for a 401.
 func Challenge(err error) string {
-	switch Code(err) {
-	case "token_missing":
+	code := Code(err)
+	problem := problems[code]
+	switch {
+	case code == "token_missing":
 		// RFC 6750 section 3.1: without authentication information no error code.
 		return "Bearer"
-	case "token_invalid":
-		return `Bearer error="invalid_token", error_description="The access token is invalid"`
-	case "token_expired":
-		return `Bearer error="invalid_token", error_description="The access token expired"`
-	case "session_revoked":
-		return `Bearer error="invalid_token", error_description="The session was revoked"`
+	case problem.Status == http.StatusUnauthorized:
+		return fmt.Sprintf("Bearer error=\"invalid_token\", error_description=%q", problem.Title)
 	default:
 		return ""
 	}

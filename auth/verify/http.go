@@ -106,13 +106,33 @@ type Problem struct {
 	RequestID string `json:"requestId"`
 }
 
+// problems are those of the service itself, word for word, so that a client
+// cannot tell who answered; keys_unavailable is ours alone.
 var problems = map[string]Problem{
-	"token_missing":    {Status: http.StatusUnauthorized, Detail: "Send the access token as: Authorization: Bearer TOKEN."},
-	"token_invalid":    {Status: http.StatusUnauthorized, Detail: "The access token is not one of this issuer for this service: refresh it, or log in again."},
-	"token_expired":    {Status: http.StatusUnauthorized, Detail: "The access token has expired: refresh it and send the request again."},
-	"session_revoked":  {Status: http.StatusUnauthorized, Detail: "The session was ended: log in again."},
-	"keys_unavailable": {Status: http.StatusServiceUnavailable, Detail: "The keys that check access tokens cannot be had now: keep the tokens and try again."},
-	"internal":         {Status: http.StatusInternalServerError, Detail: "The access token could not be checked."},
+	"token_missing": {
+		Title: "Access token missing", Status: http.StatusUnauthorized,
+		Detail: "Send the access token as: Authorization: Bearer TOKEN.",
+	},
+	"token_invalid": {
+		Title: "Access token refused", Status: http.StatusUnauthorized,
+		Detail: "It is not an access token of this service: refresh the tokens and send the request again.",
+	},
+	"token_expired": {
+		Title: "Access token expired", Status: http.StatusUnauthorized,
+		Detail: "Refresh the tokens at POST /api/v1/auth/refresh and send the request again.",
+	},
+	"session_revoked": {
+		Title: "Session ended", Status: http.StatusUnauthorized,
+		Detail: "The session was ended: log in again.",
+	},
+	"keys_unavailable": {
+		Title: "Keys unavailable", Status: http.StatusServiceUnavailable,
+		Detail: "The keys that check access tokens cannot be had now: keep the tokens and try again after the seconds that Retry-After names.",
+	},
+	"internal": {
+		Title: "Internal error", Status: http.StatusInternalServerError,
+		Detail: "This is a fault of the service; the log holds more under the request id.",
+	},
 }
 
 // WriteError answers a request whose token was not accepted, as the service
@@ -126,7 +146,7 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	if !ok {
 		code, problem = "internal", problems["internal"]
 	}
-	problem.Type, problem.Title, problem.Code = "about:blank", http.StatusText(problem.Status), code
+	problem.Type, problem.Code = "urn:wugan:error:"+code, code
 	problem.RequestID = requestID(w.Header(), r.Header)
 
 	header := w.Header()

@@ -83,12 +83,12 @@ func TestTheMiddlewareAnswersAsTheServiceDoes(t *testing.T) {
 		challenge string
 		title     string
 	}{
-		"token_missing":    {verifier(), "", 401, "Bearer", "Unauthorized"},
-		"token_invalid":    {verifier(), "x.y.z", 401, `Bearer error="invalid_token"`, "Unauthorized"},
-		"token_expired":    {verifier(), s.sign(s.header(nil), claims(map[string]any{"exp": now.Unix()})), 401, `Bearer error="invalid_token"`, "Unauthorized"},
-		"session_revoked":  {verifier(verify.WithRevocations(&revoked)), s.sign(s.header(nil), claims(map[string]any{"sid": "ended"})), 401, `Bearer error="invalid_token"`, "Unauthorized"},
-		"keys_unavailable": {verify.New(issuer, audience, down), s.good(), 503, "", "Service Unavailable"},
-		"internal":         {verify.New(issuer, audience, broken), s.good(), 500, "", "Internal Server Error"},
+		"token_missing":    {verifier(), "", 401, "Bearer", "Access token missing"},
+		"token_invalid":    {verifier(), "x.y.z", 401, `Bearer error="invalid_token"`, "Access token refused"},
+		"token_expired":    {verifier(), s.sign(s.header(nil), claims(map[string]any{"exp": now.Unix()})), 401, `Bearer error="invalid_token"`, "Access token expired"},
+		"session_revoked":  {verifier(verify.WithRevocations(&revoked)), s.sign(s.header(nil), claims(map[string]any{"sid": "ended"})), 401, `Bearer error="invalid_token"`, "Session ended"},
+		"keys_unavailable": {verify.New(issuer, audience, down), s.good(), 503, "", "Keys unavailable"},
+		"internal":         {verify.New(issuer, audience, broken), s.good(), 500, "", "Internal error"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := serve(test.v, request(test.token))
@@ -107,7 +107,7 @@ func TestTheMiddlewareAnswersAsTheServiceDoes(t *testing.T) {
 			require.Equal(t, w.Header().Get("X-Request-Id"), problem["requestId"])
 			delete(problem, "detail")
 			delete(problem, "requestId")
-			require.Equal(t, map[string]any{"type": "about:blank", "title": test.title, "status": float64(test.status), "code": name}, problem)
+			require.Equal(t, map[string]any{"type": "urn:wugan:error:" + name, "title": test.title, "status": float64(test.status), "code": name}, problem)
 			if test.token != "" {
 				require.NotContains(t, w.Body.String(), test.token)
 			}
