@@ -18,6 +18,7 @@ import (
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/auth/verify"
 	"github.com/wugan/wugan/httpapi"
+	"github.com/wugan/wugan/metrics"
 	"github.com/wugan/wugan/migrations"
 	"github.com/wugan/wugan/seal"
 	"github.com/wugan/wugan/users"
@@ -83,12 +84,18 @@ func serve(ctx context.Context, c config, o serveOptions) (err error) {
 		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
 
+	stopMetrics, err := serveMetrics(ctx, c, s.metrics, log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer stopMetrics()
+
 	background, stopBackground := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer stopBackground()
 	wg.Go(func() { s.revocations.Run(background, s.db) })
-	wg.Go(func() { purge(background, s.db, c.policy(), log) })
+	wg.Go(func() { s.purge(background, c.policy(), log) })
 	wg.Go(func() { s.keys.watch(background, log) })
 
 	failed := make(chan error, 1)
@@ -121,6 +128,7 @@ type service struct {
 	handler     http.Handler
 	revocations *auth.Revocations
 	keys        *keyWatcher
+	metrics     *metrics.Metrics // nil where nobody reads them
 	stopping    atomic.Bool
 }
 
@@ -142,7 +150,16 @@ func wire(ctx context.Context, c config, o serveOptions, log *slog.Logger) (*ser
 	if err != nil {
 		return nil, err
 	}
-	client, err := wechat.New(wechat.Config{BaseURL: c.WechatAPI.URL, Apps: apps})
+	now := o.now
+	if now == nil {
+		now = time.Now
+	}
+	s := &service{}
+	access, refresh := auth.NewKeyring(accessKeys), auth.NewKeyring(refreshKeys)
+	s.keys = &keyWatcher{config: c, access: access, refresh: refresh}
+	s.revocations = auth.NewRevocations(c.AccessTTL, now, log)
+	s.metrics = s.newMetrics(c, appIDs(apps), now)
+	client, err := wechat.New(wechat.Config{BaseURL: c.WechatAPI.URL, Apps: apps, Observe: s.metrics.WeChat})
 	if err != nil {
 		return nil, err
 	}
@@ -150,20 +167,12 @@ func wire(ctx context.Context, c config, o serveOptions, log *slog.Logger) (*ser
 	if err != nil {
 		return nil, err
 	}
-
-	now := o.now
-	if now == nil {
-		now = time.Now
-	}
-	s := &service{db: db}
-	access, refresh := auth.NewKeyring(accessKeys), auth.NewKeyring(refreshKeys)
-	s.keys = &keyWatcher{config: c, access: access, refresh: refresh}
-	s.revocations = auth.NewRevocations(c.AccessTTL, now, log)
+	s.db = db
 	signIn, err := auth.New(auth.Config{
 		Issuer: c.Issuer, Audience: c.Audience, Apps: client.AppIDs(), Policy: c.policy(),
 		AccessKeys: access, RefreshKeys: refresh,
 		Store: db, Exchanger: provider{client: client, devCodes: o.devCodes}, Vault: box,
-		Now: now, Revocations: s.revocations,
+		Now: now, Revocations: s.revocations, Observer: s.metrics,
 	})
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -178,7 +187,7 @@ func wire(ctx context.Context, c config, o serveOptions, log *slog.Logger) (*ser
 		Ready:      s.ready,
 		GatewayKey: gatewayKey, AdminKey: adminKey, LoginRate: c.LoginRate,
 		TrustedProxies: proxies, CORSOrigins: c.CORSOrigins,
-		Log: log, Now: now,
+		Log: log, Now: now, Observe: s.metrics.Request,
 	})
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -226,13 +235,11 @@ func listenReason(err error) string {
 }
 
 // purge removes dead sessions now and then.
-func purge(ctx context.Context, db auth.Store, p auth.Policy, log *slog.Logger) {
+func (s *service) purge(ctx context.Context, p auth.Policy, log *slog.Logger) {
 	tick := time.NewTicker(purgeEvery)
 	defer tick.Stop()
 	for {
-		now := time.Now()
-		// A revocation is kept as long as access tokens of its session live.
-		n, err := db.Purge(ctx, now.Add(-purgeKeep), now.Add(-max(purgeKeep, p.AccessTTL)))
+		n, err := purgeOnce(ctx, s.db, p, s.metrics, time.Now())
 		switch {
 		case ctx.Err() != nil:
 			return

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/metrics"
+	"github.com/wugan/wugan/wechat"
+)
+
+// newMetrics makes the figures of a service whose database is opened later; nil
+// where nobody is to read them.
+func (s *service) newMetrics(c config, apps []string, now func() time.Time) *metrics.Metrics {
+	if c.MetricsAddr == "" {
+		return nil
+	}
+	return metrics.New(metrics.Config{
+		Version: version, Apps: apps, Now: now,
+		Database:    func() metrics.Pool { return poolOf(s.db) },
+		Revocations: s.revocations, AccessKeys: s.keys.access, RefreshKeys: s.keys.refresh,
+	})
+}
+
+// poolOf reads the state of whichever database's connections.
+func poolOf(db any) metrics.Pool {
+	switch db := db.(type) {
+	case interface{ Pool() *pgxpool.Stat }:
+		stat := db.Pool()
+		return metrics.Pool{
+			InUse: int64(stat.AcquiredConns()), Idle: int64(stat.IdleConns()), Max: int64(stat.MaxConns()),
+			Waited: stat.EmptyAcquireCount(), WaitedFor: stat.EmptyAcquireWaitTime(),
+		}
+	case interface{ Pool() sql.DBStats }:
+		stat := db.Pool()
+		return metrics.Pool{
+			InUse: int64(stat.InUse), Idle: int64(stat.Idle), Max: int64(stat.MaxOpenConnections),
+			Waited: stat.WaitCount, WaitedFor: stat.WaitDuration,
+		}
+	}
+	return metrics.Pool{}
+}
+
+// serveMetrics serves figures and profiles until stop is called. Where there are
+// none it does nothing.
+func serveMetrics(ctx context.Context, c config, m *metrics.Metrics, log *slog.Logger) (stop func(), err error) {
+	if m == nil {
+		return func() {}, nil
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.MetricsAddr)
+	if err != nil {
+		return nil, wrong("METRICS_ADDR", "expected an address that can be listened on, or nothing: %s", listenReason(err))
+	}
+	server := &http.Server{
+		Handler: m.Mux(), ReadHeaderTimeout: headersWithin,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	go func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("the metrics are no longer served", "error", err)
+		}
+	}()
+	log.InfoContext(ctx, "serving metrics", "addr", listener.Addr().String())
+	return func() { _ = server.Close() }, nil // a scrape that is cut off is repeated
+}
+
+// purgeOnce removes dead sessions and counts them.
+func purgeOnce(ctx context.Context, db auth.Store, p auth.Policy, m *metrics.Metrics, now time.Time) (int, error) {
+	// A revocation is kept as long as access tokens of its session live.
+	n, err := db.Purge(ctx, now.Add(-purgeKeep), now.Add(-max(purgeKeep, p.AccessTTL)))
+	if ctx.Err() == nil {
+		m.Purged(n, err)
+	}
+	if err != nil {
+		return n, fmt.Errorf("purge: %w", err)
+	}
+	return n, nil
+}
+
+func appIDs(apps []wechat.App) []string {
+	ids := make([]string, len(apps))
+	for i, app := range apps {
+		ids[i] = app.ID
+	}
+	return ids
+}

@@ -1,0 +1,236 @@
+// Package metrics owns the figures that Prometheus reads: their names, their
+// labels and the bounds on these. It is told what happens (it implements
+// auth.Observer and has methods for the hooks of httpapi and wechat) and asks
+// for the rest when it is read. It decides nothing, and it opens no listener.
+//
+// Every label has a bounded set of values, so that no stranger can make the
+// service's memory, or Prometheus', grow: docs/metrics.md lists them.
+package metrics
+
+import (
+	"net/http"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/wugan/wugan/auth"
+)
+
+// namespace begins the name of every figure of ours.
+const namespace = "wugan"
+
+// other stands for every label value that is not one of those we know.
+const other = "other"
+
+// durations are bucket bounds in seconds, from an answer out of memory to the
+// longest that anybody waits for.
+var durations = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}
+
+// methods are those of HTTP that get a label of their own.
+var methods = map[string]bool{
+	http.MethodGet: true, http.MethodHead: true, http.MethodPost: true, http.MethodPut: true,
+	http.MethodPatch: true, http.MethodDelete: true, http.MethodOptions: true,
+}
+
+// Metrics collects the figures. The nil *Metrics collects none, so that whoever
+// reports need not ask whether anybody listens. Its methods may be called by any
+// number of goroutines and never block.
+type Metrics struct {
+	registry *prometheus.Registry
+	now      func() time.Time
+
+	requests  *prometheus.CounterVec
+	durations *prometheus.HistogramVec
+
+	logins    *prometheus.CounterVec
+	refreshes *prometheus.CounterVec
+
+	calls         *prometheus.CounterVec
+	callDurations *prometheus.HistogramVec
+
+	purged      prometheus.Counter
+	purgeFailed prometheus.Counter
+	purgedAt    prometheus.Gauge
+}
+
+var _ auth.Observer = (*Metrics)(nil)
+
+// Config says what is measured. Apps are the appids that get a label of their
+// own; the functions after them are called for each scrape, and a nil one
+// leaves its figures out.
+type Config struct {
+	Version string
+	Apps    []string
+	Now     func() time.Time
+
+	Database    func() Pool
+	Revocations *auth.Revocations
+	AccessKeys  *auth.Keyring
+	RefreshKeys *auth.Keyring
+}
+
+// Pool is the state of the connections to the database.
+type Pool struct {
+	InUse, Idle, Max int64
+	// Waited and WaitedFor count those who found no free connection, and how
+	// long they waited in all.
+	Waited    int64
+	WaitedFor time.Duration
+}
+
+// New makes the figures, all of which are there from the first scrape on: what
+// appears with its first event is missed by rate().
+func New(c Config) *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(), now: c.Now,
+		requests: counters("http_requests_total", "Requests answered.", "method", "route", "status"),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "http_request_duration_seconds", Buckets: durations,
+			Help: "From the first byte of a request's header to the last of the answer.",
+		}, []string{"route"}),
+		logins:    counters("logins_total", "Logins, by what became of them.", "app", "outcome"),
+		refreshes: counters("refreshes_total", "Refresh tokens presented, by what became of them.", "app", "outcome"),
+		calls:     counters("wechat_calls_total", "Exchanges with WeChat, and calls that an open circuit refused.", "api", "errcode", "outcome"),
+		callDurations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: namespace, Name: "wechat_call_duration_seconds", Buckets: durations,
+			Help: "How long WeChat took to answer; refusals of an open circuit are left out.",
+		}, []string{"api"}),
+		purged:      counter("purge_removed_total", "Dead sessions removed by this process."),
+		purgeFailed: counter("purge_failures_total", "Runs of the purge that failed."),
+		purgedAt: prometheus.NewGauge(prometheus.GaugeOpts{
+			Namespace: namespace, Name: "purge_last_success_timestamp_seconds",
+			Help: "When the purge last ran to its end, or found another process at it; 0: not yet.",
+		}),
+	}
+	for _, app := range append([]string{other}, c.Apps...) {
+		for _, outcome := range loginOutcomes {
+			m.logins.WithLabelValues(app, outcome)
+		}
+		for _, outcome := range refreshOutcomes {
+			m.refreshes.WithLabelValues(app, string(outcome))
+		}
+	}
+	m.registry.MustRegister(
+		m.requests, m.durations, m.logins, m.refreshes, m.calls, m.callDurations, m.purged, m.purgeFailed, m.purgedAt,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		buildInfo(c.Version), newState(c),
+	)
+	return m
+}
+
+// The outcomes that auth reports.
+var (
+	loginOutcomes = []string{
+		"new_user", "known_user", "invalid_code", "code_used", "user_blocked", "wechat_rate_limited",
+		"wechat_rejected_app", "wechat_unavailable", "unknown_app", "user_disabled", "database_unavailable", "error",
+	}
+	refreshOutcomes = []auth.Outcome{
+		auth.OutcomeRotated, auth.OutcomeSameChild, auth.OutcomeSibling, auth.OutcomeRestored, auth.OutcomeReused,
+		auth.OutcomeExpired, auth.OutcomeRevoked, auth.OutcomeDisabled, auth.OutcomeUnknown, "error",
+	}
+)
+
+func counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help}, labels)
+}
+
+func counter(name, help string) prometheus.Counter {
+	return prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help})
+}
+
+func buildInfo(version string) prometheus.Collector {
+	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Namespace: namespace, Name: "build_info", Help: "Always 1; the labels say what is running.",
+	}, []string{"version", "go"})
+	g.WithLabelValues(version, runtime.Version()).Set(1)
+	return g
+}
+
+// Gatherer gives the figures to who does not read them over HTTP.
+func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
+
+// Handler answers a scrape in Prometheus' text format.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry, MaxRequestsInFlight: 4})
+}
+
+// Request counts a request that was answered; it fits httpapi.Config.Observe.
+// The route is the pattern that matched, "" where none did.
+func (m *Metrics) Request(method, route string, status int, took time.Duration) {
+	if m == nil {
+		return
+	}
+	if !methods[method] {
+		method = other
+	}
+	if route == "" {
+		route = other
+	}
+	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
+	m.durations.WithLabelValues(route).Observe(took.Seconds())
+}
+
+// LoggedIn implements auth.Observer.
+func (m *Metrics) LoggedIn(appID, outcome string) {
+	if m == nil {
+		return
+	}
+	m.logins.WithLabelValues(appLabel(appID), outcome).Inc()
+}
+
+// Refreshed implements auth.Observer.
+func (m *Metrics) Refreshed(appID string, outcome auth.Outcome) {
+	if m == nil {
+		return
+	}
+	m.refreshes.WithLabelValues(appLabel(appID), string(outcome)).Inc()
+}
+
+// appLabel names an app; auth reports those that are configured, and "".
+func appLabel(appID string) string {
+	if appID == "" {
+		return other
+	}
+	return appID
+}
+
+// errcodes are WeChat's codes that this service tells apart, and those that
+// its documentation names for our calls.
+var errcodes = map[int]bool{
+	0: true, -1: true, 40001: true, 40013: true, 40014: true, 40029: true, 40125: true, 40163: true, 40164: true,
+	40226: true, 40243: true, 41002: true, 41004: true, 41008: true, 42001: true, 43101: true, 45009: true, 45011: true,
+	48001: true, 50002: true, 87009: true,
+}
+
+// WeChat counts an exchange with WeChat; it fits wechat.Config.Observe. A code
+// that WeChat invents later counts as "other", for nobody bounds those.
+func (m *Metrics) WeChat(api string, errcode int, outcome string, took time.Duration) {
+	if m == nil {
+		return
+	}
+	code := other
+	if errcodes[errcode] {
+		code = strconv.Itoa(errcode)
+	}
+	m.calls.WithLabelValues(api, code, outcome).Inc()
+	if outcome != "circuit_open" {
+		m.callDurations.WithLabelValues(api).Observe(took.Seconds())
+	}
+}
+
+// Purged counts what a run of the purge removed, or that it failed.
+func (m *Metrics) Purged(removed int, err error) {
+	if m == nil {
+		return
+	}
+	m.purged.Add(float64(removed))
+	if err != nil {
+		m.purgeFailed.Inc()
+		return
+	}
+	m.purgedAt.Set(float64(m.now().UnixMilli()) / 1000)
+}
