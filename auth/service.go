@@ -205,9 +205,12 @@ type RefreshRequest struct {
 func (s *Service) Refresh(ctx context.Context, r RefreshRequest) (Tokens, error) {
 	p, err := s.presented(ctx, r.RefreshToken)
 	if err != nil {
-		outcome := OutcomeUnknown
-		if errors.Is(err, ErrRefreshExpired) {
+		outcome := Outcome("error")
+		switch {
+		case errors.Is(err, ErrRefreshExpired):
 			outcome = OutcomeExpired
+		case errors.Is(err, ErrRefreshInvalid):
+			outcome = OutcomeUnknown
 		}
 		s.observer.Refreshed("", outcome)
 		return Tokens{}, err

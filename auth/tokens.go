@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -165,6 +166,17 @@ func (i *issuer) issue(g grant) (Tokens, error) {
 	}, nil
 }
 
+// ReservedClaim tells whether a claim has a meaning of its own in our tokens or
+// in RFC 7519 and RFC 9068, so that metadata must not set it.
+func ReservedClaim(name string) bool {
+	switch strings.ToLower(name) {
+	case "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "sid", "roles", "seq", "prev",
+		"scope", "auth_time", "acr", "amr", "groups", "entitlements", "cnf", "act":
+		return true
+	}
+	return false
+}
+
 // chosen picks the members of the metadata that go into access tokens.
 func (i *issuer) chosen(metadata json.RawMessage) (map[string]json.RawMessage, error) {
 	if len(i.metadataClaims) == 0 || len(metadata) == 0 || bytes.Equal(metadata, []byte("{}")) {
@@ -176,7 +188,7 @@ func (i *issuer) chosen(metadata json.RawMessage) (map[string]json.RawMessage, e
 	}
 	out := make(map[string]json.RawMessage)
 	for _, name := range i.metadataClaims {
-		if value, ok := all[name]; ok {
+		if value, ok := all[name]; ok && !ReservedClaim(name) {
 			out[name] = value
 		}
 	}
@@ -190,8 +202,10 @@ func (s *Service) presented(ctx context.Context, token string) (Presented, error
 	switch {
 	case errors.Is(err, verify.ErrExpired):
 		return Presented{}, fmt.Errorf("%w: %w", ErrRefreshExpired, err)
-	case err != nil:
+	case errors.Is(err, verify.ErrInvalid), errors.Is(err, verify.ErrMissing):
 		return Presented{}, fmt.Errorf("%w: %w", ErrRefreshInvalid, err)
+	case err != nil:
+		return Presented{}, fmt.Errorf("check a refresh token: %w", err)
 	}
 	var c refreshClaims
 	if err := json.Unmarshal(payload, &c); err != nil {

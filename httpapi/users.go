@@ -59,7 +59,7 @@ func (r profileRequest) check() error {
 		}
 	}
 	if r.AvatarURL != nil && *r.AvatarURL != "" {
-		if err := checkText("avatarUrl", *r.AvatarURL, maxAvatarURL); err != nil {
+		if err := checkPrintable("avatarUrl", *r.AvatarURL, maxAvatarURL); err != nil {
 			return err
 		}
 		if u, err := url.Parse(*r.AvatarURL); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {

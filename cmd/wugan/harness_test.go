@@ -326,3 +326,23 @@ func (l *logBook) check(t *testing.T) {
 		t.Error("the log tells of a panic")
 	}
 }
+
+// status asks an address without a pod's checks; 0 when nobody answers.
+func status(url string) int {
+	res, err := http.Get(url) //nolint:noctx,gosec // a probe of a test's own address
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = res.Body.Close() }()
+	return res.StatusCode
+}
+
+// post sends JSON without a pod's checks; 0 when nobody answers.
+func post(url, body string) int {
+	res, err := http.Post(url, "application/json", strings.NewReader(body)) //nolint:noctx,gosec // a test's own address
+	if err != nil {
+		return 0
+	}
+	defer func() { _ = res.Body.Close() }()
+	return res.StatusCode
+}
