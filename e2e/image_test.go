@@ -212,7 +212,7 @@ func call(t *testing.T, method, url, bearer string, body any, status int) map[st
 }
 
 func reachable(url string) bool {
-	response, err := http.Get(url) //nolint:noctx // asked in a loop that has its own end
+	response, err := http.Get(url)
 	if err != nil {
 		return false
 	}
