@@ -35,8 +35,8 @@ func newBreaker(name string, failures uint32, openFor time.Duration) *breaker {
 	}
 	b := &breaker{openFor: openFor}
 	b.two = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
-		Name:         name,
-		MaxRequests:  1, // one probe at a time
+		Name:        name,
+		MaxRequests: 1, // one probe at a time
 		// Long enough for failures that take the whole timeout, one after the
 		// other, to be counted in a row: what leaves the window is forgotten.
 		Interval:     time.Minute,

@@ -102,19 +102,19 @@ func TestThePublishedEncryptionIsMade(t *testing.T) {
 func TestATamperedPushIsRefused(t *testing.T) {
 	p := newPush(t, pushAt, pushKey)
 	for name, c := range map[string]struct{ query, body string }{
-		"another signature":                       {strings.Replace(pushQuery, "046e", "046f", 1), pushBody},
-		"the plain signature instead":             {"msg_signature=6c5c811b55cc85e0e1b54100749188c20beb3f5d&timestamp=1714112445&nonce=415670741", pushBody},
-		"no msg_signature":                        {strings.Replace(pushQuery, "msg_signature", "other", 1), pushBody},
-		"another timestamp":                       {strings.Replace(pushQuery, "1714112445", "1714112446", 1), pushBody},
-		"another nonce":                           {strings.Replace(pushQuery, "415670741", "415670742", 1), pushBody},
-		"two nonces":                              {pushQuery + "&nonce=415670741", pushBody},
-		"another text":                            {pushQuery, strings.Replace(pushBody, "+qdx", "+qdy", 1)},
-		"no text":                                 {pushQuery, `{"ToUserName":"gh"}`},
-		"a text that is none":                     {pushQuery, `{"Encrypt":{}}`},
-		"no body":                                 {pushQuery, ``},
-		"no object":                               {pushQuery, `[]`},
-		"null":                                    {pushQuery, `null`},
-		"XML that ends too early":                 {pushQuery, `<xml><Encrypt>x`},
+		"another signature":           {strings.Replace(pushQuery, "046e", "046f", 1), pushBody},
+		"the plain signature instead": {"msg_signature=6c5c811b55cc85e0e1b54100749188c20beb3f5d&timestamp=1714112445&nonce=415670741", pushBody},
+		"no msg_signature":            {strings.Replace(pushQuery, "msg_signature", "other", 1), pushBody},
+		"another timestamp":           {strings.Replace(pushQuery, "1714112445", "1714112446", 1), pushBody},
+		"another nonce":               {strings.Replace(pushQuery, "415670741", "415670742", 1), pushBody},
+		"two nonces":                  {pushQuery + "&nonce=415670741", pushBody},
+		"another text":                {pushQuery, strings.Replace(pushBody, "+qdx", "+qdy", 1)},
+		"no text":                     {pushQuery, `{"ToUserName":"gh"}`},
+		"a text that is none":         {pushQuery, `{"Encrypt":{}}`},
+		"no body":                     {pushQuery, ``},
+		"no object":                   {pushQuery, `[]`},
+		"null":                        {pushQuery, `null`},
+		"XML that ends too early":     {pushQuery, `<xml><Encrypt>x`},
 		"the parts moved between nonce and stamp": {"timestamp=17141124454&nonce=15670741&msg_signature=046e02f8204d34f8ba5fa3b1db94908f3df2e9b3", pushBody},
 	} {
 		t.Run(name, func(t *testing.T) {

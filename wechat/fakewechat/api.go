@@ -227,7 +227,7 @@ func (s *Server) phoneNumber(in incoming) map[string]any {
 	}
 	c := s.codes[in.field("code")]
 	if name, ok := s.devUser(in.field("code")); ok {
-		c = &code{account: account{app.ID, name}, phone: true, expires: s.now()}
+		c = &code{account: account{app.ID, name}, phone: true, expires: s.now().Add(codeLife)}
 	}
 	if c == nil || !c.phone || c.app != app.ID || c.used || s.now().After(c.expires) {
 		return s.fail(40029, message(40029))

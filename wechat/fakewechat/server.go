@@ -70,6 +70,7 @@ type Server struct {
 	accounts map[account]*accountState
 	openIDs  map[string]account // of all accounts
 	codes    map[string]*code
+	sweepAt  int // how many codes there are when expired ones are removed next
 	tokens   map[string]*token
 	faults   []*Fault
 	faultID  int
@@ -97,6 +98,8 @@ type account struct{ app, user string }
 type accountState struct {
 	logins int
 	keys   int // how many session keys there were; the newest is the valid one
+	key    string
+	keyOf  int // which of them key is
 	minute int64
 	calls  int
 }
@@ -119,6 +122,7 @@ type token struct {
 const (
 	codeLife  = 5 * time.Minute
 	tokenLife = 7200 * time.Second
+	sweepFrom = 1000
 	// tokenOverlap: a token's last minutes, in which a new one is issued while
 	// the old still works.
 	tokenOverlap = 5 * time.Minute
@@ -147,6 +151,7 @@ func New(opts Options) *Server {
 		accounts: map[account]*accountState{},
 		openIDs:  map[string]account{},
 		codes:    map[string]*code{},
+		sweepAt:  sweepFrom,
 		tokens:   map[string]*token{},
 	}
 }
@@ -329,12 +334,14 @@ func (s *Server) login(a account) (key string) {
 // sessionKey is 24 characters of base64 that always hold a plus and a slash,
 // the two that show whether a client escapes what it puts in a query.
 func (s *Server) sessionKey(a account) string {
-	for i := 0; ; i++ {
-		sum := sha256.Sum256(fmt.Appendf(nil, "key\x00%x\x00%s\x00%s\x00%d\x00%d", s.seed, a.app, a.user, s.state(a).keys, i))
+	st := s.state(a)
+	for i := 0; st.keyOf != st.keys; i++ {
+		sum := sha256.Sum256(fmt.Appendf(nil, "key\x00%x\x00%s\x00%s\x00%d\x00%d", s.seed, a.app, a.user, st.keys, i))
 		if key := base64.StdEncoding.EncodeToString(sum[:16]); strings.Contains(key, "+") && strings.Contains(key, "/") {
-			return key
+			st.key, st.keyOf = key, st.keys
 		}
 	}
+	return st.key
 }
 
 const (
@@ -353,12 +360,13 @@ func (s *Server) text(n int, alphabet string) string {
 func (s *Server) issue(c *code) string {
 	now := s.now()
 	c.expires = now.Add(codeLife)
-	if len(s.codes) >= 10_000 {
+	if len(s.codes) >= s.sweepAt {
 		for k, old := range s.codes {
 			if now.After(old.expires) { // answered with 40029 either way
 				delete(s.codes, k)
 			}
 		}
+		s.sweepAt = max(sweepFrom, 2*len(s.codes))
 	}
 	text := s.text(32, alphanumeric)
 	if c.phone {
