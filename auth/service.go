@@ -192,7 +192,10 @@ func (s *Service) login(ctx context.Context, r LoginRequest) (LoginResult, error
 
 // RefreshRequest is a refresh token and where it came from.
 type RefreshRequest struct {
-	RefreshToken  string
+	RefreshToken string
+	// AppID is the app that asks; a token of another one is ErrRefreshInvalid
+	// and is not exchanged. "" where the client does not say.
+	AppID         string
 	IP, UserAgent string
 }
 
@@ -204,6 +207,9 @@ type RefreshRequest struct {
 // effect, it is repeated.
 func (s *Service) Refresh(ctx context.Context, r RefreshRequest) (Tokens, error) {
 	p, err := s.presented(ctx, r.RefreshToken)
+	if err == nil && r.AppID != "" && r.AppID != p.AppID {
+		err = fmt.Errorf("%w: it was issued to another app", ErrRefreshInvalid)
+	}
 	if err != nil {
 		outcome := Outcome("error")
 		switch {

@@ -46,6 +46,9 @@ type Config struct {
 	Now func() time.Time
 	// Observe is told of each request answered, for metrics.
 	Observe func(method, route string, status int, took time.Duration)
+	// Stopping is closed when the service is about to stop: requests that only
+	// wait for news are answered at once. nil: they wait to their end.
+	Stopping <-chan struct{}
 	// Outermost runs around everything: tracing.
 	Outermost []echo.MiddlewareFunc
 }
@@ -69,6 +72,8 @@ type api struct {
 	log     *slog.Logger
 	now     func() time.Time
 	observe func(method, route string, status int, took time.Duration)
+
+	stopping <-chan struct{}
 }
 
 // New makes the handler of the service.
@@ -81,7 +86,7 @@ func New(c Config) (*echo.Echo, error) {
 		auth: c.Auth, users: c.Users, verifier: c.Verifier, revocations: c.Revocations,
 		accessKeys: c.AccessKeys, issuer: c.Issuer, ready: c.Ready,
 		gatewayKey: c.GatewayKey, adminKey: c.AdminKey, loginRate: rate,
-		log: c.Log, now: c.Now, observe: c.Observe,
+		log: c.Log, now: c.Now, observe: c.Observe, stopping: c.Stopping,
 	}
 
 	e := echo.New()
@@ -119,6 +124,15 @@ func (a *api) routes(e *echo.Echo) {
 	e.DELETE("/api/v1/sessions/:id", a.withAccess(a.endSession))
 
 	e.GET("/.well-known/jwks.json", a.jwks)
+	e.GET("/.well-known/oauth-authorization-server", a.metadata)
+	e.GET("/.well-known/openid-configuration", a.metadata)
+
+	gateways := a.withKey(a.gatewayKey)
+	e.GET("/api/v1/revocations", a.listRevocations, gateways)
+
+	e.POST("/oauth2/token", a.oauthToken, inOAuthForm)
+	e.POST("/oauth2/revoke", a.oauthRevoke, inOAuthForm)
+	e.POST("/oauth2/introspect", a.oauthIntrospect, gateways, inOAuthForm)
 
 	site := docs.New(OpenAPI)
 	for _, path := range site.Paths() {

@@ -188,6 +188,7 @@ func wire(ctx context.Context, c config, o serveOptions, log *slog.Logger) (*ser
 		GatewayKey: gatewayKey, AdminKey: adminKey, LoginRate: c.LoginRate,
 		TrustedProxies: proxies, CORSOrigins: c.CORSOrigins,
 		Log: log, Now: now, Observe: s.metrics.Request,
+		Stopping: ctx.Done(),
 	})
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
