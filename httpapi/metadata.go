@@ -1,0 +1,64 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/wugan/wugan/auth/verify"
+)
+
+// serverMetadata is the document of RFC 8414 section 2. There is no
+// authorization endpoint: people sign in with a code of wx.login.
+type serverMetadata struct {
+	Issuer                string   `json:"issuer"`
+	TokenEndpoint         string   `json:"token_endpoint"`
+	JWKSURI               string   `json:"jwks_uri"`
+	RevocationEndpoint    string   `json:"revocation_endpoint"`
+	IntrospectionEndpoint string   `json:"introspection_endpoint,omitempty"`
+	ResponseTypes         []string `json:"response_types_supported"`
+	GrantTypes            []string `json:"grant_types_supported"`
+	TokenAuth             []string `json:"token_endpoint_auth_methods_supported"`
+	RevocationAuth        []string `json:"revocation_endpoint_auth_methods_supported"`
+	IntrospectionAuth     []string `json:"introspection_endpoint_auth_methods_supported,omitempty"`
+	// IDTokenAlgorithms are those of the access tokens. There are no ID tokens,
+	// but this is where OpenID Connect libraries learn which algorithms to
+	// accept; without it they take RS256 alone.
+	IDTokenAlgorithms []string `json:"id_token_signing_alg_values_supported,omitempty"`
+	SubjectTypes      []string `json:"subject_types_supported"`
+	Documentation     string   `json:"service_documentation"`
+}
+
+// metadata answers at the path of RFC 8414 and at that of OpenID Connect
+// Discovery, which many libraries know alone.
+func (a *api) metadata(c echo.Context) error {
+	at := func(path string) string { return strings.TrimRight(a.issuer, "/") + path }
+	m := serverMetadata{
+		Issuer:             a.issuer,
+		TokenEndpoint:      at("/oauth2/token"),
+		JWKSURI:            at("/.well-known/jwks.json"),
+		RevocationEndpoint: at("/oauth2/revoke"),
+		ResponseTypes:      []string{},
+		GrantTypes:         []string{grantRefresh, grantWechat},
+		TokenAuth:          []string{"none"},
+		RevocationAuth:     []string{"none"},
+		SubjectTypes:       []string{"public"},
+		Documentation:      at("/docs"),
+	}
+	if a.gatewayKey != "" {
+		m.IntrospectionEndpoint, m.IntrospectionAuth = at("/oauth2/introspect"), []string{"Bearer"}
+	}
+	for _, k := range a.accessKeys.Set().Keys() {
+		// Nobody but us can check HS256.
+		if k.Algorithm != verify.HS256 && !slices.Contains(m.IDTokenAlgorithms, k.Algorithm) {
+			m.IDTokenAlgorithms = append(m.IDTokenAlgorithms, k.Algorithm)
+		}
+	}
+	body, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return answerCached(c, echo.MIMEApplicationJSON, jwksMaxAge, body)
+}

@@ -1,0 +1,111 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/users"
+)
+
+// maxWait is how long an answer of the revocation feed may be held back. Proxies
+// commonly give up on a silent answer after 30 or 60 seconds.
+const maxWait = 25 * time.Second
+
+type revocationAnswer struct {
+	ID        uuid.UUID `json:"id"`
+	RevokedAt time.Time `json:"revokedAt"`
+	ExpiresAt time.Time `json:"expiresAt"`
+}
+
+// listRevocations tells gateways which sessions have ended while access tokens
+// of theirs may still be alive. It is answered from memory, so that any number
+// of gateways cost the database nothing, and goes on while the database is down.
+func (a *api) listRevocations(c echo.Context) error {
+	since := c.QueryParam("since")
+	wait, err := parseWait(c.QueryParam("wait"))
+	if err != nil {
+		return err
+	}
+	if a.revocations == nil || a.revocations.Synced().IsZero() {
+		// An empty answer would be taken for the truth.
+		return newProblem("database_unavailable", users.ErrUnavailable)
+	}
+	feed, err := a.awaitRevocations(c, since, wait)
+	if err != nil {
+		return err
+	}
+	tag := revocationsTag(feed)
+	h := c.Response().Header()
+	h.Set(echo.HeaderCacheControl, "private, no-cache")
+	h.Set("ETag", tag)
+	if hasTag(c.Request().Header.Values("If-None-Match"), tag) {
+		return c.NoContent(http.StatusNotModified)
+	}
+	now := a.now()
+	out := struct {
+		Cursor   string             `json:"cursor"`
+		Sessions []revocationAnswer `json:"sessions"`
+	}{feed.Cursor, make([]revocationAnswer, 0, len(feed.Entries))}
+	for _, x := range feed.Entries {
+		end := a.revocations.ExpiresAt(x)
+		if end.Before(now) {
+			continue // nobody's token can name it any more
+		}
+		out.Sessions = append(out.Sessions, revocationAnswer{x.SessionID, x.RevokedAt.UTC(), end.UTC()})
+	}
+	return c.JSON(http.StatusOK, out)
+}
+
+// revocationsTag names a state of the feed. It is weak (RFC 9110 section 8.8.1):
+// entries that have become meaningless leave without a new tag.
+func revocationsTag(feed auth.Feed) string { return `W/"` + feed.Cursor + `"` }
+
+func parseWait(text string) (time.Duration, error) {
+	if text == "" {
+		return 0, nil
+	}
+	wait, err := time.ParseDuration(text)
+	if err != nil || wait < 0 || wait > maxWait {
+		return 0, invalid("The parameter wait is not a duration from 0s to %s, such as 25s.", maxWait)
+	}
+	return wait, nil
+}
+
+// awaitRevocations reads the feed, and holds it back for as long as the reader
+// knows all of it, by its cursor or by its entity tag. The wait ends early when
+// the service stops, so that a stop waits for no reader, and when the reader
+// goes away.
+func (a *api) awaitRevocations(c echo.Context, since string, wait time.Duration) (auth.Feed, error) {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), wait)
+	defer cancel()
+	if wait > 0 {
+		// While a handler works, net/http reads on to learn whether the client
+		// has gone; the deadline for the request's body would pass for that.
+		_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Time{})
+	}
+	for {
+		feed, err := a.revocations.Since(since)
+		if err != nil {
+			return auth.Feed{}, invalid("The parameter since is not a cursor of this feed: leave it out to read everything.")
+		}
+		known := feed.Cursor == since ||
+			hasTag(c.Request().Header.Values("If-None-Match"), revocationsTag(feed))
+		if !known || wait == 0 {
+			return feed, nil
+		}
+		select {
+		case <-feed.Changed:
+		case <-ctx.Done():
+			return feed, nil // where the reader has gone, nobody reads it
+		case <-a.stopping:
+			// Whoever balances load chooses another pod for the next poll.
+			c.Response().Header().Set(echo.HeaderConnection, "close")
+			return feed, nil
+		}
+	}
+}
