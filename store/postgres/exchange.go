@@ -9,12 +9,17 @@ import (
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/store/gather"
+	"github.com/wugan/wugan/store/text"
 )
 
 type sessionKey struct{ userID, id uuid.UUID }
 
 // Exchange implements auth.Store.
 func (s *Store) Exchange(ctx context.Context, p auth.Presented) (auth.Exchanged, error) {
+	if err := text.Check(p.AppID); err != nil {
+		return auth.Exchanged{Outcome: auth.OutcomeUnknown}, nil //nolint:nilerr // no session has such an app
+	}
+	p.IP, p.UserAgent = text.Clean(p.IP), text.Clean(p.UserAgent)
 	out, err := s.exchanges.Do(ctx, sessionKey{p.UserID, p.SessionID}, p)
 	return out, failed("exchange a refresh token", err)
 }

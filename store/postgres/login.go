@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/store/gather"
+	"github.com/wugan/wugan/store/text"
 )
 
 type identityKey struct{ appID, openID string }
@@ -24,6 +26,12 @@ type loginRow struct {
 // Login implements auth.Store. A known identity costs one round trip; a new
 // one, or one whose unionid is news, goes through register.
 func (s *Store) Login(ctx context.Context, l auth.Login) (auth.LoggedIn, error) {
+	if err := text.Check(l.AppID, l.OpenID, l.UnionID); err != nil {
+		return auth.LoggedIn{}, fmt.Errorf("postgres: log in: %w", err)
+	}
+	l.Now = l.Now.UTC() // it comes back in what is answered
+	d := &l.Device
+	d.ID, d.Name, d.UserAgent, d.IP = text.Clean(d.ID), text.Clean(d.Name), text.Clean(d.UserAgent), text.Clean(d.IP)
 	row, err := s.logins.Do(ctx, identityKey{l.AppID, l.OpenID}, l)
 	if err != nil {
 		return auth.LoggedIn{}, failed("log in", err)
@@ -52,19 +60,26 @@ ORDER BY id
 FOR NO KEY UPDATE`
 
 // loginSQL signs in any number of known identities. One that is not known, or
-// for which WeChat now gives another unionid than the row has, is passed over.
+// for which WeChat now gives another unionid than the row has, is passed over;
+// so is a second identity of one user in the same group, because the sessions
+// of the first are not visible to it yet. Who is passed over goes through
+// register.
 const loginSQL = `
 WITH asked AS (
     SELECT *
     FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[], $10::timestamptz[], $11::timestamptz[])
          WITH ORDINALITY AS a (app_id, openid, unionid, session_key, session_id, device_id, device_name, user_agent, ip, now, expires_at, n)
-), known AS MATERIALIZED (
+), met AS (
     SELECT a.*, u.id AS user_id, u.nickname, u.avatar_url, u.phone_sealed, u.roles, u.metadata, u.created_at, u.last_login_at,
-           u.disabled_at, u.disabled_reason
+           -- Who was deleted, and whose identity was left behind, does not get in.
+           COALESCE(u.disabled_at, u.deleted_at) AS disabled_at, u.disabled_reason,
+           row_number() OVER (PARTITION BY u.id ORDER BY a.n) AS turn
     FROM asked a
     JOIN identities i ON i.app_id = a.app_id AND i.openid = a.openid
     JOIN users u ON u.id = i.user_id
     WHERE a.unionid = '' OR a.unionid = i.unionid
+), known AS MATERIALIZED (
+    SELECT * FROM met WHERE turn = 1
 ), admitted AS (
     SELECT * FROM known WHERE disabled_at IS NULL
 ), keyed AS (
@@ -83,16 +98,14 @@ WITH asked AS (
            row_number() OVER (
                PARTITION BY a.n
                ORDER BY s.app_id = a.app_id AND s.device_id <> '' AND s.device_id = a.device_id, s.rotated_at DESC, s.id DESC
-           ) AS place,
-           (SELECT count(*) FROM admitted b WHERE b.user_id = a.user_id) AS newcomers
+           ) AS place
     FROM admitted a
     JOIN sessions s ON s.user_id = a.user_id
     WHERE s.revoked_at IS NULL AND s.expires_at > a.now
 ), leaving AS (
-    SELECT user_id, id, min(n) AS n, min(now) AS now, bool_or(same_device) AS same_device
+    SELECT user_id, id, n, now, same_device
     FROM ranked
-    WHERE same_device OR place > $12::bigint - newcomers
-    GROUP BY user_id, id
+    WHERE same_device OR place >= $12::bigint
 ), locked AS MATERIALIZED (
     SELECT l.*
     FROM leaving l

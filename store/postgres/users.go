@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/wugan/wugan/store/text"
 	"github.com/wugan/wugan/users"
 )
 
@@ -48,7 +49,15 @@ UPDATE users u
 SET nickname = COALESCE($2, u.nickname), avatar_url = COALESCE($3, u.avatar_url)
 WHERE u.id = $1 AND u.deleted_at IS NULL
 RETURNING ` + userColumns
-	return s.one(ctx, "update a profile", sql, id, p.Nickname, p.AvatarURL)
+	return s.one(ctx, "update a profile", sql, id, clean(p.Nickname), clean(p.AvatarURL))
+}
+
+func clean(s *string) *string {
+	if s == nil {
+		return nil
+	}
+	fit := text.Clean(*s)
+	return &fit
 }
 
 // Identity implements users.Store.

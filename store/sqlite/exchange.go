@@ -22,6 +22,7 @@ func (s *Store) Exchange(ctx context.Context, p auth.Presented) (auth.Exchanged,
 		return auth.Exchanged{Outcome: auth.OutcomeUnknown}, nil //nolint:nilerr // no session has such an app
 	}
 	p.IP, p.UserAgent = text.Clean(p.IP), text.Clean(p.UserAgent)
+	p.Now = p.Now.UTC() // it comes back in the counters
 	out, err := s.exchanges.Do(ctx, sessionKey{p.UserID, p.SessionID}, p)
 	return out, failed("exchange a refresh token", err)
 }

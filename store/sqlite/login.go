@@ -22,6 +22,7 @@ func (s *Store) Login(ctx context.Context, l auth.Login) (auth.LoggedIn, error) 
 	if err := text.Check(l.AppID, l.OpenID, l.UnionID); err != nil {
 		return auth.LoggedIn{}, fmt.Errorf("sqlite: log in: %w", err)
 	}
+	l.Now = l.Now.UTC() // it comes back in what is answered
 	d := &l.Device
 	d.ID, d.Name, d.UserAgent, d.IP = text.Clean(d.ID), text.Clean(d.Name), text.Clean(d.UserAgent), text.Clean(d.IP)
 	out, err := s.logins.Do(ctx, identityKey{l.AppID, l.OpenID}, l)

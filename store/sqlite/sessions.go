@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/store/text"
 	"github.com/wugan/wugan/users"
 )
 
@@ -34,6 +35,7 @@ const (
 )
 
 func (s *Store) end(ctx context.Context, e auth.Ending, which string) ([]uuid.UUID, error) {
+	e.Reason, e.Actor = text.Clean(e.Reason), text.Clean(e.Actor)
 	var ended []uuid.UUID
 	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		rows, err := tx.QueryContext(ctx, which, e.UserID.String(), micros(e.Now), e.SessionID.String())

@@ -1,0 +1,360 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/store/text"
+	"github.com/wugan/wugan/users"
+)
+
+var _ auth.AdminStore = (*Store)(nil)
+
+// FindUsers implements auth.AdminStore. Each condition stands in the statement
+// only where it is asked for, so that the planner sees which index fits.
+func (s *Store) FindUsers(ctx context.Context, q users.Query) ([]users.Person, error) {
+	if text.Check(q.Nickname, q.AppID, q.OpenID) != nil {
+		return nil, nil // nobody is called that
+	}
+	var args []any
+	where := "u.deleted_at IS NULL"
+	and := func(condition string, values ...any) {
+		for _, v := range values {
+			args = append(args, v)
+			condition = strings.Replace(condition, "?", fmt.Sprint("$", len(args)), 1)
+		}
+		where += " AND " + condition
+	}
+	if q.ID != uuid.Nil {
+		and("u.id = ?", q.ID)
+	}
+	if len(q.PhoneHashes) > 0 {
+		and("u.phone_hash = ANY (?)", q.PhoneHashes)
+	}
+	if q.Nickname != "" {
+		// The index on nickname serves LIKE; it leaves out empty ones.
+		and("u.nickname <> '' AND u.nickname LIKE ?", likePrefix(q.Nickname))
+	}
+	if q.OpenID != "" {
+		and("EXISTS (SELECT FROM identities i WHERE i.user_id = u.id AND i.app_id = ? AND i.openid = ?)", q.AppID, q.OpenID)
+	}
+	if q.Before != uuid.Nil {
+		and("u.id < ?", q.Before)
+	}
+	args = append(args, q.Limit)
+	sql := `SELECT ` + userColumns + ` FROM users u WHERE ` + where + ` ORDER BY u.id DESC LIMIT ` + fmt.Sprint("$", len(args))
+	const identitiesSQL = `
+SELECT user_id, app_id, openid, COALESCE(unionid, ''), created_at
+FROM identities
+WHERE user_id = ANY ($1)
+ORDER BY created_at, app_id, openid`
+
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	rows, err := s.pool.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, failed("find users", err)
+	}
+	people, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (p users.Person, err error) {
+		p.User, err = scanUser(row)
+		return p, err
+	})
+	if err != nil || len(people) == 0 {
+		return nil, failed("find users", err)
+	}
+	ids := make([]uuid.UUID, len(people))
+	for i, p := range people {
+		ids[i] = p.ID
+	}
+	if rows, err = s.pool.Query(ctx, identitiesSQL, ids); err != nil {
+		return nil, failed("find users", err)
+	}
+	var i users.Identity
+	_, err = pgx.ForEachRow(rows, []any{&i.UserID, &i.AppID, &i.OpenID, &i.UnionID, &i.CreatedAt}, func() error {
+		p := &people[slices.Index(ids, i.UserID)]
+		p.Identities = append(p.Identities, i)
+		return nil
+	})
+	return people, failed("find users", err)
+}
+
+// likePrefix is the LIKE pattern of what begins with a text.
+func likePrefix(prefix string) string {
+	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(prefix) + "%"
+}
+
+// change locks a user and runs the statements of a change. A login that is
+// under way holds the same lock: what it opened is visible to the statements,
+// for each of them has a newer snapshot than the lock.
+func (s *Store) change(ctx context.Context, op string, c users.Change, do func(ctx context.Context, tx pgx.Tx) error) error {
+	const lockSQL = `SELECT id FROM users WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE`
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	run := func() error {
+		return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+			var id uuid.UUID
+			if err := tx.QueryRow(ctx, lockSQL, c.UserID).Scan(&id); errors.Is(err, pgx.ErrNoRows) {
+				return users.ErrNotFound
+			} else if err != nil {
+				return err
+			}
+			return do(ctx, tx)
+		})
+	}
+	err := run()
+	if collided(err) {
+		err = run()
+	}
+	if errors.Is(err, users.ErrNotFound) {
+		return err
+	}
+	return failed(op, err)
+}
+
+// note records what an operator did.
+func note(ctx context.Context, tx pgx.Tx, c users.Change, kind users.EventKind, detail map[string]any) error {
+	const sql = `INSERT INTO events (at, kind, user_id, actor, detail) VALUES ($1, $2, $3, $4, $5)`
+	if detail == nil {
+		detail = map[string]any{}
+	}
+	detail["reason"] = text.Clean(c.Reason)
+	_, err := tx.Exec(ctx, sql, c.Now, kind, c.UserID, c.Actor, detail)
+	return err
+}
+
+// endAll ends every live session of a user within a change.
+func endAll(ctx context.Context, tx pgx.Tx, c users.Change, reason string) (ended []uuid.UUID, err error) {
+	var told int
+	err = tx.QueryRow(ctx, endSQL, c.UserID, uuid.NullUUID{}, c.Now, reason, c.Actor).Scan(&ended, &told)
+	return ended, err
+}
+
+// DisableUser implements auth.AdminStore.
+func (s *Store) DisableUser(ctx context.Context, c users.Change) (ended []uuid.UUID, err error) {
+	const sql = `UPDATE users SET disabled_at = COALESCE(disabled_at, $2), disabled_reason = $3 WHERE id = $1`
+	err = s.change(ctx, "disable a user", c, func(ctx context.Context, tx pgx.Tx) (err error) {
+		if _, err := tx.Exec(ctx, sql, c.UserID, c.Now, text.Clean(c.Reason)); err != nil {
+			return err
+		}
+		if ended, err = endAll(ctx, tx, c, auth.ReasonUserDisabled); err != nil {
+			return err
+		}
+		return note(ctx, tx, c, users.EventUserDisabled, nil)
+	})
+	return ended, err
+}
+
+// EnableUser implements auth.AdminStore.
+func (s *Store) EnableUser(ctx context.Context, c users.Change) error {
+	const sql = `UPDATE users SET disabled_at = NULL, disabled_reason = '' WHERE id = $1 AND disabled_at IS NOT NULL`
+	return s.change(ctx, "enable a user", c, func(ctx context.Context, tx pgx.Tx) error {
+		done, err := tx.Exec(ctx, sql, c.UserID)
+		if err != nil || done.RowsAffected() == 0 {
+			return err
+		}
+		return note(ctx, tx, c, users.EventUserEnabled, nil)
+	})
+}
+
+// SetRoles implements auth.AdminStore.
+func (s *Store) SetRoles(ctx context.Context, c users.Change, roles []string) error {
+	const (
+		beforeSQL = `SELECT roles FROM users WHERE id = $1`
+		sql       = `UPDATE users SET roles = $2 WHERE id = $1`
+	)
+	if roles == nil {
+		roles = []string{}
+	}
+	return s.change(ctx, "set roles", c, func(ctx context.Context, tx pgx.Tx) error {
+		var before []string
+		if err := tx.QueryRow(ctx, beforeSQL, c.UserID).Scan(&before); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, sql, c.UserID, roles); err != nil {
+			return err
+		}
+		return note(ctx, tx, c, users.EventRolesChanged, map[string]any{"before": before, "roles": roles})
+	})
+}
+
+// SetMetadata implements auth.AdminStore.
+func (s *Store) SetMetadata(ctx context.Context, c users.Change, metadata json.RawMessage) error {
+	const (
+		beforeSQL = `SELECT metadata FROM users WHERE id = $1`
+		sql       = `UPDATE users SET metadata = $2 WHERE id = $1`
+	)
+	return s.change(ctx, "set metadata", c, func(ctx context.Context, tx pgx.Tx) error {
+		var before json.RawMessage
+		if err := tx.QueryRow(ctx, beforeSQL, c.UserID).Scan(&before); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, sql, c.UserID, metadata); err != nil {
+			return err
+		}
+		return note(ctx, tx, c, users.EventMetadataChanged, map[string]any{"before": before})
+	})
+}
+
+// DeleteUser implements auth.AdminStore.
+func (s *Store) DeleteUser(ctx context.Context, c users.Change) (ended []uuid.UUID, err error) {
+	const (
+		identitiesSQL = `DELETE FROM identities WHERE user_id = $1`
+		// What is found later in a row that was purged since is not there.
+		sessionsSQL = `
+UPDATE sessions
+SET device_id = '', device_name = '', user_agent = '', ip = '',
+    revoked_at = COALESCE(revoked_at, $2), revoked_reason = '` + auth.ReasonUserDeleted + `'
+WHERE user_id = $1`
+		eventsSQL = `UPDATE events SET detail = '{}' WHERE user_id = $1`
+		userSQL   = `
+UPDATE users
+SET nickname = '', avatar_url = '', phone_sealed = NULL, phone_hash = NULL, roles = '{}', metadata = '{}',
+    disabled_at = NULL, disabled_reason = '', deleted_at = $2
+WHERE id = $1`
+	)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	run := func() error {
+		return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+			if err := lockIdentities(ctx, tx, c.UserID); err != nil {
+				return err
+			}
+			var id uuid.UUID
+			const lockSQL = `SELECT id FROM users WHERE id = $1 AND deleted_at IS NULL FOR UPDATE`
+			if err := tx.QueryRow(ctx, lockSQL, c.UserID).Scan(&id); errors.Is(err, pgx.ErrNoRows) {
+				return users.ErrNotFound
+			} else if err != nil {
+				return err
+			}
+			if ended, err = endAll(ctx, tx, c, auth.ReasonUserDeleted); err != nil {
+				return err
+			}
+			gone, err := tx.Exec(ctx, identitiesSQL, c.UserID)
+			if err != nil {
+				return err
+			}
+			if _, err := tx.Exec(ctx, sessionsSQL, c.UserID, c.Now); err != nil {
+				return err
+			}
+			if _, err := tx.Exec(ctx, eventsSQL, c.UserID); err != nil {
+				return err
+			}
+			if _, err := tx.Exec(ctx, userSQL, c.UserID, c.Now); err != nil {
+				return err
+			}
+			return note(ctx, tx, c, users.EventUserDeleted, map[string]any{"identities": gone.RowsAffected(), "sessions": len(ended)})
+		})
+	}
+	err = run()
+	if collided(err) {
+		err = run()
+	}
+	if errors.Is(err, users.ErrNotFound) {
+		return nil, err
+	}
+	return ended, failed("delete a user", err)
+}
+
+// lockIdentities takes the locks that settleIdentity takes, for every identity
+// of a user: somebody who registers with a unionid of this user's at the same
+// moment must not join a user who is no longer there. All union locks come
+// before all identity locks, as they do there.
+func lockIdentities(ctx context.Context, tx pgx.Tx, userID uuid.UUID) error {
+	const (
+		listSQL = `
+SELECT COALESCE(NULLIF(unionid, ''), app_id || ' ' || openid), app_id || ' ' || openid
+FROM identities
+WHERE user_id = $1`
+		unionSQL    = `SELECT pg_advisory_xact_lock(hashtextextended(k, 0)) FROM unnest($1::text[]) AS k`
+		identitySQL = `SELECT pg_advisory_xact_lock(hashtextextended(k, 1)) FROM unnest($1::text[]) AS k`
+	)
+	var held []string
+	for {
+		rows, err := tx.Query(ctx, listSQL, userID)
+		if err != nil {
+			return err
+		}
+		var unions, identities []string
+		var union, identity string
+		if _, err := pgx.ForEachRow(rows, []any{&union, &identity}, func() error {
+			unions, identities = append(unions, union), append(identities, identity)
+			return nil
+		}); err != nil {
+			return err
+		}
+		slices.Sort(unions)
+		slices.Sort(identities)
+		unions = slices.Compact(unions)
+		now := slices.Concat(unions, identities)
+		if held != nil && slices.Equal(held, now) || len(now) == 0 {
+			return nil // nobody joined while the locks were waited for
+		}
+		held = now
+		if _, err := tx.Exec(ctx, unionSQL, unions); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, identitySQL, identities); err != nil {
+			return err
+		}
+	}
+}
+
+// AllSessions implements auth.AdminStore.
+func (s *Store) AllSessions(ctx context.Context, userID uuid.UUID) ([]auth.Session, error) {
+	const sql = `
+SELECT id, user_id, app_id, device_id, device_name, user_agent, ip, created_at, rotated_at, expires_at, revoked_at, revoked_reason
+FROM sessions
+WHERE user_id = $1
+ORDER BY rotated_at DESC, id DESC`
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	rows, err := s.pool.Query(ctx, sql, userID)
+	if err != nil {
+		return nil, failed("list all sessions", err)
+	}
+	out, err := pgx.CollectRows(rows, scanSession)
+	return out, failed("list all sessions", err)
+}
+
+// SessionOwner implements auth.AdminStore.
+func (s *Store) SessionOwner(ctx context.Context, id uuid.UUID) (owner uuid.UUID, err error) {
+	const sql = `SELECT user_id FROM sessions WHERE id = $1`
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err = s.pool.QueryRow(ctx, sql, id).Scan(&owner)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return uuid.Nil, auth.ErrNoSession
+	}
+	return owner, failed("find the owner of a session", err)
+}
+
+// Events implements auth.AdminStore.
+func (s *Store) Events(ctx context.Context, userID uuid.UUID, before int64, limit int) ([]users.RecordedEvent, error) {
+	const sql = `
+SELECT id, at, kind, user_id, session_id, actor, detail
+FROM events
+WHERE user_id = $1 AND ($2 = 0 OR id < $2)
+ORDER BY id DESC
+LIMIT $3`
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	rows, err := s.pool.Query(ctx, sql, userID, before, limit)
+	if err != nil {
+		return nil, failed("list events", err)
+	}
+	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e users.RecordedEvent, err error) {
+		var session uuid.NullUUID
+		err = row.Scan(&e.ID, &e.At, &e.Kind, &e.UserID, &session, &e.Actor, &e.Detail)
+		e.SessionID = session.UUID
+		return e, err
+	})
+	return out, failed("list events", err)
+}
