@@ -1,0 +1,320 @@
+package storetest
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/users"
+)
+
+// everyRotation puts the row into each state of a grid, presents each token of
+// a grid, and compares what the store does with the rule as a function.
+func everyRotation(t *testing.T, db *Database) {
+	p := policy()
+	s := db.open(t, p)
+	now := start.Add(time.Hour)
+	type try struct {
+		seat
+		before auth.Counters
+	}
+	var tries []try
+	openID := someone() // MaxSessions would end the earlier ones
+	p.MaxSessions = 0
+	opener := db.open(t, p)
+	for used := range int64(3) {
+		for last := used + 1; last <= used+2; last++ {
+			for seq := range int64(6) {
+				for prev := range int64(4) {
+					for _, age := range []time.Duration{
+						-time.Second, // another pod's clock is ahead
+						0, p.Grace - time.Microsecond, p.Grace, p.Grace + time.Microsecond, time.Hour,
+					} {
+						tries = append(tries, try{
+							seat:   seat{appID: app1, seq: seq, prev: prev},
+							before: auth.Counters{Used: used, Last: last, RotatedAt: now.Add(-age)},
+						})
+					}
+				}
+			}
+		}
+	}
+	// All at once: groups must keep the requests apart.
+	together(len(tries), func(i int) {
+		x := &tries[i]
+		in, err := opener.Login(t.Context(), signIn(t, app1, openID+fmt.Sprint(i%50), start))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		x.userID = in.User.ID
+	})
+	require.False(t, t.Failed())
+	// One session of each user, at a state of the grid each time.
+	for i := range tries {
+		tries[i].id = newID(t)
+		x := tries[i]
+		db.exec(t, `
+INSERT INTO sessions (user_id, id, app_id, used, last, created_at, rotated_at, expires_at, ip, user_agent)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'old', 'old')`,
+			x.userID, x.id, app1, x.before.Used, x.before.Last, start, x.before.RotatedAt, start.Add(p.RefreshTTL))
+	}
+	got, errs := make([]auth.Exchanged, len(tries)), make([]error, len(tries))
+	together(len(tries), func(i int) { got[i], errs[i] = s.Exchange(t.Context(), tries[i].present(now)) })
+
+	seen := map[auth.Outcome]int{}
+	for i, x := range tries {
+		noError(t, errs[i])
+		what := fmt.Sprintf("row %+v, token (%d, %d)", x.before, x.seq, x.prev)
+		after, outcome := x.before.Rotate(x.seq, x.prev, now, p.Grace)
+		seen[outcome]++
+		require.Equal(t, outcome, got[i].Outcome, what)
+		require.Equal(t, after, got[i].Counters, what)
+		require.Equal(t, start, got[i].CreatedAt, what)
+
+		is := db.session(t, x.userID, x.id)
+		require.Equal(t, after, is.Counters, what)
+		require.Equal(t, got[i].ExpiresAt, is.ExpiresAt, what)
+		switch outcome {
+		case auth.OutcomeSameChild, auth.OutcomeReused:
+			require.Equal(t, start.Add(p.RefreshTTL), is.ExpiresAt, "what issues nothing new prolongs nothing: "+what)
+			require.Equal(t, "old", is.IP, what)
+		default:
+			require.Equal(t, p.SessionEnd(start, now), is.ExpiresAt, what)
+			require.Equal(t, "198.51.100.2 refresher", is.IP+" "+is.UserAgent, what)
+		}
+		if outcome == auth.OutcomeReused {
+			require.Equal(t, now, *is.RevokedAt, what)
+			require.Equal(t, auth.ReasonReused, is.Reason, what)
+		} else {
+			require.Nil(t, is.RevokedAt, what)
+		}
+		require.Equal(t, map[auth.Outcome]int{auth.OutcomeReused: 1, auth.OutcomeRestored: 1}[outcome],
+			db.count(t, "events WHERE session_id = ?", x.id), what)
+	}
+	require.Len(t, seen, 5, "the grid must hold every case of the rule: %v", seen)
+
+	// What an event tells is enough to see what happened.
+	for i, x := range tries {
+		if got[i].Outcome != auth.OutcomeReused {
+			continue
+		}
+		for _, e := range db.events(t, x.userID) {
+			if e.SessionID != x.id {
+				continue
+			}
+			require.Equal(t, users.EventRefreshReused, e.Kind)
+			require.Equal(t, now, e.At)
+			require.Equal(t, auth.ActorSystem, e.Actor)
+			require.JSONEq(t, fmt.Sprintf(
+				`{"seq": %d, "prev": %d, "used": %d, "last": %d, "ip": "198.51.100.2", "userAgent": "refresher"}`,
+				x.seq, x.prev, x.before.Used, x.before.Last), string(e.Detail))
+		}
+		break
+	}
+}
+
+// burstExchange presents one token 64 times at once, on two stores, and counts
+// the outcomes. All successors must be the same.
+func burstExchange(t *testing.T, stores [2]Store, p seat, now time.Time) (map[auth.Outcome]int, auth.Exchanged) {
+	t.Helper()
+	const n = 64
+	got, errs := make([]auth.Exchanged, n), make([]error, n)
+	together(n, func(i int) { got[i], errs[i] = stores[i%2].Exchange(t.Context(), p.present(now)) })
+	seen := map[auth.Outcome]int{}
+	for i := range got {
+		noError(t, errs[i])
+		seen[got[i].Outcome]++
+		require.Equal(t, got[0].Counters, got[i].Counters)
+		require.Equal(t, got[0].ExpiresAt, got[i].ExpiresAt)
+	}
+	return seen, got[0]
+}
+
+func racingExchange(t *testing.T, db *Database) {
+	stores := pair(t, db, policy())
+	for range 3 {
+		p := newcomer(t, stores[0], start)
+		for i := range int64(3) {
+			now := start.Add(time.Duration(i+1) * time.Hour)
+			seen, e := burstExchange(t, stores, p, now)
+			require.Equal(t, map[auth.Outcome]int{auth.OutcomeRotated: 1, auth.OutcomeSameChild: 63}, seen)
+			require.Equal(t, auth.Counters{Used: i + 1, Last: i + 2, RotatedAt: now}, e.Counters)
+			p.seq, p.prev = e.Last, e.Used
+		}
+	}
+}
+
+func racingSibling(t *testing.T, db *Database) {
+	stores := pair(t, db, policy())
+	p := newcomer(t, stores[0], start)
+	lost := p
+	exchange(t, stores[0], &lost, start.Add(time.Minute))
+	seen, e := burstExchange(t, stores, p, start.Add(time.Hour))
+	require.Equal(t, map[auth.Outcome]int{auth.OutcomeSibling: 1, auth.OutcomeSameChild: 63}, seen)
+	require.Equal(t, auth.Counters{Used: 1, Last: 3, RotatedAt: start.Add(time.Hour)}, e.Counters)
+}
+
+func racingReuse(t *testing.T, db *Database) {
+	stores := pair(t, db, policy())
+	p := newcomer(t, stores[0], start)
+	copied := p
+	exchange(t, stores[0], &p, start.Add(time.Hour))
+	exchange(t, stores[0], &p, start.Add(2*time.Hour))
+	before := db.session(t, p.userID, p.id).Counters
+	seen, _ := burstExchange(t, stores, copied, start.Add(3*time.Hour))
+	require.Equal(t, map[auth.Outcome]int{auth.OutcomeReused: 1, auth.OutcomeRevoked: 63}, seen)
+	require.Equal(t, before, db.session(t, p.userID, p.id).Counters)
+	require.Equal(t, 1, db.count(t, "events WHERE kind = 'refresh_reused'"))
+	require.Equal(t, auth.OutcomeRevoked, exchange(t, stores[1], &p, start.Add(3*time.Hour)).Outcome, "the owner has to log in again, too")
+}
+
+func manySessions(t *testing.T, db *Database) {
+	stores := pair(t, db, policy())
+	const n = 100
+	seats, errs := make([]seat, n), make([]error, n)
+	for i := range seats {
+		seats[i] = newcomer(t, stores[0], start)
+	}
+	for round := range int64(5) {
+		now := start.Add(time.Duration(round+1) * time.Minute)
+		got := make([]auth.Exchanged, n)
+		together(n, func(i int) { got[i], errs[i] = stores[(i+int(round))%2].Exchange(t.Context(), seats[i].present(now)) })
+		for i := range got {
+			noError(t, errs[i])
+			require.Equal(t, auth.OutcomeRotated, got[i].Outcome)
+			require.Equal(t, auth.Counters{Used: round + 1, Last: round + 2, RotatedAt: now}, got[i].Counters)
+			seats[i].seq, seats[i].prev = got[i].Last, got[i].Used
+		}
+	}
+}
+
+func expiryBoundary(t *testing.T, db *Database) {
+	s := db.open(t, policy())
+	in, p := login(t, s, signIn(t, app1, someone(), start))
+	end := in.ExpiresAt
+	require.Equal(t, start.Add(policy().RefreshTTL).Truncate(time.Second), end)
+
+	dead := p
+	require.Equal(t, auth.OutcomeExpired, exchange(t, s, &dead, end).Outcome)
+	require.Empty(t, sessionIDs(t, s, p.userID, end))
+	require.Nil(t, db.session(t, p.userID, p.id).RevokedAt, "running out is no revocation")
+	require.Equal(t, []uuid.UUID{p.id}, sessionIDs(t, s, p.userID, end.Add(-time.Microsecond)))
+	e := exchange(t, s, &p, end.Add(-time.Microsecond))
+	require.Equal(t, auth.OutcomeRotated, e.Outcome)
+	require.Equal(t, end.Add(-time.Microsecond).Add(policy().RefreshTTL).Truncate(time.Second), e.ExpiresAt)
+}
+
+func greatestAge(t *testing.T, db *Database) {
+	p := policy()
+	p.MaxAge = 10 * 24 * time.Hour
+	s := db.open(t, p)
+	x := newcomer(t, s, start)
+	limit := start.Add(p.MaxAge).Truncate(time.Second)
+	for now := start.Add(24 * time.Hour); now.Before(limit); now = now.Add(24 * time.Hour) {
+		e := exchange(t, s, &x, now)
+		require.Equal(t, auth.OutcomeRotated, e.Outcome)
+		require.False(t, e.ExpiresAt.After(limit))
+	}
+	require.Equal(t, limit, db.session(t, x.userID, x.id).ExpiresAt)
+	require.Equal(t, auth.OutcomeExpired, exchange(t, s, &x, limit).Outcome)
+
+	// A greatest age that was lowered holds for sessions that are older.
+	y := newcomer(t, s, start)
+	p.MaxAge = time.Hour
+	strict := db.open(t, p)
+	late := y
+	require.Equal(t, auth.OutcomeExpired, exchange(t, strict, &late, start.Add(time.Hour)).Outcome)
+	require.Equal(t, auth.OutcomeRotated, exchange(t, strict, &y, start.Add(time.Hour-time.Microsecond)).Outcome)
+
+	p.MaxAge = 0
+	endless := db.open(t, p)
+	z := newcomer(t, endless, start)
+	for now := start.Add(5 * 24 * time.Hour); now.Before(start.Add(400 * 24 * time.Hour)); now = now.Add(5 * 24 * time.Hour) {
+		require.Equal(t, auth.OutcomeRotated, exchange(t, endless, &z, now).Outcome)
+	}
+}
+
+func wrongAddress(t *testing.T, db *Database) {
+	s := db.open(t, policy())
+	p, other := newcomer(t, s, start), newcomer(t, s, start)
+	before := db.session(t, p.userID, p.id)
+	for name, wrong := range map[string]seat{
+		"user":    {userID: other.userID, id: p.id, appID: p.appID, seq: 1},
+		"app":     {userID: p.userID, id: p.id, appID: app2, seq: 1},
+		"session": {userID: p.userID, id: newID(t), appID: p.appID, seq: 1},
+		"nothing": {},
+		"garbage": {userID: p.userID, id: p.id, appID: "\x00\xff", seq: 1},
+	} {
+		e := exchange(t, s, &wrong, start.Add(time.Minute))
+		require.Equal(t, auth.Exchanged{Outcome: auth.OutcomeUnknown}, e, name)
+	}
+	require.Equal(t, before, db.session(t, p.userID, p.id))
+}
+
+func barredExchange(t *testing.T, db *Database) {
+	s := db.open(t, policy())
+	for name, bar := range map[string]func(p seat){
+		"disabled": func(p seat) { db.disable(t, p.userID, start, "") },
+		"deleted":  func(p seat) { db.delete(t, p.userID, start) },
+	} {
+		p := newcomer(t, s, start)
+		before := db.session(t, p.userID, p.id)
+		bar(p)
+		require.Equal(t, auth.OutcomeDisabled, exchange(t, s, &p, start.Add(time.Minute)).Outcome, name)
+		require.Equal(t, before, db.session(t, p.userID, p.id), name)
+		// It is the first thing to be said, also of a session that is over.
+		require.Equal(t, auth.OutcomeDisabled, exchange(t, s, &p, start.Add(1000*time.Hour)).Outcome, name)
+	}
+	// Revoked comes before expired: the reason why is worth more than the time.
+	p := newcomer(t, s, start)
+	_, err := s.EndSession(t.Context(), p.end(start, auth.ReasonLogout))
+	noError(t, err)
+	require.Equal(t, auth.OutcomeRevoked, exchange(t, s, &p, start.Add(1000*time.Hour)).Outcome)
+}
+
+func oneRow(t *testing.T, db *Database) {
+	s := db.open(t, policy())
+	p := newcomer(t, s, start)
+	now := start
+	for range 1000 {
+		now = now.Add(time.Minute)
+		require.Equal(t, auth.OutcomeRotated, exchange(t, s, &p, now).Outcome)
+	}
+	require.Equal(t, 1, db.count(t, "sessions"))
+	require.Equal(t, 1, db.count(t, "events"), "user_created, and nothing since")
+	require.Equal(t, auth.Counters{Used: 1000, Last: 1001, RotatedAt: now}, db.session(t, p.userID, p.id).Counters)
+}
+
+func rolesAndMetadata(t *testing.T, db *Database) {
+	s := db.open(t, policy())
+	openID := someone()
+	_, p := login(t, s, signIn(t, app1, openID, start))
+	roles := []string{"admin", "a,b", `"quoted"`, "店长", ""}
+	metadata := `{"tenant": 7, "deep": {"list": [1, 2.5, null, "😀"]}, "empty": ""}`
+	db.setRoles(t, p.userID, roles, metadata)
+
+	e := exchange(t, s, &p, start.Add(time.Hour))
+	require.Equal(t, roles, e.Roles)
+	require.JSONEq(t, metadata, string(e.Metadata))
+	in, _ := login(t, s, signIn(t, app1, openID, start.Add(time.Hour)))
+	require.Equal(t, roles, in.User.Roles)
+	require.JSONEq(t, metadata, string(in.User.Metadata))
+	u, err := s.User(t.Context(), p.userID)
+	noError(t, err)
+	require.Equal(t, roles, u.Roles)
+	require.JSONEq(t, metadata, string(u.Metadata))
+
+	// A number too large for a float survives: it is kept as it was written.
+	db.setRoles(t, p.userID, []string{}, `{"id": 9007199254740993}`)
+	e = exchange(t, s, &p, start.Add(2*time.Hour))
+	require.Empty(t, e.Roles)
+	var got struct{ ID json.Number }
+	noError(t, json.Unmarshal(e.Metadata, &got))
+	require.Equal(t, "9007199254740993", got.ID.String())
+}

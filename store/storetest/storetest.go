@@ -1,0 +1,100 @@
+// Package storetest holds what every store promises, as tests. Each store runs
+// all of it, on the real migrations; there is no way to opt out of a case.
+//
+// It owns the promises that auth.Store and users.Store make to their callers.
+// What only one database can show (round trips, file modes) is tested beside
+// that store.
+package storetest
+
+import (
+	"context"
+	"testing"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/users"
+)
+
+// Store is what a store offers.
+type Store interface {
+	auth.Store
+	users.Store
+	Ping(ctx context.Context) error
+	Writable(ctx context.Context) error
+	SchemaCurrent(ctx context.Context) error
+}
+
+// Run holds a store against every promise. The function makes an empty,
+// migrated database of its own for each call, and is called from tests that
+// run in parallel.
+func Run(t *testing.T, make func(t *testing.T) *Database) {
+	t.Helper()
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.run(t, make(t))
+		})
+	}
+}
+
+var cases = []struct {
+	name string
+	run  func(t *testing.T, db *Database)
+}{
+	{"a migrated database answers, accepts writes and is current", healthy},
+	{"a schema that is behind is told, one that is ahead is fine", schemaVersions},
+
+	{"a first login creates the user", firstLogin},
+	{"a login of a known identity finds its user", knownLogin},
+	{"a disabled user gets no session", disabledLogin},
+	{"a deleted user does not come back by an identity left behind", deletedLogin},
+	{"first logins of one identity at the same moment create one user", racingFirstLogins},
+	{"first logins of one unionid in two apps at the same moment create one user", racingUnion},
+	{"a unionid that comes late links the identity", lateUnion},
+	{"a unionid that another user has leaves the identity where it is", unionConflict},
+	{"a login takes over the session of its device, and no other", deviceTakeover},
+	{"logins at the same moment leave one session to a device", racingDevice},
+	{"the session longest unused goes when there are too many", surplus},
+	{"no burst of logins leaves more sessions than allowed", racingSurplus},
+	{"no burst through two apps leaves more sessions than allowed", racingSurplusOfTwoApps},
+	{"without a limit every session stays", noLimit},
+
+	{"every case of the rotation rule is applied to the row as the rule says", everyRotation},
+	{"64 exchanges of one token at once have one successor", racingExchange},
+	{"64 exchanges at once after a lost answer have one sibling", racingSibling},
+	{"64 exchanges of a copy at once revoke the session once", racingReuse},
+	{"exchanges of many sessions at once do not mix", manySessions},
+	{"a session expires to the microsecond", expiryBoundary},
+	{"a session ends at its greatest age", greatestAge},
+	{"a token of another user, app or session is unknown and changes nothing", wrongAddress},
+	{"a disabled or deleted user exchanges nothing", barredExchange},
+	{"a thousand exchanges leave one row and no event", oneRow},
+	{"roles and metadata come with the exchange", rolesAndMetadata},
+	{"a client that repeats what failed never loses its session", faults},
+	{"any sequence of logins, exchanges and endings goes as the model says", property},
+
+	{"ending a session does not move its counters, and ending it again changes nothing", endSession},
+	{"ending all sessions returns those that were alive", endSessions},
+	{"live sessions are listed, newest use first", sessionsOrder},
+	{"revocations are read from a moment on, that moment included", revokedSince},
+	{"a revocation by another store wakes the watcher within a second", watch},
+	{"a purge removes what is dead and leaves what is alive", purge},
+	{"two purges at once remove each row once", racingPurges},
+
+	{"a profile keeps what a change leaves out", profile},
+	{"an unknown or deleted user is not found", notFound},
+	{"the identity of an app is found by its user", identity},
+	{"a phone number has one holder", phone},
+	{"a phone number stored under an earlier key is found", phoneEarlierKey},
+	{"two users who bind one number at the same moment: one gets it", racingPhone},
+
+	{"any text comes back as it was, or as near as a database can hold", anyText},
+	{"one request with unfit text does not fail its neighbours", unfitNeighbour},
+	{"times come back in UTC, to the microsecond", times},
+}
+
+func healthy(t *testing.T, db *Database) {
+	s := db.open(t, policy())
+	noError(t, s.Ping(t.Context()))
+	noError(t, s.Writable(t.Context()))
+	noError(t, s.SchemaCurrent(t.Context()))
+}

@@ -1,0 +1,157 @@
+package storetest
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wugan/wugan/users"
+)
+
+func ptr[T any](v T) *T { return &v }
+
+func profile(t *testing.T, db *Database) {
+	s := db.open(t, policy())
+	p := newcomer(t, s, start)
+	u, err := s.UpdateProfile(t.Context(), p.userID, users.ProfilePatch{Nickname: ptr("小明 😀"), AvatarURL: ptr("https://example.com/a.png")})
+	noError(t, err)
+	require.Equal(t, "小明 😀", u.Nickname)
+	require.Equal(t, "https://example.com/a.png", u.AvatarURL)
+	u, err = s.UpdateProfile(t.Context(), p.userID, users.ProfilePatch{Nickname: ptr("")})
+	noError(t, err)
+	require.Empty(t, u.Nickname, "an empty name is a name that was taken away")
+	require.Equal(t, "https://example.com/a.png", u.AvatarURL)
+	same, err := s.UpdateProfile(t.Context(), p.userID, users.ProfilePatch{})
+	noError(t, err)
+	require.Equal(t, u, same)
+	got, err := s.User(t.Context(), p.userID)
+	noError(t, err)
+	require.Equal(t, u, got)
+}
+
+func notFound(t *testing.T, db *Database) {
+	s := db.open(t, policy())
+	gone := newcomer(t, s, start)
+	db.delete(t, gone.userID, start)
+	db.exec(t, `DELETE FROM identities WHERE user_id = ?`, gone.userID)
+	unknown := seat{userID: newID(t)}
+	for _, p := range []seat{gone, unknown} {
+		_, err := s.User(t.Context(), p.userID)
+		require.ErrorIs(t, err, users.ErrNotFound)
+		_, err = s.UpdateProfile(t.Context(), p.userID, users.ProfilePatch{Nickname: ptr("x")})
+		require.ErrorIs(t, err, users.ErrNotFound)
+		_, err = s.Identity(t.Context(), p.userID, app1)
+		require.ErrorIs(t, err, users.ErrNotFound)
+		_, err = s.BindPhone(t.Context(), users.PhoneBinding{UserID: p.userID, Sealed: []byte("s"), Hashes: [][]byte{[]byte("h")}, Now: start})
+		require.ErrorIs(t, err, users.ErrNotFound)
+		require.NotErrorIs(t, err, users.ErrUnavailable)
+	}
+	// Disabled ones are there.
+	p := newcomer(t, s, start)
+	db.disable(t, p.userID, start, "why")
+	u, err := s.User(t.Context(), p.userID)
+	noError(t, err)
+	require.True(t, u.Disabled())
+	require.Equal(t, "why", u.DisabledReason)
+}
+
+func identity(t *testing.T, db *Database) {
+	s := db.open(t, policy())
+	l := signIn(t, app1, someone(), start)
+	l.UnionID = "u" + l.OpenID
+	l.SealedSessionKey = []byte{0, 1, 2, 0xff, 0}
+	in, _ := login(t, s, l)
+	i, err := s.Identity(t.Context(), in.User.ID, app1)
+	noError(t, err)
+	require.Equal(t, users.Identity{
+		UserID: in.User.ID, AppID: app1, OpenID: l.OpenID, UnionID: l.UnionID,
+		SealedSessionKey: []byte{0, 1, 2, 0xff, 0}, CreatedAt: start,
+	}, i)
+	_, err = s.Identity(t.Context(), in.User.ID, app2)
+	require.ErrorIs(t, err, users.ErrNotFound)
+
+	// Known to one app under two openids: the newest login counts.
+	l2 := signIn(t, app1, l.OpenID+"2", start.Add(time.Hour))
+	l2.UnionID = l.UnionID
+	login(t, s, l2)
+	i, err = s.Identity(t.Context(), in.User.ID, app1)
+	noError(t, err)
+	require.Equal(t, l2.OpenID, i.OpenID)
+	l.SessionID, l.Now = newID(t), start.Add(2*time.Hour)
+	login(t, s, l)
+	i, err = s.Identity(t.Context(), in.User.ID, app1)
+	noError(t, err)
+	require.Equal(t, l.OpenID, i.OpenID)
+}
+
+func binding(p seat, sealed string, hashes ...string) users.PhoneBinding {
+	b := users.PhoneBinding{UserID: p.userID, Sealed: []byte(sealed), Now: start.Add(time.Hour)}
+	for _, h := range hashes {
+		b.Hashes = append(b.Hashes, []byte(h))
+	}
+	return b
+}
+
+func phone(t *testing.T, db *Database) {
+	s := db.open(t, policy())
+	a, b := newcomer(t, s, start), newcomer(t, s, start)
+	u, err := s.BindPhone(t.Context(), binding(a, "sealed\x00a", "hash 1"))
+	noError(t, err)
+	require.Equal(t, []byte("sealed\x00a"), u.SealedPhone)
+	require.Equal(t, []users.EventKind{users.EventUserCreated, users.EventPhoneBound}, db.kinds(t, a.userID))
+
+	_, err = s.BindPhone(t.Context(), binding(b, "sealed b", "hash 1"))
+	require.ErrorIs(t, err, users.ErrPhoneTaken)
+	require.NotErrorIs(t, err, users.ErrUnavailable)
+	u, err = s.User(t.Context(), b.userID)
+	noError(t, err)
+	require.Empty(t, u.SealedPhone)
+	require.Len(t, db.events(t, b.userID), 1, "what did not happen is no event")
+
+	// The holder may bind it once more, and change it, which sets it free.
+	_, err = s.BindPhone(t.Context(), binding(a, "sealed again", "hash 1"))
+	noError(t, err)
+	_, err = s.BindPhone(t.Context(), binding(a, "sealed new", "hash 2"))
+	noError(t, err)
+	_, err = s.BindPhone(t.Context(), binding(b, "sealed b", "hash 1"))
+	noError(t, err)
+}
+
+func phoneEarlierKey(t *testing.T, db *Database) {
+	s := db.open(t, policy())
+	a, b := newcomer(t, s, start), newcomer(t, s, start)
+	_, err := s.BindPhone(t.Context(), binding(a, "x", "by the old key"))
+	noError(t, err)
+	_, err = s.BindPhone(t.Context(), binding(b, "y", "by the new key", "by the old key"))
+	require.ErrorIs(t, err, users.ErrPhoneTaken)
+	_, err = s.BindPhone(t.Context(), binding(a, "z", "by the new key", "by the old key"))
+	noError(t, err)
+	_, err = s.BindPhone(t.Context(), binding(b, "y", "by the old key"))
+	noError(t, err)
+}
+
+func racingPhone(t *testing.T, db *Database) {
+	stores := pair(t, db, policy())
+	for range 10 {
+		number := someone()
+		const n = 8
+		seats, errs := make([]seat, n), make([]error, n)
+		for i := range seats {
+			seats[i] = newcomer(t, stores[0], start)
+		}
+		together(n, func(i int) {
+			_, errs[i] = stores[i%2].BindPhone(t.Context(), binding(seats[i], "sealed", number))
+		})
+		bound := 0
+		for _, err := range errs {
+			if err == nil {
+				bound++
+			} else if !errors.Is(err, users.ErrPhoneTaken) {
+				t.Fatalf("expected ErrPhoneTaken: %v", err)
+			}
+		}
+		require.Equal(t, 1, bound)
+	}
+}
