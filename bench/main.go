@@ -1,0 +1,77 @@
+// Command bench measures the service beside PostgreSQL's own limit in the same
+// run, because machines are noisy and figures alone say little. It starts a
+// private PostgreSQL as production would run it (fsync on), pgbench, the
+// service as one process, and a stand-in for WeChat, and writes what it finds
+// into docs/performance.md and docs/performance.svg.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+)
+
+func main() {
+	var o options
+	flag.DurationVar(&o.each, "each", 10*time.Second, "how long each figure is measured")
+	flag.StringVar(&o.docs, "docs", "docs", "folder that gets performance.md and performance.svg; empty: print only")
+	flag.StringVar(&o.binary, "binary", "", "the wugan binary (default: build it)")
+	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of the service under 64 clients to this file")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+type options struct {
+	each    time.Duration
+	docs    string
+	binary  string
+	profile string
+}
+
+// clients are the numbers of connections that each figure is measured with.
+var clients = []int{1, 16, 64}
+
+func run(ctx context.Context, o options) error {
+	b, err := newBench(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+
+	var r results
+	r.machine = machine()
+	if err := b.resources(ctx, &r); err != nil {
+		return err
+	}
+	for _, n := range clients {
+		fmt.Fprintf(os.Stderr, "%d clients …\n", n)
+		f, err := b.figures(ctx, n)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(os.Stderr, "  %s\n", f)
+		r.figures = append(r.figures, f)
+	}
+	if r.loadedMiB, err = b.service.memory(); err != nil {
+		return err
+	}
+	if err := b.rowsAfter(ctx, 10_000, &r); err != nil {
+		return err
+	}
+	if r.micro, err = microbenchmarks(ctx); err != nil {
+		return err
+	}
+	fmt.Print(r.markdown())
+	if o.docs == "" {
+		return nil
+	}
+	return r.write(o.docs)
+}

@@ -1,0 +1,269 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// figures are what one number of clients reached.
+type figures struct {
+	clients                         int
+	before, after                   float64 // pgbench, transactions a second
+	refresh, login, verify, healthz load
+	refreshCommits, loginCommits    float64 // commits for each operation
+	verifyCommits                   float64
+}
+
+// limit is PostgreSQL's own rate in this run.
+func (f figures) limit() float64 { return (f.before + f.after) / 2 }
+
+func (f figures) String() string {
+	return fmt.Sprintf("pgbench %.0f and %.0f/s; refresh %.0f/s (%.2f), login %.0f/s (%.2f), verify %.0f/s (%.2f of healthz %.0f/s)",
+		f.before, f.after, f.refresh.rate, f.refresh.rate/f.limit(), f.login.rate, f.login.rate/f.limit(),
+		f.verify.rate, f.verify.rate/f.healthz.rate, f.healthz.rate)
+}
+
+func (b *bench) figures(ctx context.Context, n int) (f figures, err error) {
+	f.clients = n
+	if f.before, err = b.pgbench(ctx, n); err != nil {
+		return f, err
+	}
+	if f.refreshCommits, err = b.commits(ctx, func() (float64, error) {
+		f.refresh, err = b.refreshes(ctx, n)
+		return f.refresh.rate, err
+	}); err != nil {
+		return f, fmt.Errorf("refresh: %w", err)
+	}
+	if f.loginCommits, err = b.commits(ctx, func() (float64, error) {
+		f.login, err = b.logins(ctx, n)
+		return f.login.rate, err
+	}); err != nil {
+		return f, fmt.Errorf("login: %w", err)
+	}
+	if f.after, err = b.pgbench(ctx, n); err != nil {
+		return f, err
+	}
+	access, err := b.accessToken(ctx)
+	if err != nil {
+		return f, err
+	}
+	if f.verifyCommits, err = b.commits(ctx, func() (float64, error) {
+		f.verify, err = drive(ctx, b.service.address, n, b.o.each, func(c *conn, _, _ int) error {
+			return want(204)(c.ask("GET", "/api/v1/auth/verify", access, ""))
+		})
+		return f.verify.rate, err
+	}); err != nil {
+		return f, fmt.Errorf("verify: %w", err)
+	}
+	f.healthz, err = drive(ctx, b.service.address, n, b.o.each, func(c *conn, _, _ int) error {
+		return want(200)(c.ask("GET", "/healthz", "", ""))
+	})
+	return f, err
+}
+
+// want makes any other status an error.
+func want(status int) func(int, []byte, error) error {
+	return func(got int, body []byte, err error) error {
+		if err == nil && got != status {
+			err = fmt.Errorf("answered %d: %.200s", got, body)
+		}
+		return err
+	}
+}
+
+var tps = regexp.MustCompile(`tps = ([0-9.]+) \(without`)
+
+// pgbench measures one prepared single-row update a transaction.
+func (b *bench) pgbench(ctx context.Context, n int) (float64, error) {
+	script := filepath.Join(b.cluster.Dir(), "update.sql")
+	text := fmt.Sprintf("\\set id random(1, %d)\n"+
+		"UPDATE bench_rows SET used = used + 1, last = last + 1, rotated_at = now(), expires_at = now() + interval '7 days' WHERE id = :id;\n", rows)
+	if err := os.WriteFile(script, []byte(text), 0o644); err != nil { //nolint:gosec // read by the unprivileged user
+		return 0, err
+	}
+	out, err := b.cluster.Pgbench(ctx, b.database, "-n", "-M", "prepared", "-f", script,
+		"-c", strconv.Itoa(n), "-j", strconv.Itoa(min(n, 2)), "-T", strconv.Itoa(max(1, int(b.o.each.Seconds()))))
+	if err != nil {
+		return 0, fmt.Errorf("pgbench: %w", err)
+	}
+	m := tps.FindStringSubmatch(out)
+	if m == nil {
+		return 0, fmt.Errorf("pgbench said no rate: %s", out)
+	}
+	return strconv.ParseFloat(m[1], 64)
+}
+
+// commits counts the database's commits for each operation that do performs.
+// The service's own polling, a few a second, is in it.
+func (b *bench) commits(ctx context.Context, do func() (float64, error)) (float64, error) {
+	before, err := b.committed(ctx)
+	if err != nil {
+		return 0, err
+	}
+	rate, err := do()
+	if err != nil {
+		return 0, err
+	}
+	after, err := b.committed(ctx)
+	return float64(after-before) / (rate * b.o.each.Seconds()), err
+}
+
+func (b *bench) committed(ctx context.Context) (n int64, err error) {
+	time.Sleep(1100 * time.Millisecond) // backends report their figures once a second
+	conn, err := pgx.Connect(ctx, b.url)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	err = conn.QueryRow(ctx, `SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()`).Scan(&n)
+	return n, err
+}
+
+// openSessions signs people in whose sessions are refreshed.
+func (b *bench) openSessions(ctx context.Context) error {
+	c, err := dial(ctx, b.service.address)
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		answer, err := b.loginOnce(c, i)
+		if err != nil {
+			return err
+		}
+		b.sessions = append(b.sessions, field(answer, "refreshToken"))
+	}
+	return c.c.Close()
+}
+
+func (b *bench) loginOnce(c *conn, i int) ([]byte, error) {
+	code, err := b.wechat.Login(appID, person(i%people))
+	if err != nil {
+		return nil, err
+	}
+	status, body, err := c.ask("POST", "/api/v1/auth/login", "", `{"code":"`+code+`"}`)
+	return body, want(200)(status, body, err)
+}
+
+// refreshes lets each client refresh its own share of the sessions in turn.
+func (b *bench) refreshes(ctx context.Context, n int) (load, error) {
+	share := rows / n
+	return drive(ctx, b.service.address, n, b.o.each, func(c *conn, client, i int) error {
+		at := client*share + i%share
+		status, body, err := c.ask("POST", "/api/v1/auth/refresh", "", `{"refreshToken":"`+b.sessions[at]+`"}`)
+		if err := want(200)(status, body, err); err != nil {
+			return err
+		}
+		b.sessions[at] = field(body, "refreshToken")
+		return nil
+	})
+}
+
+// logins lets each client log its own share of the people in, in turn.
+func (b *bench) logins(ctx context.Context, n int) (load, error) {
+	share := people / n
+	return drive(ctx, b.service.address, n, b.o.each, func(c *conn, client, i int) error {
+		_, err := b.loginOnce(c, client*share+i%share)
+		return err
+	})
+}
+
+func (b *bench) accessToken(ctx context.Context) (string, error) {
+	c, err := dial(ctx, b.service.address)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = c.c.Close() }()
+	body, err := b.loginOnce(c, 0)
+	return field(body, "accessToken"), err
+}
+
+// resources measures what one process takes before any load.
+func (b *bench) resources(ctx context.Context, r *results) error {
+	for range 5 {
+		p, err := b.start(ctx)
+		if err != nil {
+			return err
+		}
+		if r.ready == 0 || p.ready < r.ready {
+			r.ready = p.ready
+		}
+		time.Sleep(time.Second)
+		mib, err := p.memory()
+		p.end()
+		if err != nil {
+			return err
+		}
+		r.idleMiB = max(r.idleMiB, mib)
+	}
+	info, err := os.Stat(b.o.binary)
+	if err != nil {
+		return err
+	}
+	r.binaryMiB = float64(info.Size()) / (1 << 20)
+	return nil
+}
+
+// rowsAfter refreshes one session many times and counts its rows.
+func (b *bench) rowsAfter(ctx context.Context, times int, r *results) error {
+	c, err := dial(ctx, b.service.address)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.c.Close() }()
+	body, err := b.loginOnce(c, people-1)
+	if err != nil {
+		return err
+	}
+	user, token := field(body, "id"), field(body, "refreshToken")
+	conn, err := pgx.Connect(ctx, b.url)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	count := func() (n int, err error) {
+		err = conn.QueryRow(ctx, `SELECT count(*) FROM sessions WHERE user_id = $1`, user).Scan(&n)
+		return n, err
+	}
+	before, err := count()
+	if err != nil {
+		return err
+	}
+	for range times {
+		status, body, err := c.ask("POST", "/api/v1/auth/refresh", "", `{"refreshToken":"`+token+`"}`)
+		if err := want(200)(status, body, err); err != nil {
+			return err
+		}
+		token = field(body, "refreshToken")
+	}
+	after, err := count()
+	r.refreshed, r.rowsAdded = times, after-before
+	return err
+}
+
+var microLine = regexp.MustCompile(`(?m)^Benchmark(\S+?)(?:-\d+)?\s+\d+\s+([0-9.]+) ns/op`)
+
+// microbenchmarks runs the Go benchmarks and reads what they say.
+func microbenchmarks(ctx context.Context) ([]micro, error) {
+	out, err := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", ".", "-benchtime", "1s",
+		"./auth", "./auth/verify").CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("go test -bench: %w\n%s", err, out)
+	}
+	var list []micro
+	for _, m := range microLine.FindAllStringSubmatch(string(out), -1) {
+		ns, err := strconv.ParseFloat(m[2], 64)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, micro{m[1], time.Duration(ns)})
+	}
+	return list, nil
+}
