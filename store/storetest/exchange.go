@@ -291,7 +291,7 @@ func oneRow(t *testing.T, db *Database) {
 	require.Equal(t, auth.Counters{Used: 1000, Last: 1001, RotatedAt: now}, db.session(t, p.userID, p.id).Counters)
 }
 
-func rolesAndMetadata(t *testing.T, db *Database) {
+func rolesInExchange(t *testing.T, db *Database) {
 	s := db.open(t, policy())
 	openID := someone()
 	_, p := login(t, s, signIn(t, app1, openID, start))

@@ -68,7 +68,7 @@ var cases = []struct {
 	{"a token of another user, app or session is unknown and changes nothing", wrongAddress},
 	{"a disabled or deleted user exchanges nothing", barredExchange},
 	{"a thousand exchanges leave one row and no event", oneRow},
-	{"roles and metadata come with the exchange", rolesAndMetadata},
+	{"roles and metadata come with the exchange", rolesInExchange},
 	{"a client that repeats what failed never loses its session", faults},
 	{"any sequence of logins, exchanges and endings goes as the model says", property},
 
