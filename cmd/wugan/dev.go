@@ -86,6 +86,7 @@ func dev(ctx context.Context, c config, data string, out io.Writer) error {
 	defer stopFake()
 	return serve(ctx, c, serveOptions{
 		devCodes: true,
+		around:   withPlayground(c.policy(), fake),
 		listening: func(addr net.Addr) {
 			_, _ = io.WriteString(out, welcome(addr, data))
 		},
@@ -196,7 +197,8 @@ func welcome(addr net.Addr, data string) string {
 wugan dev: everything on this machine, data in %[1]s. NOT FOR PRODUCTION:
 whoever reaches this address can sign in as anybody.
 
-Paste these in another terminal, in this folder. Log in, ask who you are, refresh:
+Open %[2]s/ in a browser to see what the client does when things break. Or
+paste these in another terminal, in this folder. Log in, ask who you are, refresh:
 
 curl -s %[2]s/api/v1/auth/login -H 'Content-Type: application/json' -d '{"code":"dev:alice"}' | tee %[3]s
 curl -s %[2]s/api/v1/users/me -H "Authorization: Bearer %[4]s"

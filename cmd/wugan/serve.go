@@ -53,6 +53,9 @@ func serveCommand() *cobra.Command {
 // serveOptions are what wugan dev does otherwise.
 type serveOptions struct {
 	devCodes bool
+	// around puts something around the service's handler; api makes another one
+	// like it, with its own policy for access tokens. nil: nothing.
+	around func(service http.Handler, api func(auth.Policy) (http.Handler, error)) (http.Handler, error)
 	// listening is told the address, once requests are accepted.
 	listening func(net.Addr)
 	// now is the clock; nil for time.Now.
@@ -168,28 +171,36 @@ func wire(ctx context.Context, c config, o serveOptions, log *slog.Logger) (*ser
 		return nil, err
 	}
 	s.db = db
-	signIn, err := auth.New(auth.Config{
-		Issuer: c.Issuer, Audience: c.Audience, Apps: client.AppIDs(), Policy: c.policy(),
-		AccessKeys: access, RefreshKeys: refresh,
-		Store: db, Exchanger: provider{client: client, devCodes: o.devCodes}, Vault: box,
-		Now: now, Revocations: s.revocations, Observer: s.metrics,
-	})
-	if err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
 	gatewayKey, adminKey := c.operatorKeys()
-	s.handler, err = httpapi.New(httpapi.Config{
-		Auth:  signIn,
-		Users: users.New(db, box, now),
-		Verifier: verify.New(c.Issuer, c.Audience, access,
-			verify.WithClientIDs(client.AppIDs()...), verify.WithRevocations(s.revocations), verify.WithClock(now)),
-		Revocations: s.revocations, AccessKeys: access, Issuer: c.Issuer,
-		Ready:      s.ready,
-		GatewayKey: gatewayKey, AdminKey: adminKey, LoginRate: c.LoginRate,
-		TrustedProxies: proxies, CORSOrigins: c.CORSOrigins,
-		Log: log, Now: now, Observe: s.metrics.Request,
-		Stopping: ctx.Done(),
-	})
+	// Once for the service itself, and in wugan dev again for the playground's
+	// tokens of another life.
+	api := func(p auth.Policy) (http.Handler, error) {
+		signIn, err := auth.New(auth.Config{
+			Issuer: c.Issuer, Audience: c.Audience, Apps: client.AppIDs(), Policy: p,
+			AccessKeys: access, RefreshKeys: refresh,
+			Store: db, Exchanger: provider{client: client, devCodes: o.devCodes}, Vault: box,
+			Now: now, Revocations: s.revocations, Observer: s.metrics,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return httpapi.New(httpapi.Config{
+			Auth:  signIn,
+			Users: users.New(db, box, now),
+			Verifier: verify.New(c.Issuer, c.Audience, access,
+				verify.WithClientIDs(client.AppIDs()...), verify.WithRevocations(s.revocations), verify.WithClock(now)),
+			Revocations: s.revocations, AccessKeys: access, Issuer: c.Issuer,
+			Ready:      s.ready,
+			GatewayKey: gatewayKey, AdminKey: adminKey, LoginRate: c.LoginRate,
+			TrustedProxies: proxies, CORSOrigins: c.CORSOrigins,
+			Log: log, Now: now, Observe: s.metrics.Request,
+			Stopping: ctx.Done(),
+		})
+	}
+	s.handler, err = api(c.policy())
+	if err == nil && o.around != nil {
+		s.handler, err = o.around(s.handler, api)
+	}
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}

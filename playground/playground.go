@@ -1,0 +1,190 @@
+// Package playground owns the page that `wugan dev` shows at /: a browser with
+// this project's own client in it, buttons that break things, and a picture of
+// what the client makes of them.
+//
+// It owns the page's files, which are embedded and loaded from this origin
+// alone, and the two things that the page needs of a server beyond the service:
+// tokens of a shorter life, and a WeChat that does not answer. It refuses to own
+// any behaviour of the service: what the page shows is answered by the handlers
+// it is given. `wugan serve` does not mount it.
+//
+// The script is built from src and from the client's own sources; build.sh makes
+// it, and a test compares.
+package playground
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"mime"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+//go:generate ./build.sh page/playground.js
+
+//go:embed page
+var page embed.FS
+
+// policy lets the page load and call its own origin and nothing else, and keeps
+// text from becoming markup even by mistake (Trusted Types).
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+
+// longestOutage is when WeChat comes back by itself, so that a page that was
+// closed in the middle leaves nothing broken behind.
+const longestOutage = 30 * time.Second
+
+// lifePrefix is followed by a name of Config.Lives and a path of the service.
+const lifePrefix = "/playground/life/"
+
+// Config is what the playground stands on. All fields are needed.
+type Config struct {
+	// Service answers what is not the playground's.
+	Service http.Handler
+	// Lives are services like Service, on the same database and keys, whose
+	// access tokens live otherwise; the service named "30s" answers under
+	// /playground/life/30s/.
+	Lives map[string]http.Handler
+	// RefuseWeChat makes the stand-in for WeChat unreachable (true) or
+	// reachable. It is called by one goroutine at a time.
+	RefuseWeChat func(refuse bool) error
+}
+
+// New makes a handler that answers /, the files under /playground/, the paths of
+// Config.Lives and POST /playground/wechat, and leaves all else to
+// Config.Service. It may be used by any number of goroutines.
+//
+// POST /playground/wechat takes {"down": bool} as application/json, so that no
+// page of another origin can send it, and answers 204. WeChat comes back by
+// itself 30 seconds after the last {"down": true}.
+func New(c Config) (http.Handler, error) {
+	s := &site{config: c, files: map[string]file{}}
+	for path, name := range map[string]string{
+		"/":                         "index.html",
+		"/playground/playground.js": "playground.js",
+		"/playground/page.css":      "page.css",
+		"/playground/icon.svg":      "icon.svg",
+	} {
+		body, err := page.ReadFile("page/" + name)
+		if err != nil {
+			return nil, fmt.Errorf("playground: %w", err)
+		}
+		sum := sha256.Sum256(body)
+		s.files[path] = file{
+			contentType: contentTypes[name[strings.LastIndexByte(name, '.'):]],
+			etag:        `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`,
+			body:        body,
+		}
+	}
+	return s, nil
+}
+
+// contentTypes are fixed here because package mime asks the machine, and
+// machines differ.
+var contentTypes = map[string]string{
+	".html": "text/html; charset=utf-8",
+	".js":   "text/javascript; charset=utf-8",
+	".css":  "text/css; charset=utf-8",
+	".svg":  "image/svg+xml",
+}
+
+type file struct {
+	contentType, etag string
+	body              []byte
+}
+
+type site struct {
+	config Config
+	files  map[string]file
+
+	mu   sync.Mutex
+	back *time.Timer // ends the outage; nil while there is none
+}
+
+// ServeHTTP implements http.Handler.
+func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if f, ok := s.files[r.URL.Path]; ok && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		f.serve(w, r)
+		return
+	}
+	if r.URL.Path == "/playground/wechat" && r.Method == http.MethodPost {
+		s.switchWeChat(w, r)
+		return
+	}
+	if rest, ok := strings.CutPrefix(r.URL.Path, lifePrefix); ok {
+		name, _, _ := strings.Cut(rest, "/")
+		if service, ok := s.config.Lives[name]; ok {
+			http.StripPrefix(lifePrefix+name, service).ServeHTTP(w, r)
+			return
+		}
+	}
+	s.config.Service.ServeHTTP(w, r)
+}
+
+func (f file) serve(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	// Asked for again each time, so that a page never meets the script of another release.
+	h.Set("Cache-Control", "no-cache")
+	h.Set("ETag", f.etag)
+	h.Set("Content-Security-Policy", policy)
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if r.Header.Get("If-None-Match") == f.etag {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	h.Set("Content-Type", f.contentType)
+	w.WriteHeader(http.StatusOK)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(f.body) // the caller may have gone
+	}
+}
+
+// switchWeChat makes the stand-in unreachable or reachable.
+func (s *site) switchWeChat(w http.ResponseWriter, r *http.Request) {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		http.Error(w, "send {\"down\": true} or {\"down\": false} as application/json", http.StatusUnsupportedMediaType)
+		return
+	}
+	var wish struct{ Down *bool }
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<10)).Decode(&wish); err != nil || wish.Down == nil {
+		http.Error(w, "send {\"down\": true} or {\"down\": false}", http.StatusBadRequest)
+		return
+	}
+	if err := s.refuse(*wish.Down); err != nil {
+		http.Error(w, "the stand-in for WeChat could not be switched: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (s *site) refuse(down bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.back != nil {
+		s.back.Stop()
+		s.back = nil
+	}
+	if err := s.config.RefuseWeChat(down); err != nil {
+		return err
+	}
+	if down {
+		var own *time.Timer
+		own = time.AfterFunc(longestOutage, func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if s.back != own {
+				return // switched meanwhile
+			}
+			s.back = nil
+			_ = s.config.RefuseWeChat(false) // nobody is left to tell
+		})
+		s.back = own
+	}
+	return nil
+}
