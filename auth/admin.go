@@ -1,0 +1,237 @@
+package auth
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/wugan/wugan/users"
+)
+
+// AdminStore is what operators need from a database, beyond what a Store does.
+// Its methods may be called by any number of goroutines and processes. An
+// outage comes back as users.ErrUnavailable, a user who is not there or was
+// deleted as users.ErrNotFound. Each change and the event that records it take
+// effect together or not at all, and every session that a change ends is told
+// to all processes at once, as EndSession does.
+type AdminStore interface {
+	// FindUsers lists people, newest first, the deleted ones left out.
+	FindUsers(ctx context.Context, q users.Query) ([]users.Person, error)
+
+	// DisableUser bars a user from signing in and ends their live sessions,
+	// which it returns. No login that is under way slips through: it opens its
+	// session before, and that is ended, or it is refused. Repeating it
+	// changes the reason alone.
+	DisableUser(ctx context.Context, c users.Change) ([]uuid.UUID, error)
+
+	// EnableUser lets a user sign in again; one who is not disabled stays as
+	// they are, and no event is recorded.
+	EnableUser(ctx context.Context, c users.Change) error
+
+	// SetRoles replaces all roles of a user.
+	SetRoles(ctx context.Context, c users.Change, roles []string) error
+
+	// SetMetadata replaces a user's metadata.
+	SetMetadata(ctx context.Context, c users.Change, metadata json.RawMessage) error
+
+	// DeleteUser erases a person: identities, profile, phone number, roles and
+	// metadata, the descriptions of devices, and whatever the events say
+	// beyond their kind, time and actor. The rows stay, so that counts do. It
+	// returns the sessions that it ended. An identity that signs in later is a
+	// new user.
+	DeleteUser(ctx context.Context, c users.Change) ([]uuid.UUID, error)
+
+	// EndSession and EndSessions are those of Store.
+	EndSession(ctx context.Context, e Ending) (bool, error)
+	EndSessions(ctx context.Context, e Ending) ([]uuid.UUID, error)
+
+	// AllSessions lists a user's sessions, ended ones too until they are
+	// purged, newest use first.
+	AllSessions(ctx context.Context, userID uuid.UUID) ([]Session, error)
+
+	// SessionOwner returns whose session it is. The error for one that is not
+	// there is ErrNoSession.
+	SessionOwner(ctx context.Context, id uuid.UUID) (uuid.UUID, error)
+
+	// Events lists what happened to a user, newest first: at most limit
+	// events whose ID is below before (0: from the newest).
+	Events(ctx context.Context, userID uuid.UUID, before int64, limit int) ([]users.RecordedEvent, error)
+}
+
+// AdminVault opens phone numbers and makes the hashes by which they are found.
+type AdminVault interface {
+	users.Opener
+	Hashes(value string) [][]byte
+}
+
+// Administration is what operators do. It may be used by any number of
+// goroutines. Every error may be users.ErrUnavailable; where a user is named,
+// users.ErrNotFound; and where a change is, *users.InputError.
+type Administration struct {
+	store       AdminStore
+	vault       AdminVault
+	now         func() time.Time
+	revocations *Revocations
+}
+
+// NewAdministration makes an Administration. The revocations, which may be nil,
+// learn at once of the sessions that it ends.
+func NewAdministration(store AdminStore, vault AdminVault, now func() time.Time, revocations *Revocations) *Administration {
+	return &Administration{store: store, vault: vault, now: now, revocations: revocations}
+}
+
+// Find lists people, with their phone numbers in clear. The phone number of a
+// query, "" for any, is looked for in each form that it may be stored in.
+func (a *Administration) Find(ctx context.Context, q users.Query, phone string) ([]users.Person, error) {
+	if phone != "" {
+		for _, form := range users.PhoneForms(phone) {
+			q.PhoneHashes = append(q.PhoneHashes, a.vault.Hashes(form)...)
+		}
+		if len(q.PhoneHashes) == 0 {
+			return nil, nil // nobody has a number without digits
+		}
+	}
+	people, err := a.store.FindUsers(ctx, q)
+	if err != nil {
+		return nil, fmt.Errorf("find users: %w", err)
+	}
+	for i := range people {
+		if err := people[i].OpenPhone(a.vault); err != nil {
+			return nil, fmt.Errorf("find users: the phone number of %s: %w", people[i].ID, err)
+		}
+	}
+	return people, nil
+}
+
+// Person returns one person.
+func (a *Administration) Person(ctx context.Context, id uuid.UUID) (users.Person, error) {
+	if id == uuid.Nil {
+		return users.Person{}, users.ErrNotFound
+	}
+	people, err := a.Find(ctx, users.Query{ID: id, Limit: 1}, "")
+	if err != nil {
+		return users.Person{}, err
+	}
+	if len(people) == 0 {
+		return users.Person{}, users.ErrNotFound
+	}
+	return people[0], nil
+}
+
+// change fills in the clock and runs one change.
+func (a *Administration) change(c users.Change, op string, do func(c users.Change) ([]uuid.UUID, error)) error {
+	if err := c.Check(); err != nil {
+		return err
+	}
+	c.Now = a.now().UTC().Truncate(time.Microsecond)
+	ended, err := do(c)
+	if err != nil {
+		return fmt.Errorf("%s: %w", op, err)
+	}
+	a.revocations.Add(c.Now, ended...)
+	return nil
+}
+
+// Disable ends a user's sessions and lets them sign in no more.
+func (a *Administration) Disable(ctx context.Context, c users.Change) error {
+	return a.change(c, "disable a user", func(c users.Change) ([]uuid.UUID, error) { return a.store.DisableUser(ctx, c) })
+}
+
+// Enable lets a disabled user sign in again.
+func (a *Administration) Enable(ctx context.Context, c users.Change) error {
+	return a.change(c, "enable a user", func(c users.Change) ([]uuid.UUID, error) { return nil, a.store.EnableUser(ctx, c) })
+}
+
+// SetRoles replaces a user's roles, which access tokens carry from the next
+// refresh on.
+func (a *Administration) SetRoles(ctx context.Context, c users.Change, roles []string) error {
+	if err := users.CheckRoles(roles); err != nil {
+		return err
+	}
+	return a.change(c, "set roles", func(c users.Change) ([]uuid.UUID, error) { return nil, a.store.SetRoles(ctx, c, roles) })
+}
+
+// SetMetadata replaces a user's metadata, a JSON object.
+func (a *Administration) SetMetadata(ctx context.Context, c users.Change, metadata json.RawMessage) error {
+	normal, err := users.NormalizeMetadata(metadata)
+	if err != nil {
+		return err
+	}
+	return a.change(c, "set metadata", func(c users.Change) ([]uuid.UUID, error) { return nil, a.store.SetMetadata(ctx, c, normal) })
+}
+
+// Delete erases a person. There is no way back.
+func (a *Administration) Delete(ctx context.Context, c users.Change) error {
+	return a.change(c, "delete a user", func(c users.Change) ([]uuid.UUID, error) { return a.store.DeleteUser(ctx, c) })
+}
+
+// SignOut ends every session of a user.
+func (a *Administration) SignOut(ctx context.Context, c users.Change) error {
+	return a.change(c, "sign a user out", func(c users.Change) ([]uuid.UUID, error) {
+		if _, err := a.Person(ctx, c.UserID); err != nil {
+			return nil, err
+		}
+		return a.store.EndSessions(ctx, Ending{UserID: c.UserID, Reason: c.Reason, Actor: c.Actor, Now: c.Now})
+	})
+}
+
+// EndSession ends one session, whoever's it is; c.UserID counts for nothing. A
+// session that has ended already is no error, one that is not there is
+// ErrNoSession.
+func (a *Administration) EndSession(ctx context.Context, c users.Change, id uuid.UUID) error {
+	return a.change(c, "end a session", func(c users.Change) ([]uuid.UUID, error) {
+		owner, err := a.store.SessionOwner(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		ended, err := a.store.EndSession(ctx, Ending{UserID: owner, SessionID: id, Reason: c.Reason, Actor: c.Actor, Now: c.Now})
+		if err != nil || !ended {
+			return nil, err
+		}
+		return []uuid.UUID{id}, nil
+	})
+}
+
+// Sessions lists a user's sessions, ended ones too until they are purged,
+// newest use first.
+func (a *Administration) Sessions(ctx context.Context, userID uuid.UUID) ([]Session, error) {
+	if _, err := a.Person(ctx, userID); err != nil {
+		return nil, err
+	}
+	list, err := a.store.AllSessions(ctx, userID)
+	if err != nil {
+		return nil, fmt.Errorf("list all sessions: %w", err)
+	}
+	return list, nil
+}
+
+// Events lists what happened to a user, newest first, from before the event of
+// an ID on (0: from the newest). Events of a person who was erased are listed
+// too: that they were erased is one of them. The error for a user of whom
+// nothing is known is users.ErrNotFound.
+func (a *Administration) Events(ctx context.Context, userID uuid.UUID, before int64, limit int) ([]users.RecordedEvent, error) {
+	list, err := a.store.Events(ctx, userID, before, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list events: %w", err)
+	}
+	if len(list) == 0 && before == 0 {
+		if _, err := a.Person(ctx, userID); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// State tells what a session is now: "live", "expired" or "ended".
+func (s *Session) State(now time.Time) string {
+	switch {
+	case s.RevokedAt != nil:
+		return "ended"
+	case !s.ExpiresAt.After(now):
+		return "expired"
+	}
+	return "live"
+}

@@ -1,0 +1,304 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/store/text"
+	"github.com/wugan/wugan/users"
+)
+
+var _ auth.AdminStore = (*Store)(nil)
+
+// FindUsers implements auth.AdminStore.
+func (s *Store) FindUsers(ctx context.Context, q users.Query) ([]users.Person, error) {
+	if text.Check(q.Nickname, q.AppID, q.OpenID) != nil {
+		return nil, nil // nobody is called that
+	}
+	var args []any
+	where := "u.deleted_at IS NULL"
+	and := func(condition string, values ...any) {
+		where += " AND " + condition
+		args = append(args, values...)
+	}
+	if q.ID != uuid.Nil {
+		and("u.id = ?", q.ID.String())
+	}
+	if len(q.PhoneHashes) > 0 {
+		hashes := make([]any, len(q.PhoneHashes))
+		for i, h := range q.PhoneHashes {
+			hashes[i] = h
+		}
+		and("u.phone_hash IN (?"+strings.Repeat(", ?", len(hashes)-1)+")", hashes...)
+	}
+	if q.Nickname != "" {
+		// The index leaves out empty ones. No UTF-8 has the byte 0xff, so all
+		// that begins so lies between.
+		and("u.nickname <> '' AND u.nickname >= ? AND u.nickname < ?", q.Nickname, q.Nickname+"\xff")
+	}
+	if q.OpenID != "" {
+		and("EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id AND i.app_id = ? AND i.openid = ?)", q.AppID, q.OpenID)
+	}
+	if q.Before != uuid.Nil {
+		and("u.id < ?", q.Before.String())
+	}
+	query := `SELECT ` + userColumns + ` FROM users u WHERE ` + where + ` ORDER BY u.id DESC LIMIT ?`
+	const identitiesQuery = `
+SELECT app_id, openid, COALESCE(unionid, ''), created_at
+FROM identities
+WHERE user_id = ?
+ORDER BY created_at, app_id, openid`
+
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	rows, err := s.reader.QueryContext(ctx, query, append(args, q.Limit)...)
+	if err != nil {
+		return nil, failed("find users", err)
+	}
+	people, err := collect(rows, func(rows *sql.Rows) (p users.Person, err error) {
+		var deletedAt sql.NullInt64
+		p.User, err = scanUser(rows, &deletedAt)
+		return p, err
+	})
+	if err != nil {
+		return nil, failed("find users", err)
+	}
+	for n := range people {
+		p := &people[n]
+		rows, err := s.reader.QueryContext(ctx, identitiesQuery, p.ID.String())
+		if err != nil {
+			return nil, failed("find users", err)
+		}
+		p.Identities, err = collect(rows, func(rows *sql.Rows) (users.Identity, error) {
+			i := users.Identity{UserID: p.ID}
+			var created int64
+			err := rows.Scan(&i.AppID, &i.OpenID, &i.UnionID, &created)
+			i.CreatedAt = moment(created)
+			return i, err
+		})
+		if err != nil {
+			return nil, failed("find users", err)
+		}
+	}
+	return people, nil
+}
+
+// change holds the writer's turn while it looks for the user and changes them.
+func (s *Store) change(ctx context.Context, op string, c users.Change, do func(ctx context.Context, tx *sql.Tx, before users.User) error) error {
+	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		before, err := readUser(ctx, tx, c.UserID)
+		if err != nil {
+			return err
+		}
+		return do(ctx, tx, before)
+	})
+	return failed(op, err)
+}
+
+// noteChange records what an operator did.
+func noteChange(ctx context.Context, tx *sql.Tx, c users.Change, kind users.EventKind, detail map[string]any) error {
+	if detail == nil {
+		detail = map[string]any{}
+	}
+	detail["reason"] = text.Clean(c.Reason)
+	data, err := json.Marshal(detail)
+	if err != nil {
+		return err
+	}
+	return note(ctx, tx, users.Event{At: c.Now, Kind: kind, UserID: c.UserID, Actor: c.Actor, Detail: data})
+}
+
+// endAll ends every live session of a user within a change.
+func endAll(ctx context.Context, tx *sql.Tx, c users.Change, reason string) ([]uuid.UUID, error) {
+	rows, err := tx.QueryContext(ctx, allOf, c.UserID.String(), micros(c.Now), "")
+	if err != nil {
+		return nil, err
+	}
+	ended, err := collect(rows, func(rows *sql.Rows) (id uuid.UUID, err error) {
+		err = rows.Scan(&id)
+		return id, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ended {
+		if err := revoke(ctx, tx, auth.Ending{UserID: c.UserID, SessionID: id, Reason: reason, Actor: c.Actor, Now: c.Now}); err != nil {
+			return nil, err
+		}
+	}
+	return ended, nil
+}
+
+// DisableUser implements auth.AdminStore.
+func (s *Store) DisableUser(ctx context.Context, c users.Change) (ended []uuid.UUID, err error) {
+	const query = `UPDATE users SET disabled_at = COALESCE(disabled_at, ?), disabled_reason = ? WHERE id = ?`
+	err = s.change(ctx, "disable a user", c, func(ctx context.Context, tx *sql.Tx, _ users.User) (err error) {
+		if _, err := tx.ExecContext(ctx, query, micros(c.Now), text.Clean(c.Reason), c.UserID.String()); err != nil {
+			return err
+		}
+		if ended, err = endAll(ctx, tx, c, auth.ReasonUserDisabled); err != nil {
+			return err
+		}
+		return noteChange(ctx, tx, c, users.EventUserDisabled, nil)
+	})
+	return s.told(ended, err)
+}
+
+// told wakes who watches for revocations, once they are committed.
+func (s *Store) told(ended []uuid.UUID, err error) ([]uuid.UUID, error) {
+	if err != nil {
+		return nil, err
+	}
+	if len(ended) > 0 {
+		s.revoked.send()
+	}
+	return ended, nil
+}
+
+// EnableUser implements auth.AdminStore.
+func (s *Store) EnableUser(ctx context.Context, c users.Change) error {
+	const query = `UPDATE users SET disabled_at = NULL, disabled_reason = '' WHERE id = ?`
+	return s.change(ctx, "enable a user", c, func(ctx context.Context, tx *sql.Tx, before users.User) error {
+		if !before.Disabled() {
+			return nil
+		}
+		if _, err := tx.ExecContext(ctx, query, c.UserID.String()); err != nil {
+			return err
+		}
+		return noteChange(ctx, tx, c, users.EventUserEnabled, nil)
+	})
+}
+
+// SetRoles implements auth.AdminStore.
+func (s *Store) SetRoles(ctx context.Context, c users.Change, roles []string) error {
+	const query = `UPDATE users SET roles = ? WHERE id = ?`
+	if roles == nil {
+		roles = []string{}
+	}
+	list, err := json.Marshal(roles)
+	if err != nil {
+		return err
+	}
+	return s.change(ctx, "set roles", c, func(ctx context.Context, tx *sql.Tx, before users.User) error {
+		if _, err := tx.ExecContext(ctx, query, string(list), c.UserID.String()); err != nil {
+			return err
+		}
+		return noteChange(ctx, tx, c, users.EventRolesChanged, map[string]any{"before": before.Roles, "roles": roles})
+	})
+}
+
+// SetMetadata implements auth.AdminStore.
+func (s *Store) SetMetadata(ctx context.Context, c users.Change, metadata json.RawMessage) error {
+	const query = `UPDATE users SET metadata = ? WHERE id = ?`
+	return s.change(ctx, "set metadata", c, func(ctx context.Context, tx *sql.Tx, before users.User) error {
+		if _, err := tx.ExecContext(ctx, query, string(metadata), c.UserID.String()); err != nil {
+			return err
+		}
+		return noteChange(ctx, tx, c, users.EventMetadataChanged, map[string]any{"before": before.Metadata})
+	})
+}
+
+// DeleteUser implements auth.AdminStore.
+func (s *Store) DeleteUser(ctx context.Context, c users.Change) (ended []uuid.UUID, err error) {
+	const (
+		identitiesQuery = `DELETE FROM identities WHERE user_id = ?1`
+		sessionsQuery   = `
+UPDATE sessions
+SET device_id = '', device_name = '', user_agent = '', ip = '',
+    revoked_at = COALESCE(revoked_at, ?2), revoked_reason = '` + auth.ReasonUserDeleted + `'
+WHERE user_id = ?1`
+		eventsQuery = `UPDATE events SET detail = '{}' WHERE user_id = ?1`
+		userQuery   = `
+UPDATE users
+SET nickname = '', avatar_url = '', phone_sealed = NULL, phone_hash = NULL, roles = '[]', metadata = '{}',
+    disabled_at = NULL, disabled_reason = '', deleted_at = ?2
+WHERE id = ?1`
+	)
+	err = s.change(ctx, "delete a user", c, func(ctx context.Context, tx *sql.Tx, _ users.User) (err error) {
+		if ended, err = endAll(ctx, tx, c, auth.ReasonUserDeleted); err != nil {
+			return err
+		}
+		id, now := c.UserID.String(), micros(c.Now)
+		gone, err := tx.ExecContext(ctx, identitiesQuery, id)
+		if err != nil {
+			return err
+		}
+		identities, err := gone.RowsAffected()
+		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, sessionsQuery, id, now); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, eventsQuery, id); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, userQuery, id, now); err != nil {
+			return err
+		}
+		return noteChange(ctx, tx, c, users.EventUserDeleted, map[string]any{"identities": identities, "sessions": len(ended)})
+	})
+	return s.told(ended, err)
+}
+
+// AllSessions implements auth.AdminStore.
+func (s *Store) AllSessions(ctx context.Context, userID uuid.UUID) ([]auth.Session, error) {
+	const query = `
+SELECT id, user_id, app_id, device_id, device_name, user_agent, ip, created_at, rotated_at, expires_at, revoked_at, revoked_reason
+FROM sessions
+WHERE user_id = ?
+ORDER BY rotated_at DESC, id DESC`
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	rows, err := s.reader.QueryContext(ctx, query, userID.String())
+	if err != nil {
+		return nil, failed("list all sessions", err)
+	}
+	out, err := collect(rows, scanSession)
+	return out, failed("list all sessions", err)
+}
+
+// SessionOwner implements auth.AdminStore.
+func (s *Store) SessionOwner(ctx context.Context, id uuid.UUID) (owner uuid.UUID, err error) {
+	const query = `SELECT user_id FROM sessions WHERE id = ?`
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err = s.reader.QueryRowContext(ctx, query, id.String()).Scan(&owner)
+	if errors.Is(err, sql.ErrNoRows) {
+		return uuid.Nil, auth.ErrNoSession
+	}
+	return owner, failed("find the owner of a session", err)
+}
+
+// Events implements auth.AdminStore.
+func (s *Store) Events(ctx context.Context, userID uuid.UUID, before int64, limit int) ([]users.RecordedEvent, error) {
+	const query = `
+SELECT id, at, kind, user_id, session_id, actor, detail
+FROM events
+WHERE user_id = ?1 AND (?2 = 0 OR id < ?2)
+ORDER BY id DESC
+LIMIT ?3`
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	rows, err := s.reader.QueryContext(ctx, query, userID.String(), before, limit)
+	if err != nil {
+		return nil, failed("list events", err)
+	}
+	out, err := collect(rows, func(rows *sql.Rows) (e users.RecordedEvent, err error) {
+		var (
+			at      int64
+			session uuid.NullUUID
+			detail  string
+		)
+		err = rows.Scan(&e.ID, &at, &e.Kind, &e.UserID, &session, &e.Actor, &detail)
+		e.At, e.SessionID, e.Detail = moment(at), session.UUID, json.RawMessage(detail)
+		return e, err
+	})
+	return out, failed("list events", err)
+}
