@@ -39,11 +39,10 @@ func (a *api) listRevocations(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	tag := revocationsTag(feed)
 	h := c.Response().Header()
 	h.Set(echo.HeaderCacheControl, "private, no-cache")
-	h.Set("ETag", tag)
-	if hasTag(c.Request().Header.Values("If-None-Match"), tag) {
+	h.Set("ETag", "W/"+revocationsTag(feed))
+	if knowsRevocations(c, feed) {
 		return c.NoContent(http.StatusNotModified)
 	}
 	now := a.now()
@@ -61,9 +60,15 @@ func (a *api) listRevocations(c echo.Context) error {
 	return c.JSON(http.StatusOK, out)
 }
 
-// revocationsTag names a state of the feed. It is weak (RFC 9110 section 8.8.1):
-// entries that have become meaningless leave without a new tag.
-func revocationsTag(feed auth.Feed) string { return `W/"` + feed.Cursor + `"` }
+// revocationsTag names a state of the feed. It is sent as a weak one (RFC 9110
+// section 8.8.1): entries that have become meaningless leave without a new tag.
+func revocationsTag(feed auth.Feed) string { return `"` + feed.Cursor + `"` }
+
+// knowsRevocations tells whether the reader says by an entity tag that it has
+// this state of the feed.
+func knowsRevocations(c echo.Context, feed auth.Feed) bool {
+	return hasTag(c.Request().Header.Values("If-None-Match"), revocationsTag(feed))
+}
 
 func parseWait(text string) (time.Duration, error) {
 	if text == "" {
@@ -93,8 +98,7 @@ func (a *api) awaitRevocations(c echo.Context, since string, wait time.Duration)
 		if err != nil {
 			return auth.Feed{}, invalid("The parameter since is not a cursor of this feed: leave it out to read everything.")
 		}
-		known := feed.Cursor == since ||
-			hasTag(c.Request().Header.Values("If-None-Match"), revocationsTag(feed))
+		known := feed.Cursor == since || knowsRevocations(c, feed)
 		if !known || wait == 0 {
 			return feed, nil
 		}
