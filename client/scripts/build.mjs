@@ -18,7 +18,7 @@ const lower = {
   async resolveId(id, importer) {
     return importer && id.startsWith('.') ? join(dirname(importer), id + '.ts') : null
   },
-  async transform(code, id) {
+  async transform(code) {
     const lowered = await transform(code, { loader: 'ts', target: 'es2015', tsconfigRaw })
     return { code: lowered.code, map: null }
   },

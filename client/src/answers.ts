@@ -28,13 +28,13 @@ function retryAfter(header: ClientResponse['header'], now: number): number {
  */
 export function readTokens(response: ClientResponse, now: number): Tokens & { user?: User } {
   const status = response.statusCode
-  const body = (parsed(response.data) || {}) as Tokens & { user?: User; code?: unknown; detail?: unknown }
+  const body = (parsed(response.data) || {}) as Tokens & { user?: User; code?: unknown; detail?: string }
   if (status < 300 && body.accessToken && typeof body.accessToken === 'string') return body
   // A 2xx may hold tokens in some other form: it stays out of the error.
   const detail = { status, retryAfter: retryAfter(response.header, now), response: status < 300 ? undefined : response }
   const coded = typeof body.code === 'string'
   const code = coded ? (body.code as string) : ''
-  const message = 'HTTP ' + status + ' ' + String(body.detail || code)
+  const message = 'HTTP ' + status + ' ' + (body.detail || code)
   if (status === 401 || (coded && status > 399 && status < 500 && status !== 408 && status !== 429)) {
     throw new AuthError(code || 'unauthorized', message, detail)
   }

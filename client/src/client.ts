@@ -59,7 +59,7 @@ export function createClient(options: ClientOptions): Client {
     const event = { type, session: getSession(), error }
     listeners.slice().forEach((listener) => {
       // A listener's mistake is its own: it surfaces as an unhandled rejection and leaves everybody else alone.
-      Promise.resolve(event).then(listener)
+      void Promise.resolve(event).then(listener)
     })
   }
 
@@ -168,6 +168,7 @@ export function createClient(options: ClientOptions): Client {
     return task(withToken ? owner() : undefined, progress, (one) => {
       const attempt = (): Promise<R> =>
         (withToken ? ready(method !== 'request') : Promise.resolve()).then(() => place(method)).then((leave) => {
+          one.stop = leave
           if (!pending.has(one)) {
             leave()
             throw new CancelError()
@@ -223,7 +224,7 @@ export function createClient(options: ClientOptions): Client {
     delete response.filePath
     delete response.tempFilePath
     try {
-      host.getFileSystemManager!().unlink({ filePath, success: nothing, fail: nothing })
+      (host.getFileSystemManager!() as { unlink: (options: object) => void }).unlink({ filePath, success: nothing, fail: nothing })
     } catch {
       // The host has no such function, and cleans up temporary files by itself.
     }

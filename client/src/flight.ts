@@ -6,7 +6,7 @@
 import { readTokens } from './answers'
 import { AuthError, type ClientError, NetworkError } from './errors'
 import type { Store } from './tokens'
-import type { ClientOptions, Paths, Tokens, User } from './types'
+import type { ClientOptions, ClientResponse, Paths, Tokens, User } from './types'
 import { call, limit, nothing, post, wait } from './wire'
 
 /** A limit for `wx.login` and for each call to the service's authentication, in milliseconds. */
@@ -34,7 +34,7 @@ export interface FlightParts {
   accepted: (type: 'loggedIn' | 'refreshed', tokens: Tokens & { user?: User }) => void
   failed: (type: 'loginFailed' | 'refreshFailed', error: ClientError) => void
   /** Ends a session that nobody holds any more. */
-  revoke: (refreshToken?: string) => void
+  revoke: (refreshToken?: string) => unknown
 }
 
 export interface Flights {
@@ -61,7 +61,7 @@ export function createFlights(parts: FlightParts): Flights {
   const within = (pause: number): boolean => !!failure && Math.abs(now() - failure.at) < pause
 
   const ask = (path: string, data: object, milliseconds: number) =>
-    post(options, path, data, milliseconds).answer.then((response) => readTokens(response, now()))
+    post(options, path, data, milliseconds).answer.then((response: ClientResponse) => readTokens(response, now()))
 
   /** Tries up to three times, after 0.3 s and 0.9 s, while the error may pass. Time that the app slept does not count. */
   const retrying = <T>(mine: number, attempt: (milliseconds: number) => Promise<T>): Promise<T> => {

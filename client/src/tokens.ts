@@ -57,9 +57,9 @@ export function createStore(host: Host, key: string, now: () => number, onWriteF
   const reread = (): boolean => {
     wasRead = true
     try {
-      const read = JSON.parse(host.getStorageSync(key) as string) as Stored | null
+      const read = JSON.parse(host.getStorageSync(key) as string) as (Omit<Stored, 'v'> & { v: number }) | null
       if (read && read.v === 1 && read.n > (held ? held.n : 0)) {
-        held = read
+        held = read as Stored
         return true
       }
     } catch {

@@ -16,7 +16,12 @@ export interface Call {
 interface HostTask {
   abort?: () => void
   onProgressUpdate?: Call['onProgressUpdate']
-  then?: (done: () => void, failed: () => void) => unknown
+}
+
+/** What hosts say when a call fails: `wx` in one way, an exception in the other. */
+interface Failure {
+  errMsg?: string
+  message?: string
 }
 
 export const nothing = (): void => undefined
@@ -33,7 +38,7 @@ export function limit<T>(work: Promise<T>, milliseconds: number, late: () => voi
       reject(new NetworkError('timeout', 'no answer within ' + milliseconds + ' ms'))
       late()
     }, milliseconds)
-    work.then(resolve, reject).then(() => {
+    void work.then(resolve, reject).then(() => {
       clearTimeout(timer)
     })
   })
@@ -42,22 +47,22 @@ export function limit<T>(work: Promise<T>, milliseconds: number, late: () => voi
 /** Calls the host. Rejects with a `NetworkError` when it fails, throws, or does not answer in time. */
 export function call(host: Host, method: HostMethod, options: object, timeout: number): Call {
   let task: HostTask | undefined
-  let fail: (error: HostResult) => void = nothing
+  let fail: (error?: Failure) => void = nothing
   const answer = new Promise<HostResult>((resolve, reject) => {
     fail = (cause) => {
       reject(new NetworkError('network', method + ' failed: ' + ((cause && (cause.errMsg || cause.message)) || ''), { cause }))
     }
     try {
-      task = (host[method] as (options: object) => HostTask)(Object.assign({}, options, { timeout, success: resolve, fail }))
+      task = (host[method] as (options: object) => HostTask | undefined)(Object.assign({}, options, { timeout, success: resolve, fail }))
       // Taro and uni hand out promises beside the callbacks: an unhandled rejection would be reported twice.
-      if (task && task.then) task.then(nothing, nothing)
+      Promise.resolve(task).catch(nothing)
     } catch (cause) {
-      fail(cause)
+      fail(cause as Failure)
     }
   })
   const abort = (): void => {
     if (task && task.abort) task.abort()
-    fail(undefined)
+    fail()
   }
   return {
     answer: limit(answer, timeout, abort),

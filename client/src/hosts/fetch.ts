@@ -32,13 +32,12 @@ export function fetchHost(options: FetchHostOptions = {}): Host {
     setItem: (key: string, value: string) => void memory.set(key, value),
     removeItem: (key: string) => void memory.delete(key),
   }
+  // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- the types are a page's; elsewhere there is none
   const storage = () => options.storage ?? globalThis.localStorage ?? inMemory
 
   const run = (sent: Sent, read: (response: Response, header: Record<string, string>) => Promise<object>) => {
+    // The client has a timer for each call, and aborts what is late.
     const gaveUp = new AbortController()
-    const timer = setTimeout(() => {
-      gaveUp.abort()
-    }, sent.timeout)
     const { url, body, header } = encode(sent)
     const fetching = options.fetch ?? fetch
     const init: RequestInit = { method: sent.method ?? 'GET', headers: header, signal: gaveUp.signal }
@@ -51,9 +50,6 @@ export function fetchHost(options: FetchHostOptions = {}): Host {
           received[name] = value
         })
         return read(response, received).then((result) => Object.assign({ statusCode: response.status, header: received }, result))
-      })
-      .finally(() => {
-        clearTimeout(timer)
       })
       .then(sent.success, sent.fail)
     return gaveUp
@@ -90,7 +86,6 @@ export function fetchHost(options: FetchHostOptions = {}): Host {
       for (const [name, value] of Object.entries(sent.formData ?? {})) form.append(name, value)
       form.append(sent.name, sent.filePath)
       xhr.open('POST', sent.url)
-      xhr.timeout = sent.timeout
       for (const [name, value] of Object.entries(sent.header ?? {})) {
         // The browser writes the content type itself, with the boundary of the parts.
         if (name.toLowerCase() !== 'content-type') xhr.setRequestHeader(name, value)
@@ -98,7 +93,7 @@ export function fetchHost(options: FetchHostOptions = {}): Host {
       xhr.onload = () => {
         sent.success({ statusCode: xhr.status, data: xhr.responseText, header: headersOf(xhr) })
       }
-      xhr.onerror = xhr.onabort = xhr.ontimeout = (event) => {
+      xhr.onerror = xhr.onabort = (event) => {
         sent.fail({ errMsg: 'uploadFile:fail ' + event.type })
       }
       xhr.send(form)

@@ -45,6 +45,8 @@ export class Service {
   grace = 10
   /** Every request to the resource is refused, whatever it carries. */
   refusesAll = false
+  /** How often a token was taken for a stolen copy. */
+  reused = 0
   private readonly sessions = new Map<string, ServerSession>()
   private readonly access = new Map<string, { sid: string; expires: number; refused?: boolean }>()
   private readonly codes = new Set<string>()
@@ -69,7 +71,7 @@ export class Service {
 
   /** What `wx.login` gives on a device of this user. */
   newCode(user: string): string {
-    const code = `code:${user}:${++this.count}`
+    const code = `code:${user}:${String(++this.count)}`
     this.codes.add(code)
     return code
   }
@@ -128,6 +130,7 @@ export class Service {
       session.last++
     } else {
       session.revoked = true
+      this.reused++
       return this.refuse(401, 'refresh_reused')
     }
     session.rotatedAt = this.now()

@@ -1,0 +1,169 @@
+/**
+ * Random schedules against a service that follows the rotation rule. Each seed is a small story: requests, uploads,
+ * aborts, expiring and revoked tokens, faults, sleeps, logouts, logins, other users, app shows, restarts. Whatever
+ * happens, every promise settles, one login or refresh is on the wire at most, no token known to be old is sent,
+ * and nothing goes round for ever. SEED=n runs one story, SEEDS=n so many.
+ */
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { createClient } from '../src/client'
+import type { Client } from '../src/types'
+import { BASE, Device, LOGIN, LOGOUT, REFRESH } from './support/device'
+import { type Fault, problem, Service } from './support/service'
+import { freeze, type Outcome, pass, runOut, watched } from './support/time'
+
+beforeEach(freeze)
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+const SEEDS = Number(process.env.SEEDS ?? 2000)
+const seeds = process.env.SEED === undefined ? Array.from({ length: SEEDS }, (_, n) => n + 1) : [Number(process.env.SEED)]
+
+/** mulberry32: a small generator whose stories can be told again. */
+function generator(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296
+  }
+}
+
+interface Told {
+  device: Device
+  service: Service
+  outcomes: { what: string; seen: { now: Outcome<unknown> | undefined } }[]
+  /** Tokens sent although a 401 for them, or their successor, had arrived before. */
+  oldTokens: string[]
+}
+
+/** Watches what passes between client and host: which tokens are known to be old, and when one is sent all the same. */
+function watchTokens(device: Device, oldTokens: string[]): void {
+  const old = new Set<string>()
+  let present = ''
+  const refusedOnce = new Set<string>()
+  const { host } = device
+  const request = host.request
+  for (const kind of ['request', 'uploadFile', 'downloadFile'] as const) {
+    const send = kind === 'request' ? request : host[kind]!
+    host[kind] = (options: { url: string; id?: string; header?: Record<string, string>; success: (result: { statusCode: number; data: { accessToken?: string } }) => void }) => {
+      const token = (options.header?.Authorization ?? '').replace('Bearer ', '')
+      if (token && old.has(token)) oldTokens.push(`${token} to ${options.url}`)
+      const { success } = options
+      return send({
+        ...options,
+        success: (result: { statusCode: number; data: { accessToken?: string } }) => {
+          const path = options.url.replace(BASE, '')
+          success(result)
+          // What the client could know only after it had seen this answer.
+          if ((path === LOGIN || path === REFRESH) && result.statusCode === 200 && result.data.accessToken) {
+            if (present && present !== result.data.accessToken) old.add(present)
+            present = result.data.accessToken
+          }
+          // A 401 that the same request meets again with a new token is about the request: that token is as good as before.
+          if (!options.id || result.statusCode !== 401) return
+          if (!refusedOnce.has(options.id) && token === present) old.add(token)
+          refusedOnce.add(options.id)
+        },
+      })
+    }
+  }
+}
+
+async function tell(seed: number, gentle: boolean): Promise<Told> {
+  const random = generator(seed)
+  const chance = (share: number) => random() < share
+  const upTo = (most: number) => Math.floor(random() * most)
+  const service = new Service()
+  service.accessTtl = [0.5, 2, 30, 14400][upTo(4)]!
+  const device = new Device(service)
+  device.latency = () => 1 + upTo(chance(0.1) ? 4000 : 200)
+  const told: Told = { device, service, outcomes: [], oldTokens: [] }
+  // A logout resets what counts as old, so that the check is made in the stories without one.
+  if (gentle) watchTokens(device, told.oldTokens)
+  const make = (): Client => createClient({ host: device.host, baseURL: BASE, random, timeout: 20000 })
+  let client = make()
+  const faults = (): Fault => ([
+    { kind: 'fail' }, { kind: 'lost' }, { kind: 'lost' }, problem(503, 'database_unavailable'), problem(429, 'rate_limited', { 'Retry-After': String(upTo(20)) }),
+    { kind: 'answer', status: 200, body: '<html>' }, { kind: 'answer', status: 502, body: '' }, ...(gentle ? [] : [{ kind: 'hang' } as const, problem(403, 'user_disabled')]),
+  ] as Fault[])[upTo(gentle ? 7 : 9)]!
+  const watch = (what: string, promise: Promise<unknown>) => { told.outcomes.push({ what, seen: watched(promise) }) }
+
+  const steps = 10 + upTo(30)
+  for (let step = 0; step < steps; step++) {
+    const dice = random()
+    if (dice < 0.4) {
+      for (let n = 1 + upTo(chance(0.1) ? 14 : 4); n > 0; n--) {
+        const id = String(told.outcomes.length)
+        const task = chance(0.15) ? client.uploadFile({ url: '/up', filePath: 'p', name: 'f', id })
+          : chance(0.1) ? client.downloadFile({ url: '/down', id })
+            : client.request({ url: '/a', method: chance(0.5) ? 'GET' : 'POST', retry: upTo(2), id })
+        watch('request', task)
+        if (chance(0.08)) setTimeout(() => { task.abort() }, upTo(400))
+      }
+    } else if (dice < 0.5) service.expireAccess()
+    else if (dice < 0.62) service.script([LOGIN, REFRESH, REFRESH, '/a', LOGOUT][upTo(5)]!, faults())
+    else if (dice < 0.68) device.show()
+    else if (dice < 0.72) watch('token', client.getAccessToken())
+    else if (dice < 0.76) watch('refresh', client.refresh())
+    else if (dice < 0.8) await pass(upTo(40) * 1000)
+    else if (gentle) await pass(upTo(1000))
+    else if (dice < 0.83) service.revokeAll()
+    else if (dice < 0.86) watch('logout', client.logout())
+    else if (dice < 0.89) watch('login', client.login())
+    else if (dice < 0.91) device.user = ['alice', 'bob'][upTo(2)]!
+    else if (dice < 0.93) device.loginScript.push((['fail', 'hang', 'empty'] as const)[upTo(3)]!)
+    else if (dice < 0.95) vi.setSystemTime(Date.now() + (upTo(3) - 1) * 7200000)
+    else if (dice < 0.96) device.storageBroken = !device.storageBroken
+    else if (dice < 0.97) {
+      // A restart: what the old one had under way is over.
+      client.close()
+      await runOut(5000)
+      client = make()
+    } else service.refusesAll = !service.refusesAll
+    await pass(upTo(chance(0.3) ? 600 : 60))
+  }
+  service.forgetFaults()
+  await runOut(5000)
+  return told
+}
+
+describe('any story at all', () => {
+  it(`${String(seeds.length)} seeds: every promise settles, one login or refresh is on the wire at most, nothing stays there, nothing goes round for ever`, { timeout: 300000 }, async () => {
+    const kinds = new Set<string>()
+    for (const seed of seeds) {
+      const { outcomes, device, service } = await tell(seed, false)
+      const open = outcomes.filter(({ seen }) => seen.now === undefined)
+      expect(open.map(({ what }) => what), `seed ${String(seed)}: open promises`).toEqual([])
+      for (const { seen } of outcomes) {
+        if (seen.now?.ok === false) {
+          expect(['AuthError', 'NetworkError', 'CancelError'], `seed ${String(seed)}: ${String(seen.now.error.stack)}`).toContain(seen.now.error.name)
+          kinds.add(seen.now.error.code ?? '')
+        }
+      }
+      expect(Object.entries(device.onWire).filter(([, count]) => count > 0), `seed ${String(seed)}: on the wire`).toEqual([])
+      // A request costs two sendings, three retries of a flight and a login at most; a loop costs hundreds.
+      expect(service.calls.length, `seed ${String(seed)}: calls`).toBeLessThan(40 + outcomes.length * 9)
+      expect(device.most.auth ?? 0, `seed ${String(seed)}: logins and refreshes at once`).toBeLessThanOrEqual(1)
+      expect(device.most.request ?? 0, `seed ${String(seed)}: requests at once`).toBeLessThanOrEqual(9)
+    }
+    // The stories are worth nothing unless they come to all of these ends.
+    if (seeds.length > 500) for (const code of ['aborted', 'logged_out', 'user_changed', 'unauthorized', 'timeout', 'network', 'user_disabled']) expect(kinds).toContain(code)
+  })
+})
+
+describe('stories in which nobody logs out and nothing is revoked', () => {
+  it(`${String(seeds.length)} seeds: no token known to be old is sent, and the session is never lost`, { timeout: 300000 }, async () => {
+    let refreshes = 0
+    for (const seed of seeds) {
+      const { oldTokens, service, outcomes } = await tell(seed, true)
+      expect(oldTokens, `seed ${String(seed)}`).toEqual([])
+      expect(outcomes.filter(({ seen }) => seen.now === undefined), `seed ${String(seed)}`).toEqual([])
+      // The rotation rule promises it to a client that keeps one token: lost answers and repeats cost no session.
+      expect(service.reused, `seed ${String(seed)}: taken for theft`).toBe(0)
+      refreshes += service.to(REFRESH).length
+    }
+    if (seeds.length > 500) expect(refreshes).toBeGreaterThan(seeds.length)
+  })
+})
