@@ -36,7 +36,7 @@ lint-go:
 	@scripts/tools golangci-lint
 	@scripts/need shellcheck
 	.tools/bin/golangci-lint run ./...
-	shellcheck .ci/run $$(git ls-files -- 'scripts/*' '*.sh')
+	shellcheck .ci/run deploy/compose/make-secrets $$(git ls-files -- 'scripts/*' '*.sh')
 
 lint-client: client/node_modules/.package-lock.json
 	cd client && npm run lint && npm run typecheck
