@@ -21,11 +21,12 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-// Config is what the HTTP side is made of. Auth, Users, Verifier, AccessKeys,
+// Config is what the HTTP side is made of. Auth, Users, Admin, Verifier, AccessKeys,
 // Ready, Log and Now are needed.
 type Config struct {
 	Auth        *auth.Service
 	Users       *users.Service
+	Admin       *auth.Administration
 	Verifier    *verify.Verifier
 	Revocations *auth.Revocations
 	AccessKeys  *auth.Keyring
@@ -60,6 +61,7 @@ var ErrSchemaOutdated = errors.New("the database lacks migrations: run wugan mig
 type api struct {
 	auth        *auth.Service
 	users       *users.Service
+	admin       *auth.Administration
 	verifier    *verify.Verifier
 	revocations *auth.Revocations
 	accessKeys  *auth.Keyring
@@ -83,7 +85,7 @@ func New(c Config) (*echo.Echo, error) {
 		return nil, fmt.Errorf("httpapi: %w", err)
 	}
 	a := &api{
-		auth: c.Auth, users: c.Users, verifier: c.Verifier, revocations: c.Revocations,
+		auth: c.Auth, users: c.Users, admin: c.Admin, verifier: c.Verifier, revocations: c.Revocations,
 		accessKeys: c.AccessKeys, issuer: c.Issuer, ready: c.Ready,
 		gatewayKey: c.GatewayKey, adminKey: c.AdminKey, loginRate: rate,
 		log: c.Log, now: c.Now, observe: c.Observe, stopping: c.Stopping,
@@ -133,6 +135,8 @@ func (a *api) routes(e *echo.Echo) {
 	e.POST("/oauth2/token", a.oauthToken, inOAuthForm)
 	e.POST("/oauth2/revoke", a.oauthRevoke, inOAuthForm)
 	e.POST("/oauth2/introspect", a.oauthIntrospect, gateways, inOAuthForm)
+
+	a.adminRoutes(e)
 
 	site := docs.New(OpenAPI)
 	for _, path := range site.Paths() {

@@ -61,6 +61,10 @@ type config struct {
 	TrustedProxies []string `split_words:"true"`
 	CORSOrigins    []string `split_words:"true"`
 
+	// MetadataClaims names the members of users' metadata that go into access
+	// tokens.
+	MetadataClaims []string `split_words:"true"`
+
 	LogLevel  string `split_words:"true" default:"info"`
 	LogFormat string `split_words:"true" default:"json"`
 
@@ -224,6 +228,9 @@ func (c *config) check() error {
 	}
 	if kind := c.databaseKind(); kind == "" {
 		return wrong("DATABASE_URL", "expected postgres://USER:PASSWORD@HOST:PORT/DATABASE or sqlite:PATH")
+	}
+	if err := auth.CheckMetadataClaims(c.MetadataClaims); err != nil {
+		return wrong("METADATA_CLAIMS", "%s", err)
 	}
 	if _, err := c.logger(nil); err != nil {
 		return err

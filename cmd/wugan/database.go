@@ -15,6 +15,7 @@ import (
 // database is either store.
 type database interface {
 	auth.Store
+	auth.AdminStore
 	users.Store
 	Writable(ctx context.Context) error
 	SchemaCurrent(ctx context.Context) error

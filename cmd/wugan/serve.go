@@ -180,6 +180,7 @@ func wire(ctx context.Context, c config, o serveOptions, log *slog.Logger) (*ser
 			AccessKeys: access, RefreshKeys: refresh,
 			Store: db, Exchanger: provider{client: client, devCodes: o.devCodes}, Vault: box,
 			Now: now, Revocations: s.revocations, Observer: s.metrics,
+			MetadataClaims: c.MetadataClaims,
 		})
 		if err != nil {
 			return nil, err
@@ -187,6 +188,7 @@ func wire(ctx context.Context, c config, o serveOptions, log *slog.Logger) (*ser
 		return httpapi.New(httpapi.Config{
 			Auth:  signIn,
 			Users: users.New(db, box, now),
+			Admin: auth.NewAdministration(db, box, now, s.revocations),
 			Verifier: verify.New(c.Issuer, c.Audience, access,
 				verify.WithClientIDs(client.AppIDs()...), verify.WithRevocations(s.revocations), verify.WithClock(now)),
 			Revocations: s.revocations, AccessKeys: access, Issuer: c.Issuer,

@@ -1,0 +1,430 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/users"
+)
+
+// Pages of the lists for operators.
+const (
+	defaultPage = 20
+	maxPage     = 100
+)
+
+// adminRoutes are the paths for operators. All of them need the admin key.
+func (a *api) adminRoutes(e *echo.Echo) {
+	operators := a.withKey(a.adminKey)
+	e.GET("/api/v1/admin/users", a.adminFind, operators)
+	e.GET("/api/v1/admin/users/:id", a.adminUser, operators)
+	e.DELETE("/api/v1/admin/users/:id", a.adminDelete, operators)
+	e.POST("/api/v1/admin/users/:id/disable", a.adminDisable, operators)
+	e.POST("/api/v1/admin/users/:id/enable", a.adminEnable, operators)
+	e.PUT("/api/v1/admin/users/:id/roles", a.adminSetRoles, operators)
+	e.PUT("/api/v1/admin/users/:id/metadata", a.adminSetMetadata, operators)
+	e.POST("/api/v1/admin/users/:id/logout-all", a.adminSignOut, operators)
+	e.GET("/api/v1/admin/users/:id/sessions", a.adminSessions, operators)
+	e.GET("/api/v1/admin/users/:id/events", a.adminEvents, operators)
+	e.DELETE("/api/v1/admin/sessions/:id", a.adminEndSession, operators)
+}
+
+type adminIdentity struct {
+	AppID     string    `json:"appId"`
+	OpenID    string    `json:"openid"`
+	UnionID   string    `json:"unionid"`
+	CreatedAt time.Time `json:"createdAt"`
+}
+
+type adminUserAnswer struct {
+	ID             string          `json:"id"`
+	Identities     []adminIdentity `json:"identities"`
+	Nickname       string          `json:"nickname"`
+	AvatarURL      string          `json:"avatarUrl"`
+	Phone          string          `json:"phone"`
+	Roles          []string        `json:"roles"`
+	Metadata       json.RawMessage `json:"metadata"`
+	CreatedAt      time.Time       `json:"createdAt"`
+	LastLoginAt    time.Time       `json:"lastLoginAt"`
+	DisabledAt     *time.Time      `json:"disabledAt"`
+	DisabledReason string          `json:"disabledReason"`
+}
+
+func renderPerson(p users.Person) adminUserAnswer {
+	own := renderUser(p.User, "")
+	out := adminUserAnswer{
+		ID: own.ID, Identities: make([]adminIdentity, len(p.Identities)),
+		Nickname: own.Nickname, AvatarURL: own.AvatarURL, Phone: own.Phone, Roles: own.Roles, Metadata: object(p.Metadata),
+		CreatedAt: own.CreatedAt, LastLoginAt: own.LastLoginAt, DisabledAt: utc(p.DisabledAt), DisabledReason: p.DisabledReason,
+	}
+	for n, i := range p.Identities {
+		out.Identities[n] = adminIdentity{AppID: i.AppID, OpenID: i.OpenID, UnionID: i.UnionID, CreatedAt: i.CreatedAt.UTC()}
+	}
+	return out
+}
+
+// object makes a missing JSON object an empty one.
+func object(raw json.RawMessage) json.RawMessage {
+	if len(raw) == 0 {
+		return json.RawMessage("{}")
+	}
+	return raw
+}
+
+func utc(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	u := t.UTC()
+	return &u
+}
+
+// pathID reads the id of a path. What is no UUID is nobody's id.
+func pathID(c echo.Context) (uuid.UUID, error) {
+	id, err := uuid.Parse(c.Param("id"))
+	if err != nil {
+		return uuid.Nil, newProblem("not_found", nil)
+	}
+	return id, nil
+}
+
+// pageSize reads the parameter limit.
+func pageSize(c echo.Context) (int, error) {
+	text, given, err := query(c, "limit", 4)
+	if err != nil || !given {
+		return defaultPage, err
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > maxPage {
+		return 0, invalid("The parameter limit is a number from 1 to %d.", maxPage)
+	}
+	return n, nil
+}
+
+// query reads a parameter that may come once.
+func query(c echo.Context, name string, most int) (text string, given bool, err error) {
+	values, given := c.QueryParams()[name]
+	switch {
+	case !given:
+		return "", false, nil
+	case len(values) > 1:
+		return "", true, invalid("The parameter %s is given twice.", name)
+	case values[0] == "":
+		return "", true, invalid("The parameter %s is empty.", name)
+	}
+	if err := checkText(name, values[0], most); err != nil {
+		return "", true, err
+	}
+	return values[0], true, nil
+}
+
+func (a *api) adminFind(c echo.Context) error {
+	limit, err := pageSize(c)
+	if err != nil {
+		return err
+	}
+	text := map[string]string{}
+	for name, most := range map[string]int{"id": 64, "phone": 32, "nickname": maxNickname, "appId": 128, "openid": 128, "cursor": 256} {
+		value, given, err := query(c, name, most)
+		if err != nil {
+			return err
+		}
+		if given {
+			text[name] = value
+		}
+	}
+	if (text["appId"] == "") != (text["openid"] == "") {
+		return invalid("The parameters appId and openid go together.")
+	}
+	q := users.Query{Nickname: text["nickname"], AppID: text["appId"], OpenID: text["openid"], Limit: limit + 1}
+	if text["cursor"] != "" {
+		if q.Before, err = uuid.Parse(text["cursor"]); err != nil || q.Before == uuid.Nil {
+			return invalid("The parameter cursor is not one that this service gave out.")
+		}
+	}
+	out := struct {
+		Users      []adminUserAnswer `json:"users"`
+		NextCursor string            `json:"nextCursor"`
+	}{Users: []adminUserAnswer{}}
+	if text["id"] != "" {
+		if q.ID, err = uuid.Parse(text["id"]); err != nil || q.ID == uuid.Nil {
+			return c.JSON(http.StatusOK, out) //nolint:nilerr // what is no id of ours is nobody's
+		}
+	}
+	people, err := a.admin.Find(c.Request().Context(), q, text["phone"])
+	if err != nil {
+		return err
+	}
+	if len(people) > limit {
+		people = people[:limit]
+		out.NextCursor = people[limit-1].ID.String()
+	}
+	for _, p := range people {
+		out.Users = append(out.Users, renderPerson(p))
+	}
+	return c.JSON(http.StatusOK, out)
+}
+
+func (a *api) adminUser(c echo.Context) error {
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	return a.answerPerson(c, id)
+}
+
+func (a *api) answerPerson(c echo.Context, id uuid.UUID) error {
+	p, err := a.admin.Person(c.Request().Context(), id)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, renderPerson(p))
+}
+
+// change reads whom a change is about and who makes it, then makes it.
+func (a *api) change(c echo.Context, reason string, do func(ctx context.Context, change users.Change) error) (uuid.UUID, error) {
+	id, err := pathID(c)
+	if err != nil {
+		return uuid.Nil, err
+	}
+	actor := "admin"
+	if values := c.Request().Header.Values("X-Actor"); len(values) > 0 {
+		if actor = values[0]; len(values) > 1 {
+			return uuid.Nil, invalid("The header X-Actor is given twice.")
+		}
+	}
+	err = do(c.Request().Context(), users.Change{UserID: id, Actor: actor, Reason: reason})
+	var input *users.InputError
+	if errors.As(err, &input) {
+		if input.Field == "actor" {
+			return uuid.Nil, invalid("The header X-Actor %s.", input.Problem)
+		}
+		return uuid.Nil, invalid("The field %s %s.", input.Field, input.Problem)
+	}
+	return id, err
+}
+
+type reasonRequest struct {
+	Reason string `json:"reason"`
+}
+
+func (a *api) adminDisable(c echo.Context) error {
+	return a.adminChange(c, a.admin.Disable)
+}
+
+func (a *api) adminEnable(c echo.Context) error {
+	return a.adminChange(c, a.admin.Enable)
+}
+
+// adminChange makes a change that needs a reason alone, and answers the user.
+func (a *api) adminChange(c echo.Context, do func(context.Context, users.Change) error) error {
+	var r reasonRequest
+	if err := bind(c, &r); err != nil {
+		return err
+	}
+	id, err := a.change(c, r.Reason, do)
+	if err != nil {
+		return err
+	}
+	return a.answerPerson(c, id)
+}
+
+func (a *api) adminSetRoles(c echo.Context) error {
+	var r struct {
+		reasonRequest
+		Roles *[]string `json:"roles"`
+	}
+	if err := bind(c, &r); err != nil {
+		return err
+	}
+	if r.Roles == nil {
+		return invalid("The field roles is missing.")
+	}
+	id, err := a.change(c, r.Reason, func(ctx context.Context, change users.Change) error {
+		return a.admin.SetRoles(ctx, change, *r.Roles)
+	})
+	if err != nil {
+		return err
+	}
+	return a.answerPerson(c, id)
+}
+
+func (a *api) adminSetMetadata(c echo.Context) error {
+	var r struct {
+		reasonRequest
+		Metadata json.RawMessage `json:"metadata"`
+	}
+	if err := bind(c, &r); err != nil {
+		return err
+	}
+	if len(r.Metadata) == 0 {
+		return invalid("The field metadata is missing.")
+	}
+	id, err := a.change(c, r.Reason, func(ctx context.Context, change users.Change) error {
+		return a.admin.SetMetadata(ctx, change, r.Metadata)
+	})
+	if err != nil {
+		return err
+	}
+	return a.answerPerson(c, id)
+}
+
+func (a *api) adminSignOut(c echo.Context) error {
+	var r reasonRequest
+	if err := bind(c, &r); err != nil {
+		return err
+	}
+	if _, err := a.change(c, r.Reason, a.admin.SignOut); err != nil {
+		return err
+	}
+	return noContent(c)
+}
+
+func (a *api) adminDelete(c echo.Context) error {
+	reason, _, err := query(c, "reason", users.MaxReason)
+	if err != nil {
+		return err
+	}
+	if _, err := a.change(c, reason, a.admin.Delete); err != nil {
+		return err
+	}
+	return noContent(c)
+}
+
+func (a *api) adminEndSession(c echo.Context) error {
+	reason, _, err := query(c, "reason", users.MaxReason)
+	if err != nil {
+		return err
+	}
+	_, err = a.change(c, reason, func(ctx context.Context, change users.Change) error {
+		session := change.UserID // the id of this path is a session's
+		return a.admin.EndSession(ctx, change, session)
+	})
+	if err != nil {
+		return err
+	}
+	return noContent(c)
+}
+
+type adminSessionAnswer struct {
+	ID            string     `json:"id"`
+	UserID        string     `json:"userId"`
+	AppID         string     `json:"appId"`
+	DeviceID      string     `json:"deviceId"`
+	DeviceName    string     `json:"deviceName"`
+	UserAgent     string     `json:"userAgent"`
+	IP            string     `json:"ip"`
+	CreatedAt     time.Time  `json:"createdAt"`
+	LastUsedAt    time.Time  `json:"lastUsedAt"`
+	ExpiresAt     time.Time  `json:"expiresAt"`
+	RevokedAt     *time.Time `json:"revokedAt"`
+	RevokedReason string     `json:"revokedReason"`
+}
+
+func renderAdminSession(s auth.Session) adminSessionAnswer {
+	return adminSessionAnswer{
+		ID: s.ID.String(), UserID: s.UserID.String(), AppID: s.AppID,
+		DeviceID: s.Device.ID, DeviceName: s.Device.Name, UserAgent: s.Device.UserAgent, IP: s.Device.IP,
+		CreatedAt: s.CreatedAt.UTC(), LastUsedAt: s.LastUsedAt.UTC(), ExpiresAt: s.ExpiresAt.UTC(),
+		RevokedAt: utc(s.RevokedAt), RevokedReason: s.RevokedReason,
+	}
+}
+
+func (a *api) adminSessions(c echo.Context) error {
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	list, err := a.admin.Sessions(c.Request().Context(), id)
+	if err != nil {
+		return err
+	}
+	out := make([]adminSessionAnswer, len(list))
+	for i, s := range list {
+		out[i] = renderAdminSession(s)
+	}
+	return c.JSON(http.StatusOK, struct {
+		Sessions []adminSessionAnswer `json:"sessions"`
+	}{out})
+}
+
+type adminEventAnswer struct {
+	At        time.Time                  `json:"at"`
+	Kind      users.EventKind            `json:"kind"`
+	Actor     string                     `json:"actor"`
+	Reason    string                     `json:"reason"`
+	SessionID string                     `json:"sessionId"`
+	Detail    map[string]json.RawMessage `json:"detail"`
+}
+
+// renderEvent shows the reason, which lies within the detail, as a field of its
+// own.
+func renderEvent(e users.RecordedEvent) (adminEventAnswer, error) {
+	out := adminEventAnswer{At: e.At.UTC(), Kind: e.Kind, Actor: e.Actor, Detail: map[string]json.RawMessage{}}
+	if e.SessionID != uuid.Nil {
+		out.SessionID = e.SessionID.String()
+	}
+	if len(bytes.TrimSpace(e.Detail)) == 0 {
+		return out, nil
+	}
+	if err := json.Unmarshal(e.Detail, &out.Detail); err != nil {
+		return out, err
+	}
+	if reason, ok := out.Detail["reason"]; ok {
+		delete(out.Detail, "reason")
+		if err := json.Unmarshal(reason, &out.Reason); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+func (a *api) adminEvents(c echo.Context) error {
+	id, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	limit, err := pageSize(c)
+	if err != nil {
+		return err
+	}
+	cursor, given, err := query(c, "cursor", 256)
+	if err != nil {
+		return err
+	}
+	var before int64
+	if given {
+		if before, err = strconv.ParseInt(cursor, 10, 64); err != nil || before < 1 {
+			return invalid("The parameter cursor is not one that this service gave out.")
+		}
+	}
+	list, err := a.admin.Events(c.Request().Context(), id, before, limit+1)
+	if err != nil {
+		return err
+	}
+	out := struct {
+		Events     []adminEventAnswer `json:"events"`
+		NextCursor string             `json:"nextCursor"`
+	}{Events: []adminEventAnswer{}}
+	if len(list) > limit {
+		list = list[:limit]
+		out.NextCursor = strconv.FormatInt(list[limit-1].ID, 10)
+	}
+	for _, e := range list {
+		rendered, err := renderEvent(e)
+		if err != nil {
+			return err
+		}
+		out.Events = append(out.Events, rendered)
+	}
+	return c.JSON(http.StatusOK, out)
+}
