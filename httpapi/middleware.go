@@ -55,42 +55,53 @@ func fitForLog(id string) bool {
 func (a *api) withLog(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		started := time.Now()
-		err := next(c)
-		if err != nil {
+		if err := next(c); err != nil {
 			c.Error(err)
 		}
-		status := c.Response().Status
-		route := c.Path()
-		attrs := []slog.Attr{
-			slog.String("requestId", requestID(c)),
-			slog.String("method", c.Request().Method),
-			slog.String("route", route),
-			slog.Int("status", status),
-			slog.Duration("took", time.Since(started)),
-			slog.String("ip", c.RealIP()),
-		}
-		if who, ok := c.Get(callerKey).(caller); ok {
-			attrs = append(attrs, slog.String("user", who.userID.String()), slog.String("session", who.sessionID.String()))
-		}
-		if outcome, ok := c.Get(outcomeKey).(string); ok {
-			attrs = append(attrs, slog.String("outcome", outcome))
-		}
-		if cause, ok := c.Get(causeKey).(error); ok {
-			attrs = append(attrs, slog.String("error", cause.Error()))
-		}
-		level := slog.LevelInfo
-		switch {
-		case status >= http.StatusInternalServerError:
-			level = slog.LevelError
-		case strings.HasSuffix(route, "z"): // healthz, readyz: every few seconds, for ever
-			level = slog.LevelDebug
-		}
-		a.log.LogAttrs(c.Request().Context(), level, "request", attrs...)
+		took := time.Since(started)
+		a.logRequest(c, took)
 		if a.observe != nil {
-			a.observe(c.Request().Method, route, status, time.Since(started))
+			a.observe(c.Request().Method, c.Path(), c.Response().Status, took)
 		}
 		return nil
 	}
+}
+
+// frequent are the routes whose good answers are logged for debugging only:
+// probes every few seconds, and the check that a gateway makes for each request
+// of its own log.
+var frequent = map[string]bool{"/healthz": true, "/readyz": true, "/api/v1/auth/verify": true}
+
+func (a *api) logRequest(c echo.Context, took time.Duration) {
+	status, ctx := c.Response().Status, c.Request().Context()
+	level := slog.LevelInfo
+	switch {
+	case status >= http.StatusInternalServerError:
+		level = slog.LevelError
+	case status < http.StatusBadRequest && frequent[c.Path()]:
+		level = slog.LevelDebug
+	}
+	if !a.log.Enabled(ctx, level) {
+		return
+	}
+	attrs := make([]slog.Attr, 0, 10)
+	attrs = append(attrs,
+		slog.String("requestId", requestID(c)),
+		slog.String("method", c.Request().Method),
+		slog.String("route", c.Path()),
+		slog.Int("status", status),
+		slog.Duration("took", took),
+		slog.String("ip", c.RealIP()))
+	if who, ok := c.Get(callerKey).(caller); ok {
+		attrs = append(attrs, slog.String("user", who.userID.String()), slog.String("session", who.sessionID.String()))
+	}
+	if outcome, ok := c.Get(outcomeKey).(string); ok {
+		attrs = append(attrs, slog.String("outcome", outcome))
+	}
+	if cause, ok := c.Get(causeKey).(error); ok {
+		attrs = append(attrs, slog.String("error", cause.Error()))
+	}
+	a.log.LogAttrs(ctx, level, "request", attrs...)
 }
 
 // withRecovery turns a panic into 500 and a line in the log.
