@@ -176,10 +176,17 @@ func TestCallersWhoGoAwayNeitherOpenNorCloseACircuit(t *testing.T) {
 			require.ErrorIs(t, err, wechat.ErrUnavailable)
 		}
 		time.Sleep(5*time.Second + time.Millisecond)
-		goAway() // as the probe
+		goAway() // as the probe: the next one may probe at once …
+		_, err = c.CodeToSession(background(), appID, "code")
+		require.ErrorIs(t, err, wechat.ErrUnavailable)
+		require.NotContains(t, err.Error(), "circuit")
+		_, err = c.CodeToSession(background(), appID, "code")
+		require.ErrorContains(t, err, "circuit", "… for the circuit was not closed")
+		time.Sleep(5*time.Second + time.Millisecond)
+		goAway()
 		s.down.Store(false)
 		_, err = c.CodeToSession(background(), appID, "code")
-		require.NoError(t, err, "the next one may probe at once")
+		require.NoError(t, err)
 	})
 }
 
@@ -188,9 +195,12 @@ func TestALongMinusOneOpensTheCircuitToo(t *testing.T) {
 		var s switchable
 		s.answer.Store(`{"errcode":-1,"errmsg":"system error"}`)
 		c := withBreaker(t, &s, nil)
-		for range 60 {
+		for i := range 60 {
 			_, err := c.CodeToSession(background(), appID, "code")
 			require.ErrorIs(t, err, wechat.ErrUnavailable)
+			if i < 3 { // the fifth -1, which opens it, is the first of the third login
+				require.ErrorIs(t, err, wechat.ErrBusy, "what WeChat said, not what the circuit did")
+			}
 			time.Sleep(time.Second)
 		}
 		require.Less(t, s.calls.Load(), int32(20), "ten minutes of -1 are not answered by twice as many calls")

@@ -47,9 +47,9 @@ func TestThePublishedEncryptedDataIsRead(t *testing.T) {
 func TestTenThousandWrongKeysGiveOneAndTheSameError(t *testing.T) {
 	for i := range 10_000 {
 		var key [16]byte
-		binary.BigEndian.PutUint64(key[:], uint64(i)) //nolint:gosec // never negative
+		binary.BigEndian.PutUint64(key[:], uint64(i))
 		_, err := wechat.Decrypt(vectorApp, wechat.NewSessionKey(base64.StdEncoding.EncodeToString(key[:])), vectorData, vectorIV)
-		require.True(t, err == wechat.ErrDecrypt, "the very value, not one that wraps it") //nolint:errorlint // this is the point
+		require.Same(t, wechat.ErrDecrypt, err, "the very value, not one that wraps it")
 	}
 }
 
@@ -79,7 +79,7 @@ func TestAnythingElseThatIsWrongGivesThatErrorToo(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := wechat.Decrypt(c.app, c.key, c.data, c.iv)
-			require.True(t, err == wechat.ErrDecrypt) //nolint:errorlint // one and the same value
+			require.Same(t, wechat.ErrDecrypt, err)
 		})
 	}
 }
@@ -136,8 +136,10 @@ func TestOnlyAnObjectWithThisAppsWatermarkIsData(t *testing.T) {
 		_, err = wechat.Decrypt(soloID, wechat.NewSessionKey(key), e.EncryptedData, e.IV)
 		require.Equal(t, wechat.ErrDecrypt, err)
 	}
-	for _, plain := range []string{``, `null`, `[]`, `"x"`, `{}`, `{"watermark":null}`, `{"watermark":{"appid":7}}`,
-		`{"Watermark":{"appid":"` + appID + `"}}`, `{"watermark":{"appid":""}}`, `{"watermark":{"appid":"` + appID + `"}} x`} {
+	for _, plain := range []string{
+		``, `null`, `[]`, `"x"`, `{}`, `{"watermark":null}`, `{"watermark":{"appid":7}}`,
+		`{"Watermark":{"appid":"` + appID + `"}}`, `{"watermark":{"appid":""}}`, `{"watermark":{"appid":"` + appID + `"}} x`,
+	} {
 		n := 16 - len(plain)%16
 		padded := []byte(plain)
 		for range n {
@@ -181,7 +183,7 @@ func FuzzDecrypt(f *testing.F) {
 	f.Fuzz(func(t *testing.T, app, key, data, iv string) {
 		plain, err := wechat.Decrypt(app, wechat.NewSessionKey(key), data, iv)
 		if err != nil {
-			require.True(t, err == wechat.ErrDecrypt) //nolint:errorlint // one and the same value
+			require.Same(t, wechat.ErrDecrypt, err)
 			require.Nil(t, plain)
 			return
 		}

@@ -187,10 +187,10 @@ func classify(a api, code int) Kind {
 
 // retryAfter is what to tell a client that hit this kind of error.
 func retryAfter(k Kind) time.Duration {
-	switch k {
-	case KindRateLimited:
+	if k == KindRateLimited {
 		return time.Minute // WeChat counts by the minute
-	case KindBusy, KindUnavailable, KindUnexpected, kindAccessToken:
+	}
+	if k == KindBusy || k == KindUnavailable || k == KindUnexpected {
 		return 2 * time.Second
 	}
 	return 0

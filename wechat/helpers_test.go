@@ -54,7 +54,7 @@ func (o *observed) list() []observation {
 	return append([]observation(nil), o.all...)
 }
 
-func newPair(t *testing.T, change ...func(*wechat.Config)) pair {
+func newPair(t *testing.T) pair {
 	t.Helper()
 	fake := newFake(t)
 	srv := httptest.NewServer(fake.Handler())
@@ -62,9 +62,6 @@ func newPair(t *testing.T, change ...func(*wechat.Config)) pair {
 	seen := &observed{}
 	cfg := config(srv.URL, nil)
 	cfg.Observe = seen.observe
-	for _, f := range change {
-		f(&cfg)
-	}
 	return pair{fake: fake, client: newClient(t, cfg), url: srv.URL, seen: seen}
 }
 
@@ -138,10 +135,9 @@ func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
 func background() context.Context { return context.Background() }
 
 const (
-	pathLogin  = "/sns/jscode2session"
-	pathToken  = "/cgi-bin/stable_token"
-	pathPhone  = "/wxa/business/getuserphonenumber"
-	pathCheck  = "/wxa/checksession"
-	pathReset  = "/wxa/resetusersessionkey"
-	unexpected = "unexpected"
+	pathLogin = "/sns/jscode2session"
+	pathToken = "/cgi-bin/stable_token"
+	pathPhone = "/wxa/business/getuserphonenumber"
+	pathCheck = "/wxa/checksession"
+	pathReset = "/wxa/resetusersessionkey"
 )

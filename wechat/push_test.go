@@ -119,7 +119,7 @@ func TestATamperedPushIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := p.Parse(query(t, c.query), []byte(c.body))
-			require.True(t, err == wechat.ErrPush) //nolint:errorlint // one and the same value
+			require.Same(t, wechat.ErrPush, err)
 		})
 	}
 	other, err := wechat.NewPush(wechat.PushConfig{AppID: appID, Token: wechat.NewSecret(pushToken), EncodingAESKey: wechat.NewSecret(pushKey), MaxAge: -1})
@@ -243,7 +243,10 @@ func TestAPushWhoseLengthOrAppLiesIsRefused(t *testing.T) {
 func TestAPushConfigurationThatCannotWorkIsRefused(t *testing.T) {
 	token := wechat.NewSecret("token")
 	for _, cfg := range []wechat.PushConfig{
-		{}, {AppID: appID}, {Token: token}, {AppID: appID, Token: token, EncodingAESKey: wechat.NewSecret("short")},
+		{},
+		{AppID: appID},
+		{Token: token},
+		{AppID: appID, Token: token, EncodingAESKey: wechat.NewSecret("short")},
 		{AppID: appID, Token: token, EncodingAESKey: wechat.NewSecret(strings.Repeat("A", 44))},
 		{AppID: appID, Token: token, EncodingAESKey: wechat.NewSecret(strings.Repeat("!", 43))},
 		{AppID: appID, Token: token, EncodingAESKey: wechat.NewSecret(strings.Repeat("A", 42) + "\n")},
@@ -343,7 +346,7 @@ func FuzzPush(f *testing.F) {
 		}
 		e, err := p.Parse(values, body)
 		if err != nil {
-			require.True(t, err == wechat.ErrPush) //nolint:errorlint // one and the same value
+			require.Same(t, wechat.ErrPush, err)
 			require.Zero(t, e)
 			return
 		}

@@ -47,8 +47,16 @@ func requireNone(t *testing.T, text string, needles ...string) {
 func TestNoSecretAppearsInAnyErrorOfAnyFault(t *testing.T) {
 	const echo = 40000 // an errmsg of the fault's own cannot be had; see the echoing server below
 	faults := []fakewechat.Fault{
-		{Connection: "close"}, {Connection: "reset"}, {Connection: "reset", After: true}, {Body: "html"}, {Body: "empty"}, {Body: "truncated"},
-		{Body: "cut"}, {Status: 412}, {Omit: []string{"openid", "phone_info", "access_token"}}, {Errcode: echo},
+		{Connection: "close"},
+		{Connection: "reset"},
+		{Connection: "reset", After: true},
+		{Body: "html"},
+		{Body: "empty"},
+		{Body: "truncated"},
+		{Body: "cut"},
+		{Status: 412},
+		{Omit: []string{"openid", "phone_info", "access_token"}},
+		{Errcode: echo},
 	}
 	for _, code := range []int{-1, 40029, 40163, 40226, 45011, 40013, 40125, 40164, 40001, 42001, 87009, 99999} {
 		faults = append(faults, fakewechat.Fault{Errcode: code})
@@ -152,9 +160,15 @@ func TestSecretsPrintAsRedactedWhereverTheyAre(t *testing.T) {
 	push, err := wechat.NewPush(wechat.PushConfig{AppID: appID, Token: secret, EncodingAESKey: wechat.NewSecret(strings.Repeat("k", 43))})
 	require.NoError(t, err)
 	for _, v := range []any{
-		secret, &secret, key, &key, app, &app, []wechat.App{app}, map[string]wechat.Secret{"a": secret},
-		wechat.Session{OpenID: "o", SessionKey: key}, hidden{secret, key, &app}, &hidden{secret, key, &app},
-		client, *push, push, wechat.Config{Apps: []wechat.App{app}}, wechat.PushConfig{Token: secret},
+		secret, &secret, key, &key, app, &app,
+		[]wechat.App{app},
+		map[string]wechat.Secret{"a": secret},
+		wechat.Session{OpenID: "o", SessionKey: key},
+		hidden{secret, key, &app},
+		&hidden{secret, key, &app},
+		client, *push, push,
+		wechat.Config{Apps: []wechat.App{app}},
+		wechat.PushConfig{Token: secret},
 	} {
 		requireNoText(t, every(v), text)
 	}

@@ -138,11 +138,13 @@ func TestEveryErrcodeHasItsMeaning(t *testing.T) {
 			for _, o := range p.seen.list() {
 				require.Equal(t, observation{"jscode2session", c.errcode, e.Kind.String()}, o)
 			}
-			for _, other := range []error{wechat.ErrInvalidCode, wechat.ErrCodeUsed, wechat.ErrUserBlocked, wechat.ErrRateLimited,
-				wechat.ErrBusy, wechat.ErrRejectedApp, wechat.ErrUnknownApp, wechat.ErrUnexpected, wechat.ErrStaleSessionKey, wechat.ErrDecrypt} {
-				require.Equal(t, other == c.is, errors.Is(err, other), "%d is only %v", c.errcode, c.is)
+			for _, other := range []error{
+				wechat.ErrInvalidCode, wechat.ErrCodeUsed, wechat.ErrUserBlocked, wechat.ErrRateLimited,
+				wechat.ErrBusy, wechat.ErrRejectedApp, wechat.ErrUnknownApp, wechat.ErrUnexpected, wechat.ErrStaleSessionKey, wechat.ErrDecrypt,
+			} {
+				require.Equal(t, errors.Is(c.is, other), errors.Is(err, other), "%d is only %v", c.errcode, c.is)
 			}
-			outage := c.is == wechat.ErrBusy || c.is == wechat.ErrUnexpected
+			outage := errors.Is(c.is, wechat.ErrBusy) || errors.Is(c.is, wechat.ErrUnexpected)
 			require.Equal(t, outage, errors.Is(err, wechat.ErrUnavailable), "%d", c.errcode)
 		}
 	}

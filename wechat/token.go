@@ -141,6 +141,7 @@ func (c *Client) callWithToken(ctx context.Context, appID string, r request) (fi
 		c.tokens[appID].drop(token)
 		if !first {
 			e.Kind, e.Reason = KindUnexpected, "a new access token was refused as well"
+			e.RetryAfter = retryAfter(e.Kind)
 			return nil, e
 		}
 	}

@@ -113,6 +113,33 @@ func TestARenewalThatFailsLeavesTheOldTokenInUseAndDoesNotHammer(t *testing.T) {
 	})
 }
 
+func TestATokenOfUnusualLengthIsNeitherAskedForAllTheTimeNorKeptForEver(t *testing.T) {
+	for _, c := range []struct {
+		expiresIn string
+		kept      time.Duration
+	}{{"60", 29 * time.Second}, {"1000000000000", 7200*time.Second - 151*time.Second}} {
+		synctest.Test(t, func(t *testing.T) {
+			calls := 0
+			client := newClient(t, config(baseURL, direct{func(w http.ResponseWriter, _ *http.Request) {
+				calls++
+				_, _ = io.WriteString(w, `{"access_token":"t","expires_in":`+c.expiresIn+`}`)
+			}}))
+			ask := func() {
+				_, err := client.AccessToken(background(), appID)
+				require.NoError(t, err)
+				synctest.Wait()
+			}
+			ask()
+			time.Sleep(c.kept)
+			ask()
+			require.Equal(t, 1, calls)
+			time.Sleep(2 * time.Second)
+			ask()
+			require.Equal(t, 2, calls)
+		})
+	}
+}
+
 func TestPodsShareOneTokenWithoutALock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fake := newFake(t)

@@ -144,7 +144,7 @@ func TestBodiesAreSentWithTheirLength(t *testing.T) {
 
 func TestARefusedConnectionIsAnOutage(t *testing.T) {
 	p := newPair(t)
-	ln, err := p.fake.Listen("tcp", "127.0.0.1:0")
+	ln, err := p.fake.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	srv := &http.Server{Handler: p.fake.Handler()} //nolint:gosec // a test's own
 	go func() { _ = srv.Serve(ln) }()
@@ -152,13 +152,13 @@ func TestARefusedConnectionIsAnOutage(t *testing.T) {
 	c := newClient(t, config("http://"+ln.Addr().String(), nil))
 	_, err = c.CodeToSession(background(), appID, "dev:alice")
 	require.NoError(t, err)
-	require.NoError(t, p.fake.Refuse(true))
+	require.NoError(t, p.fake.Refuse(t.Context(), true))
 	_, err = c.CodeToSession(background(), appID, "dev:alice")
 	require.ErrorIs(t, err, wechat.ErrUnavailable, "over the kept connection")
 	_, err = c.CodeToSession(background(), appID, "dev:alice")
 	require.ErrorIs(t, err, wechat.ErrUnavailable)
 	require.ErrorContains(t, err, "connection refused")
-	require.NoError(t, p.fake.Refuse(false))
+	require.NoError(t, p.fake.Refuse(t.Context(), false))
 	_, err = c.CodeToSession(background(), appID, "dev:alice")
 	require.NoError(t, err)
 }

@@ -47,13 +47,15 @@ func (s *Server) ControlHandler() http.Handler {
 	handle(mux, "POST /encrypt", func(_ *http.Request, in *struct {
 		who
 		Payload json.RawMessage `json:"payload"`
-	}) (any, error) {
+	},
+	) (any, error) {
 		return s.Encrypt(in.AppID, in.User, in.Payload)
 	})
 	handle(mux, "POST /sign", func(_ *http.Request, in *struct {
 		who
 		RawData string `json:"rawData"`
-	}) (any, error) {
+	},
+	) (any, error) {
 		signature, err := s.Sign(in.AppID, in.User, in.RawData)
 		return map[string]any{"signature": signature}, err
 	})
@@ -62,7 +64,8 @@ func (s *Server) ControlHandler() http.Handler {
 	})
 	handle(mux, "POST /token/supersede", func(_ *http.Request, in *struct {
 		AppID string `json:"appId"`
-	}) (any, error) {
+	},
+	) (any, error) {
 		return struct{}{}, s.SupersedeToken(in.AppID)
 	})
 	handle(mux, "GET /clock", func(*http.Request, *struct{}) (any, error) { return s.clock(), nil })
@@ -97,16 +100,18 @@ func (s *Server) ControlHandler() http.Handler {
 		}
 		return struct{}{}, nil
 	})
-	handle(mux, "POST /refuse", func(_ *http.Request, in *struct {
+	handle(mux, "POST /refuse", func(r *http.Request, in *struct {
 		Refuse bool `json:"refuse"`
-	}) (any, error) {
-		return struct{}{}, s.Refuse(in.Refuse)
+	},
+	) (any, error) {
+		return struct{}{}, s.Refuse(r.Context(), in.Refuse)
 	})
 	handle(mux, "POST /push", func(r *http.Request, p *Push) (any, error) { return s.SendPush(r.Context(), *p) })
 	handle(mux, "POST /push/verify-url", func(r *http.Request, in *struct {
 		URL   string `json:"url"`
 		Token string `json:"token"`
-	}) (any, error) {
+	},
+	) (any, error) {
 		return s.VerifyPushURL(r.Context(), in.URL, in.Token)
 	})
 	return mux
@@ -141,7 +146,8 @@ func (s *Server) clock() any { return map[string]any{"now": s.Now().UTC().Format
 func (s *Server) controlClock(_ *http.Request, in *struct {
 	Move string `json:"move"`
 	Set  string `json:"set"`
-}) (any, error) {
+},
+) (any, error) {
 	switch {
 	case in.Move != "" && in.Set == "":
 		d, err := time.ParseDuration(in.Move)

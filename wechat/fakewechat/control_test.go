@@ -22,7 +22,7 @@ import (
 // control posts to the control side as curl --json does.
 func control(t *testing.T, address, method, path, body string) (int, map[string]any) {
 	t.Helper()
-	req, err := http.NewRequest(method, address+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), method, address+path, strings.NewReader(body))
 	require.NoError(t, err)
 	if method == http.MethodPost {
 		req.Header.Set("Content-Type", "application/json")
@@ -160,10 +160,25 @@ func TestTheControlSideRefusesWhatItDoesNotUnderstand(t *testing.T) {
 	srv := httptest.NewServer(w.ControlHandler())
 	t.Cleanup(srv.Close)
 	for _, c := range [][2]string{
-		{"/apps", `{}`}, {"/apps", `{"id":"x"}`}, {"/users", `{}`}, {"/login", `{"appId":"wxnone","user":"a"}`}, {"/login", `{"appid":"x"}`},
-		{"/phone-code", `{}`}, {"/encrypt", `{"appId":"` + appID + `","user":"a","payload":7}`}, {"/sign", `{}`}, {"/session-key/renew", `{}`},
-		{"/token/supersede", `{}`}, {"/clock", `{}`}, {"/clock", `{"move":"soon"}`}, {"/clock", `{"set":"tomorrow"}`}, {"/clock", `{"move":"1h","set":"2030-01-02T03:04:00Z"}`},
-		{"/faults", `{"delay":"soon"}`}, {"/faults", `{"errorcode":-1}`}, {"/faults", `{"path":"/none"}`}, {"/faults", `not JSON`}, {"/refuse", `[]`},
+		{"/apps", `{}`},
+		{"/apps", `{"id":"x"}`},
+		{"/users", `{}`},
+		{"/login", `{"appId":"wxnone","user":"a"}`},
+		{"/login", `{"appid":"x"}`},
+		{"/phone-code", `{}`},
+		{"/encrypt", `{"appId":"` + appID + `","user":"a","payload":7}`},
+		{"/sign", `{}`},
+		{"/session-key/renew", `{}`},
+		{"/token/supersede", `{}`},
+		{"/clock", `{}`},
+		{"/clock", `{"move":"soon"}`},
+		{"/clock", `{"set":"tomorrow"}`},
+		{"/clock", `{"move":"1h","set":"2030-01-02T03:04:00Z"}`},
+		{"/faults", `{"delay":"soon"}`},
+		{"/faults", `{"errorcode":-1}`},
+		{"/faults", `{"path":"/none"}`},
+		{"/faults", `not JSON`},
+		{"/refuse", `[]`},
 	} {
 		status, out := control(t, srv.URL, "POST", c[0], c[1])
 		require.Equal(t, 400, status, "%s %s", c[0], c[1])
@@ -177,7 +192,7 @@ func TestTheControlSideRefusesWhatItDoesNotUnderstand(t *testing.T) {
 
 	// What a page in a browser can send without asking.
 	for _, typ := range []string{"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"} {
-		req, err := http.NewRequest(http.MethodPost, srv.URL+"/faults", strings.NewReader(`{"errcode":-1}`))
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+"/faults", strings.NewReader(`{"errcode":-1}`))
 		require.NoError(t, err)
 		if typ != "" {
 			req.Header.Set("Content-Type", typ)

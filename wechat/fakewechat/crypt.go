@@ -1,6 +1,7 @@
 package fakewechat
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/sha1" //nolint:gosec // WeChat's signatures are SHA-1
@@ -81,7 +82,7 @@ func SignPush(parts ...string) string {
 
 func encryptCBC(key, iv, plain []byte, pad int) []byte {
 	n := pad - len(plain)%pad
-	padded := append(slices.Clone(plain), slices.Repeat([]byte{byte(n)}, n)...)
+	padded := append(slices.Clone(plain), bytes.Repeat([]byte{byte(n)}, n)...) //nolint:gosec // 1 to 32
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		panic("fakewechat: " + err.Error()) // all keys here are of our own making

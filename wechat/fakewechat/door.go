@@ -1,14 +1,15 @@
 package fakewechat
 
 import (
+	"context"
 	"net"
 	"sync"
 )
 
 // Listen opens an address that [Server.Refuse] can close and open again, so
 // that clients meet a refused connection and not only a broken one.
-func (s *Server) Listen(network, address string) (net.Listener, error) {
-	ln, err := net.Listen(network, address)
+func (s *Server) Listen(ctx context.Context, network, address string) (net.Listener, error) {
+	ln, err := new(net.ListenConfig).Listen(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
@@ -24,13 +25,13 @@ func (s *Server) Listen(network, address string) (net.Listener, error) {
 // While it is true, requests on connections that were open before are broken
 // off without an answer. An address that somebody else has taken meanwhile is
 // the error.
-func (s *Server) Refuse(refuse bool) error {
+func (s *Server) Refuse(ctx context.Context, refuse bool) error {
 	s.mu.Lock()
 	s.refusing = refuse
 	doors := append([]*door(nil), s.doors...)
 	s.mu.Unlock()
 	for _, d := range doors {
-		if err := d.set(refuse); err != nil {
+		if err := d.set(ctx, refuse); err != nil {
 			return err
 		}
 	}
@@ -55,7 +56,7 @@ type door struct {
 	closed  bool
 }
 
-func (d *door) set(shut bool) error {
+func (d *door) set(ctx context.Context, shut bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	defer d.changed.Broadcast()
@@ -67,7 +68,7 @@ func (d *door) set(shut bool) error {
 		d.ln = nil
 		return err
 	}
-	ln, err := net.Listen(d.network, d.addr.String())
+	ln, err := new(net.ListenConfig).Listen(ctx, d.network, d.addr.String())
 	if err != nil {
 		return err
 	}

@@ -2,8 +2,10 @@ package fakewechat
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -77,8 +79,10 @@ type faultJSON struct {
 
 // MarshalJSON writes the delay as text, "150ms".
 func (f Fault) MarshalJSON() ([]byte, error) {
-	j := faultJSON{f.ID, f.Path, f.AppID, f.Count, f.Probability, f.After, "", f.Errcode, f.Connection,
-		f.Status, f.Body, f.ContentType, f.StringErrcode, f.UnknownFields, f.Omit, f.Supersede}
+	j := faultJSON{
+		f.ID, f.Path, f.AppID, f.Count, f.Probability, f.After, "", f.Errcode, f.Connection,
+		f.Status, f.Body, f.ContentType, f.StringErrcode, f.UnknownFields, f.Omit, f.Supersede,
+	}
 	if f.Delay != 0 {
 		j.Delay = f.Delay.String()
 	}
@@ -86,8 +90,10 @@ func (f Fault) MarshalJSON() ([]byte, error) {
 }
 
 func (j faultJSON) fault() (Fault, error) {
-	f := Fault{0, j.Path, j.AppID, j.Count, j.Probability, j.After, 0, j.Errcode, j.Connection,
-		j.Status, j.Body, j.ContentType, j.StringErrcode, j.UnknownFields, j.Omit, j.Supersede}
+	f := Fault{
+		0, j.Path, j.AppID, j.Count, j.Probability, j.After, 0, j.Errcode, j.Connection,
+		j.Status, j.Body, j.ContentType, j.StringErrcode, j.UnknownFields, j.Omit, j.Supersede,
+	}
 	if j.Delay != "" {
 		d, err := time.ParseDuration(j.Delay)
 		if err != nil {
@@ -106,7 +112,7 @@ func (f Fault) check() error {
 	case f.Probability < 0 || f.Probability > 1:
 		return fmt.Errorf("probability: %v is not between 0 and 1", f.Probability)
 	case f.Count < 0 || f.Delay < 0:
-		return fmt.Errorf("count and delay cannot be negative")
+		return errors.New("count and delay cannot be negative")
 	case !slices.Contains([]string{"", "close", "reset"}, f.Connection):
 		return fmt.Errorf(`connection: %q is neither "close" nor "reset"`, f.Connection)
 	case !slices.Contains([]string{"", "html", "empty", "truncated", "cut"}, f.Body):
@@ -194,7 +200,7 @@ func (f *Fault) bend(a *answer) {
 		delete(a.fields, name)
 	}
 	if f.StringErrcode {
-		a.fields["errcode"] = fmt.Sprint(errcodeOf(a.fields))
+		a.fields["errcode"] = strconv.Itoa(errcodeOf(a.fields))
 	}
 	if f.UnknownFields {
 		a.fields["future_field"] = map[string]any{"nested": []any{1, "two", nil}}

@@ -1,7 +1,6 @@
 package fakewechat_test
 
 import (
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -18,7 +17,7 @@ import (
 // try makes a login call that may fail, on a connection of its own.
 func (w world) try(code string) (reply, error) {
 	w.t.Helper()
-	req, err := http.NewRequest(http.MethodGet, w.url+pathLogin+"?"+url.Values{
+	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodGet, w.url+pathLogin+"?"+url.Values{
 		"appid": {appID}, "secret": {secret}, "js_code": {code}, "grant_type": {"authorization_code"},
 	}.Encode(), nil)
 	require.NoError(w.t, err)
@@ -33,44 +32,44 @@ func (w world) try(code string) (reply, error) {
 }
 
 func TestEachFaultDoesWhatItSaysBeforeOrAfterTheCodeIsUsed(t *testing.T) {
-	html := func(status int) func(*testing.T, reply, error) {
-		return func(t *testing.T, r reply, err error) {
-			require.NoError(t, err)
-			require.Equal(t, status, r.status)
-			require.Equal(t, "text/html", r.typ)
-			require.Contains(t, r.raw, "<html>")
+	html := func(status int) func(*require.Assertions, reply, error) {
+		return func(is *require.Assertions, r reply, err error) {
+			is.NoError(err)
+			is.Equal(status, r.status)
+			is.Equal("text/html", r.typ)
+			is.Contains(r.raw, "<html>")
 		}
 	}
-	broken := func(t *testing.T, _ reply, err error) { require.Error(t, err) }
-	reset := func(t *testing.T, _ reply, err error) {
-		require.True(t, errors.Is(err, syscall.ECONNRESET), "%v", err)
+	broken := func(is *require.Assertions, _ reply, err error) { is.Error(err) }
+	reset := func(is *require.Assertions, _ reply, err error) {
+		is.ErrorIs(err, syscall.ECONNRESET)
 	}
-	good := func(t *testing.T, r reply, err error) {
-		require.NoError(t, err)
-		require.Equal(t, 200, r.status)
-		require.Contains(t, r.raw, `"openid":"`+fakewechat.OpenID(appID, "alice"))
+	good := func(is *require.Assertions, r reply, err error) {
+		is.NoError(err)
+		is.Equal(200, r.status)
+		is.Contains(r.raw, `"openid":"`+fakewechat.OpenID(appID, "alice"))
 	}
 	for name, c := range map[string]struct {
 		fault fakewechat.Fault
-		want  func(*testing.T, reply, error)
+		want  func(*require.Assertions, reply, error)
 		used  bool
 	}{
-		"errcode": {fakewechat.Fault{Errcode: -1}, func(t *testing.T, r reply, err error) {
-			require.NoError(t, err)
-			require.Contains(t, r.raw, `"errcode":-1,"errmsg":"system error`)
-			require.Equal(t, "text/plain", r.typ)
+		"errcode": {fakewechat.Fault{Errcode: -1}, func(is *require.Assertions, r reply, err error) {
+			is.NoError(err)
+			is.Contains(r.raw, `"errcode":-1,"errmsg":"system error`)
+			is.Equal("text/plain", r.typ)
 		}, false},
-		"errcode after": {fakewechat.Fault{Errcode: -1, After: true}, func(t *testing.T, r reply, err error) {
-			require.NoError(t, err)
-			require.Contains(t, r.raw, `"errcode":-1`)
+		"errcode after": {fakewechat.Fault{Errcode: -1, After: true}, func(is *require.Assertions, r reply, err error) {
+			is.NoError(err)
+			is.Contains(r.raw, `"errcode":-1`)
 		}, true},
-		"errcode as text": {fakewechat.Fault{Errcode: 40029, StringErrcode: true}, func(t *testing.T, r reply, err error) {
-			require.NoError(t, err)
-			require.Contains(t, r.raw, `"errcode":"40029"`)
+		"errcode as text": {fakewechat.Fault{Errcode: 40029, StringErrcode: true}, func(is *require.Assertions, r reply, err error) {
+			is.NoError(err)
+			is.Contains(r.raw, `"errcode":"40029"`)
 		}, false},
-		"zero as text": {fakewechat.Fault{StringErrcode: true}, func(t *testing.T, r reply, err error) {
-			good(t, r, err)
-			require.Contains(t, r.raw, `"errcode":"0"`)
+		"zero as text": {fakewechat.Fault{StringErrcode: true}, func(is *require.Assertions, r reply, err error) {
+			good(is, r, err)
+			is.Contains(r.raw, `"errcode":"0"`)
 		}, true},
 		"delay":            {fakewechat.Fault{Delay: time.Millisecond}, good, true},
 		"delay after":      {fakewechat.Fault{Delay: time.Millisecond, After: true}, good, true},
@@ -82,32 +81,32 @@ func TestEachFaultDoesWhatItSaysBeforeOrAfterTheCodeIsUsed(t *testing.T) {
 		"html after":       {fakewechat.Fault{Body: "html", After: true}, html(502), true},
 		"html with status": {fakewechat.Fault{Body: "html", Status: 504}, html(504), false},
 		"status":           {fakewechat.Fault{Status: 503}, html(503), false},
-		"empty": {fakewechat.Fault{Body: "empty"}, func(t *testing.T, r reply, err error) {
-			require.NoError(t, err)
-			require.Equal(t, 200, r.status)
-			require.Empty(t, r.raw)
+		"empty": {fakewechat.Fault{Body: "empty"}, func(is *require.Assertions, r reply, err error) {
+			is.NoError(err)
+			is.Equal(200, r.status)
+			is.Empty(r.raw)
 		}, false},
-		"truncated": {fakewechat.Fault{Body: "truncated"}, func(t *testing.T, r reply, err error) {
-			require.NoError(t, err, "nothing tells")
-			require.Equal(t, byte('{'), r.raw[0])
-			require.NotEqual(t, byte('}'), r.raw[len(r.raw)-1])
+		"truncated": {fakewechat.Fault{Body: "truncated"}, func(is *require.Assertions, r reply, err error) {
+			is.NoError(err, "nothing tells")
+			is.Equal(byte('{'), r.raw[0])
+			is.NotEqual(byte('}'), r.raw[len(r.raw)-1])
 		}, true},
-		"cut": {fakewechat.Fault{Body: "cut"}, func(t *testing.T, r reply, err error) {
-			require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-			require.NotEmpty(t, r.raw)
+		"cut": {fakewechat.Fault{Body: "cut"}, func(is *require.Assertions, r reply, err error) {
+			is.ErrorIs(err, io.ErrUnexpectedEOF)
+			is.NotEmpty(r.raw)
 		}, true},
-		"type": {fakewechat.Fault{ContentType: "application/xml"}, func(t *testing.T, r reply, err error) {
-			good(t, r, err)
-			require.Equal(t, "application/xml", r.typ)
+		"type": {fakewechat.Fault{ContentType: "application/xml"}, func(is *require.Assertions, r reply, err error) {
+			good(is, r, err)
+			is.Equal("application/xml", r.typ)
 		}, true},
-		"unknown fields": {fakewechat.Fault{UnknownFields: true}, func(t *testing.T, r reply, err error) {
-			good(t, r, err)
-			require.Contains(t, r.raw, `"future_field"`)
+		"unknown fields": {fakewechat.Fault{UnknownFields: true}, func(is *require.Assertions, r reply, err error) {
+			good(is, r, err)
+			is.Contains(r.raw, `"future_field"`)
 		}, true},
-		"omit": {fakewechat.Fault{Omit: []string{"openid", "session_key"}}, func(t *testing.T, r reply, err error) {
-			require.NoError(t, err)
-			require.NotContains(t, r.raw, "openid")
-			require.NotContains(t, r.raw, "session_key")
+		"omit": {fakewechat.Fault{Omit: []string{"openid", "session_key"}}, func(is *require.Assertions, r reply, err error) {
+			is.NoError(err)
+			is.NotContains(r.raw, "openid")
+			is.NotContains(r.raw, "session_key")
 		}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -116,7 +115,7 @@ func TestEachFaultDoesWhatItSaysBeforeOrAfterTheCodeIsUsed(t *testing.T) {
 			c.fault.Count = 1
 			id := w.SetFault(c.fault)
 			r, err := w.try(code)
-			c.want(t, r, err)
+			c.want(require.New(t), r, err)
 			calls := w.Calls()
 			require.Len(t, calls, 1)
 			require.Equal(t, id, calls[0].Fault)
@@ -169,17 +168,18 @@ func TestAFaultStrikesWhereAndAsOftenAsItIsTold(t *testing.T) {
 }
 
 func TestAProbabilityIsTheSameForTheSameSeed(t *testing.T) {
-	run := func() (pattern string) {
+	run := func() string {
+		var pattern []byte
 		w := start(t, fakewechat.Options{Seed: 3})
 		w.SetFault(fakewechat.Fault{Path: pathToken, Errcode: -1, Probability: 0.3})
 		for range 200 {
 			if w.token("").errcode() == -1 {
-				pattern += "x"
+				pattern = append(pattern, 'x')
 			} else {
-				pattern += "."
+				pattern = append(pattern, '.')
 			}
 		}
-		return pattern
+		return string(pattern)
 	}
 	first := run()
 	require.Equal(t, first, run())
@@ -215,13 +215,13 @@ func TestWithoutAConnectionToBreakTheHandlerAborts(t *testing.T) {
 	w := start(t, fakewechat.Options{})
 	w.SetFault(fakewechat.Fault{Connection: "reset"})
 	require.PanicsWithValue(t, http.ErrAbortHandler, func() {
-		w.Handler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, pathLogin, nil))
+		w.Handler().ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, pathLogin, nil))
 	})
 }
 
 func TestARefusingStandInDoesNotListenUntilItDoesAgain(t *testing.T) {
 	s := fakewechat.New(fakewechat.Options{})
-	ln, err := s.Listen("tcp", "127.0.0.1:0")
+	ln, err := s.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	srv := &http.Server{Handler: s.Handler()} //nolint:gosec // a test's own
 	done := make(chan error, 1)
@@ -234,17 +234,17 @@ func TestARefusingStandInDoesNotListenUntilItDoesAgain(t *testing.T) {
 		return err
 	}
 	require.NoError(t, get())
-	require.NoError(t, s.Refuse(true))
-	require.NoError(t, s.Refuse(true), "twice is once")
+	require.NoError(t, s.Refuse(t.Context(), true))
+	require.NoError(t, s.Refuse(t.Context(), true), "twice is once")
 	http.DefaultClient.CloseIdleConnections()
 	require.ErrorIs(t, get(), syscall.ECONNREFUSED)
-	require.NoError(t, s.Refuse(false))
+	require.NoError(t, s.Refuse(t.Context(), false))
 	require.NoError(t, get())
-	require.NoError(t, s.Refuse(true))
+	require.NoError(t, s.Refuse(t.Context(), true))
 	require.NoError(t, srv.Close())
 	require.ErrorIs(t, <-done, http.ErrServerClosed)
-	require.NoError(t, s.Refuse(false), "a server that has ended stays ended")
+	require.NoError(t, s.Refuse(t.Context(), false), "a server that has ended stays ended")
 	require.Error(t, get())
-	_, err = s.Listen("tcp", "nowhere:-1")
+	_, err = s.Listen(t.Context(), "tcp", "nowhere:-1")
 	require.Error(t, err)
 }

@@ -63,12 +63,12 @@ func (c Command) Run(ctx context.Context) error {
 		}
 		s.SetApp(a)
 	}
-	data, err := s.Listen("tcp", c.Listen)
+	data, err := s.Listen(ctx, "tcp", c.Listen)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = data.Close() }()
-	control, err := net.Listen("tcp", c.Control)
+	control, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Control)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -292,7 +293,7 @@ func (s *Server) known(appID, user string) error {
 		return fmt.Errorf("fakewechat: no app %q", appID)
 	}
 	if user == "" {
-		return fmt.Errorf("fakewechat: a user needs a name")
+		return errors.New("fakewechat: a user needs a name")
 	}
 	return nil
 }
