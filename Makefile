@@ -28,7 +28,7 @@ test-go: ## the Go half of it, on a real PostgreSQL
 	go test -race -timeout 9m ./...
 
 test-client: client/node_modules/.package-lock.json ## the client's half
-	cd client && npm run build && npm test && npm run size && npm run check:package
+	cd client && npm test && npm run size && npm run check:package
 
 lint: lint-go lint-client ## golangci-lint with the arrows between packages, shellcheck, eslint, types
 
