@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -72,7 +73,7 @@ func Open(ctx context.Context, url string, policy auth.Policy, opts ...Option) (
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = patience
 	}
-	config.AfterConnect = timesInUTC
+	config.AfterConnect = prepareTypes
 	for _, opt := range opts {
 		opt(config)
 	}
@@ -133,11 +134,21 @@ func (s *Store) SchemaCurrent(ctx context.Context) error {
 	return migrations.Current(reached, migrations.LatestPostgres())
 }
 
-// timesInUTC makes times come back in UTC, whatever zone the process is in.
-func timesInUTC(_ context.Context, conn *pgx.Conn) error {
-	conn.TypeMap().RegisterType(&pgtype.Type{
+// prepareTypes makes times come back in UTC, whatever zone the process is in,
+// and names the types of our parameters for the modes in which pgx does not ask
+// the server for them (default_query_exec_mode=exec, behind a PgBouncer).
+func prepareTypes(_ context.Context, conn *pgx.Conn) error {
+	m := conn.TypeMap()
+	utc := &pgtype.Type{
 		Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
+	}
+	m.RegisterType(utc)
+	m.RegisterType(&pgtype.Type{
+		Name: "_timestamptz", OID: pgtype.TimestamptzArrayOID, Codec: &pgtype.ArrayCodec{ElementType: utc},
 	})
+	m.RegisterDefaultPgType(uuid.UUID{}, "uuid")
+	m.RegisterDefaultPgType([]uuid.UUID{}, "_uuid")
+	m.RegisterDefaultPgType(uuid.NullUUID{}, "uuid")
 	return nil
 }
 

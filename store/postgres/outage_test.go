@@ -1,0 +1,142 @@
+package postgres_test
+
+import (
+	"context"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/internal/pgtest"
+	"github.com/wugan/wugan/migrations"
+	"github.com/wugan/wugan/store/postgres"
+	"github.com/wugan/wugan/users"
+)
+
+// unavailable asks a store for everything and expects an outage each time,
+// never "no such session" or another verdict about the request.
+func unavailable(t *testing.T, s *postgres.Store) {
+	t.Helper()
+	ctx := t.Context()
+	id := uuid.New()
+	calls := map[string]func() error{
+		"login":    func() error { _, err := s.Login(ctx, signIn("o1", start)); return err },
+		"exchange": func() error { _, err := s.Exchange(ctx, auth.Presented{Now: start}); return err },
+		"end":      func() error { _, err := s.EndSession(ctx, auth.Ending{Now: start}); return err },
+		"end all":  func() error { _, err := s.EndSessions(ctx, auth.Ending{Now: start}); return err },
+		"list":     func() error { _, err := s.Sessions(ctx, id, start); return err },
+		"feed":     func() error { _, err := s.RevokedSince(ctx, start); return err },
+		"purge":    func() error { _, err := s.Purge(ctx, start, start); return err },
+		"user":     func() error { _, err := s.User(ctx, id); return err },
+		"identity": func() error { _, err := s.Identity(ctx, id, "wx"); return err },
+		"profile":  func() error { _, err := s.UpdateProfile(ctx, id, users.ProfilePatch{}); return err },
+		"phone": func() error {
+			_, err := s.BindPhone(ctx, users.PhoneBinding{UserID: id, Hashes: [][]byte{{1}}, Now: start})
+			return err
+		},
+	}
+	for name, call := range calls {
+		require.ErrorIs(t, call(), users.ErrUnavailable, name)
+	}
+}
+
+func TestAServerThatIsNotThereIsAnOutage(t *testing.T) {
+	s := open(t, "postgres://u:p@127.0.0.1:1/nothing?sslmode=disable", policy)
+	unavailable(t, s)
+	require.ErrorIs(t, s.Ping(t.Context()), users.ErrUnavailable)
+	require.ErrorIs(t, s.Writable(t.Context()), users.ErrUnavailable)
+	require.ErrorIs(t, s.SchemaCurrent(t.Context()), users.ErrUnavailable)
+	require.ErrorIs(t, s.WatchRevocations(t.Context(), func() {}), users.ErrUnavailable)
+}
+
+func TestAnEmptyDatabaseIsAnOutageAndTellsWhatToDo(t *testing.T) {
+	s := open(t, pgtest.Empty(t), policy)
+	unavailable(t, s)
+	require.NoError(t, s.Ping(t.Context()))
+	require.NoError(t, s.Writable(t.Context()))
+	require.ErrorIs(t, s.SchemaCurrent(t.Context()), migrations.ErrOutdated)
+}
+
+func TestAnAddressThatIsWrongIsRefusedWithoutItsPassword(t *testing.T) {
+	_, err := postgres.Open(t.Context(), "postgres://user:hunter2@host:not-a-port/db", policy)
+	require.ErrorContains(t, err, "postgres://USER:PASSWORD@HOST:PORT/DATABASE")
+	require.NotContains(t, err.Error(), "hunter2")
+}
+
+func TestAServerThatIsReadOnlyIsAnOutageForWritersAlone(t *testing.T) {
+	address := pgtest.Migrated(t)
+	l := signIn("o1", start)
+	in, err := open(t, address, policy).Login(t.Context(), l)
+	require.NoError(t, err)
+	u, err := url.Parse(address)
+	require.NoError(t, err)
+	q := u.Query()
+	q.Set("default_transaction_read_only", "on") // as a standby is
+	u.RawQuery = q.Encode()
+	s := open(t, u.String(), policy)
+
+	require.ErrorIs(t, s.Writable(t.Context()), users.ErrUnavailable)
+	_, err = s.Login(t.Context(), signIn("o1", start))
+	require.ErrorIs(t, err, users.ErrUnavailable)
+	_, err = s.Exchange(t.Context(), auth.Presented{UserID: in.User.ID, SessionID: l.SessionID, AppID: l.AppID, Seq: 1, Now: start})
+	require.ErrorIs(t, err, users.ErrUnavailable)
+	_, err = s.User(t.Context(), in.User.ID)
+	require.NoError(t, err)
+	list, err := s.Sessions(t.Context(), in.User.ID, start)
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+}
+
+func TestAServerThatDiesIsAnOutageUntilItIsBackAndLosesNoAnswer(t *testing.T) {
+	cluster := pgtest.NewCluster(t, pgtest.Durable())
+	database, err := cluster.CreateMigrated(t.Context())
+	require.NoError(t, err)
+	s := open(t, cluster.URL(database), policy)
+	l := signIn("o1", start)
+	in, err := s.Login(t.Context(), l)
+	require.NoError(t, err)
+	p := auth.Presented{UserID: in.User.ID, SessionID: l.SessionID, AppID: l.AppID, Seq: 1, Now: start}
+
+	// A client that keeps on refreshing while the server is killed.
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	var refused, exchanged int
+	wg.Go(func() {
+		for ctx.Err() == nil {
+			p.Now = p.Now.Add(time.Minute)
+			e, err := s.Exchange(ctx, p)
+			if err != nil {
+				refused++
+				time.Sleep(10 * time.Millisecond)
+				continue
+			}
+			switch e.Outcome {
+			case auth.OutcomeRotated, auth.OutcomeSibling, auth.OutcomeSameChild:
+				exchanged++
+				p.Seq, p.Prev = e.Last, e.Used
+			default:
+				t.Errorf("the owner was turned away: %s", e.Outcome)
+				return
+			}
+		}
+	})
+	time.Sleep(300 * time.Millisecond)
+	require.NoError(t, cluster.Kill(t.Context()))
+	time.Sleep(300 * time.Millisecond)
+	require.ErrorIs(t, s.Ping(t.Context()), users.ErrUnavailable)
+	require.NoError(t, cluster.Start(t.Context()))
+	require.Eventually(t, func() bool { return s.Ping(t.Context()) == nil }, 10*time.Second, 20*time.Millisecond)
+	time.Sleep(300 * time.Millisecond)
+	cancel()
+	wg.Wait()
+	require.NotZero(t, refused)
+	require.NotZero(t, exchanged)
+	e, err := s.Exchange(t.Context(), p)
+	require.NoError(t, err)
+	require.NotEqual(t, auth.OutcomeRestored, e.Outcome, "what was answered was on the disk")
+	require.NotEqual(t, auth.OutcomeReused, e.Outcome)
+}
