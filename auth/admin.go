@@ -37,6 +37,10 @@ type AdminStore interface {
 	// SetMetadata replaces a user's metadata.
 	SetMetadata(ctx context.Context, c users.Change, metadata json.RawMessage) error
 
+	// EraseProfile erases what a user has shared (nickname, avatar and phone
+	// number) and returns the live sessions that it ended. The account stays.
+	EraseProfile(ctx context.Context, c users.Change) ([]uuid.UUID, error)
+
 	// DeleteUser erases a person: identities, profile, phone number, roles and
 	// metadata, the descriptions of devices, and whatever the events say
 	// beyond their kind, time and actor. The rows stay, so that counts do. It

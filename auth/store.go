@@ -79,6 +79,7 @@ const (
 	ReasonReused       = "refresh_reused" // a copy of a refresh token was used
 	ReasonUserDisabled = "user_disabled"
 	ReasonUserDeleted  = "user_deleted"
+	ReasonWithdrawn    = "authorization_withdrawn" // the user took it back in WeChat
 	ReasonOperator     = "operator"
 )
 

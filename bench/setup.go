@@ -76,7 +76,7 @@ func newBench(ctx context.Context, o options) (b *bench, err error) {
 	if err := b.fill(ctx); err != nil {
 		return b, err
 	}
-	if err := b.startWeChat(); err != nil {
+	if err := b.startWeChat(ctx); err != nil {
 		return b, err
 	}
 	if b.service, err = b.start(ctx); err != nil {
@@ -133,10 +133,10 @@ ANALYZE`, appID, rows))
 
 func person(i int) string { return "person-" + strconv.Itoa(i) }
 
-func (b *bench) startWeChat() error {
+func (b *bench) startWeChat(ctx context.Context) error {
 	b.wechat = fakewechat.New(fakewechat.Options{UserRate: -1})
 	b.wechat.AddApp(appID, appSecret, "platform")
-	listener, err := b.wechat.Listen("tcp", "127.0.0.1:0")
+	listener, err := b.wechat.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}

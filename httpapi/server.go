@@ -17,12 +17,13 @@ import (
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/auth/verify"
+	"github.com/wugan/wugan/gateway"
 	"github.com/wugan/wugan/httpapi/docs"
 	"github.com/wugan/wugan/users"
 )
 
 // Config is what the HTTP side is made of. Auth, Users, Admin, Verifier, AccessKeys,
-// Ready, Log and Now are needed.
+// Pushes, Ready, Log and Now are needed.
 type Config struct {
 	Auth        *auth.Service
 	Users       *users.Service
@@ -31,6 +32,7 @@ type Config struct {
 	Revocations *auth.Revocations
 	AccessKeys  *auth.Keyring
 	Issuer      string
+	Pushes      Pushes
 
 	// Ready reports why requests should not be sent here, or nil. Where the
 	// schema is behind, the error is ErrSchemaOutdated.
@@ -47,6 +49,9 @@ type Config struct {
 	Now func() time.Time
 	// Observe is told of each request answered, for metrics.
 	Observe func(method, route string, status int, took time.Duration)
+	// Upstreams are the back ends in front of which this service stands; nil:
+	// none. Its OnError is set here.
+	Upstreams *gateway.Config
 	// Stopping is closed when the service is about to stop: requests that only
 	// wait for news are answered at once. nil: they wait to their end.
 	Stopping <-chan struct{}
@@ -66,6 +71,7 @@ type api struct {
 	revocations *auth.Revocations
 	accessKeys  *auth.Keyring
 	issuer      string
+	pushes      Pushes
 	ready       func(context.Context) error
 
 	gatewayKey, adminKey Key
@@ -86,7 +92,7 @@ func New(c Config) (*echo.Echo, error) {
 	}
 	a := &api{
 		auth: c.Auth, users: c.Users, admin: c.Admin, verifier: c.Verifier, revocations: c.Revocations,
-		accessKeys: c.AccessKeys, issuer: c.Issuer, ready: c.Ready,
+		accessKeys: c.AccessKeys, issuer: c.Issuer, pushes: c.Pushes, ready: c.Ready,
 		gatewayKey: c.GatewayKey, adminKey: c.AdminKey, loginRate: rate,
 		log: c.Log, now: c.Now, observe: c.Observe, stopping: c.Stopping,
 	}
@@ -97,14 +103,21 @@ func New(c Config) (*echo.Echo, error) {
 	e.IPExtractor = clientAddress(c.TrustedProxies)
 
 	e.Use(c.Outermost...)
-	e.Use(withRequestID, a.withLog, a.withRecovery, withHeaders)
+	e.Use(withRequestID, a.withLog, a.withRecovery)
 	if len(c.TrustedProxies) == 0 {
 		e.Use(a.warnOfProxy())
 	}
 	if len(c.CORSOrigins) > 0 {
 		e.Use(withCORS(c.CORSOrigins))
 	}
-	e.Use(withLimits)
+	if c.Upstreams != nil {
+		mount, err := a.mountUpstreams(*c.Upstreams)
+		if err != nil {
+			return nil, fmt.Errorf("httpapi: %w", err)
+		}
+		e.Use(mount)
+	}
+	e.Use(withHeaders, withLimits)
 	a.routes(e)
 	return e, nil
 }
@@ -121,6 +134,12 @@ func (a *api) routes(e *echo.Echo) {
 
 	e.GET("/api/v1/users/me", a.withAccess(a.me))
 	e.PATCH("/api/v1/users/me", a.withAccess(a.updateMe))
+
+	e.POST("/api/v1/users/me/phone", a.withAccess(a.bindPhone))
+	e.POST("/api/v1/wechat/check-session", a.withAccess(a.checkSession))
+	e.POST("/api/v1/wechat/decrypt", a.withAccess(a.decrypt))
+	e.GET("/api/v1/wechat/push/:appId", a.confirmPush)
+	e.POST("/api/v1/wechat/push/:appId", a.receivePush)
 
 	e.GET("/api/v1/sessions", a.withAccess(a.listSessions))
 	e.DELETE("/api/v1/sessions/:id", a.withAccess(a.endSession))

@@ -28,6 +28,7 @@ const (
 	AppRejected    ProviderReason = "wechat_rejected_app" // an operator must act
 	ProviderOutage ProviderReason = "wechat_unavailable"  // wait
 	DecryptFailed  ProviderReason = "decrypt_failed"      // log in again
+	CallsUsedUp    ProviderReason = "rate_limited"        // our own limit: wait
 )
 
 func (e *ProviderError) Error() string {

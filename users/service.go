@@ -19,14 +19,17 @@ type Vault interface {
 // Service is what users do with their own account. It may be used by any
 // number of goroutines.
 type Service struct {
-	store Store
-	vault Vault
-	now   func() time.Time
+	store      Store
+	provider   Provider
+	vault      Vault
+	phoneLimit int
+	now        func() time.Time
 }
 
-// New makes a Service.
-func New(store Store, vault Vault, now func() time.Time) *Service {
-	return &Service{store: store, vault: vault, now: now}
+// New makes a Service. A user may ask for phone numbers phoneLimit times a day;
+// 0: no limit.
+func New(store Store, provider Provider, vault Vault, phoneLimit int, now func() time.Time) *Service {
+	return &Service{store: store, provider: provider, vault: vault, phoneLimit: phoneLimit, now: now}
 }
 
 // User returns a user with the phone number in clear. Errors: ErrNotFound,

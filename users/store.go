@@ -20,6 +20,11 @@ type Store interface {
 	// Identity returns how an app knows the user.
 	Identity(ctx context.Context, id uuid.UUID, appID string) (Identity, error)
 
+	// TakePhoneCall records that a user is about to ask for a phone number,
+	// unless that happened limit times since a moment already; then it reports
+	// false. Concurrent calls for one user take turns.
+	TakePhoneCall(ctx context.Context, id uuid.UUID, limit int, since, now time.Time) (bool, error)
+
 	// BindPhone sets the user's phone number. When another user holds it (under
 	// any of the hashes), nothing changes and the error is [ErrPhoneTaken].
 	BindPhone(ctx context.Context, p PhoneBinding) (User, error)

@@ -37,6 +37,7 @@ type config struct {
 	DatabaseURL secret `split_words:"true" default:"sqlite:wugan.db"`
 
 	WechatApps secret `split_words:"true"`
+	WechatPush secret `split_words:"true"`
 	WechatAPI  struct {
 		URL string `default:"https://api.weixin.qq.com"`
 	} `split_words:"true"`
@@ -55,11 +56,14 @@ type config struct {
 	SessionMaxAge      time.Duration `split_words:"true" default:"2160h"`
 	MaxSessionsPerUser int           `split_words:"true" default:"20"`
 
-	AdminKey       secret   `split_words:"true"`
-	GatewayKey     secret   `split_words:"true"`
-	LoginRate      float64  `split_words:"true" default:"5"`
-	TrustedProxies []string `split_words:"true"`
-	CORSOrigins    []string `split_words:"true"`
+	AdminKey   secret  `split_words:"true"`
+	GatewayKey secret  `split_words:"true"`
+	LoginRate  float64 `split_words:"true" default:"5"`
+	// PhoneDailyLimit is how many phone numbers a user may ask WeChat for in a
+	// day: each costs the operator money.
+	PhoneDailyLimit int      `split_words:"true" default:"10"`
+	TrustedProxies  []string `split_words:"true"`
+	CORSOrigins     []string `split_words:"true"`
 
 	// MetadataClaims names the members of users' metadata that go into access
 	// tokens.
@@ -204,6 +208,9 @@ func (c *config) check() error {
 	if c.MaxSessionsPerUser < 0 {
 		return wrong("MAX_SESSIONS_PER_USER", "expected 0 (no limit) or more")
 	}
+	if c.PhoneDailyLimit < 0 {
+		return wrong("PHONE_DAILY_LIMIT", "expected 0 (no limit) or more")
+	}
 	if c.LoginRate < 0 {
 		return wrong("LOGIN_RATE", "expected 0 (no limit) or more")
 	}
@@ -283,10 +290,8 @@ var appForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}:[A-Za-z0-9_-]{1,256}$`)
 
 // apps reads appid:secret pairs, separated by commas or lines.
 func (c *config) apps() ([]wechat.App, error) {
-	fields := strings.FieldsFunc(string(c.WechatApps), func(r rune) bool { return r == ',' || r == '\n' || r == '\r' })
 	var out []wechat.App
-	for _, field := range fields {
-		field = strings.TrimSpace(field)
+	for _, field := range splitList(string(c.WechatApps)) {
 		if !appForm.MatchString(field) {
 			return nil, wrong("WECHAT_APPS", "expected appid:secret,appid:secret")
 		}
@@ -302,6 +307,17 @@ func (c *config) apps() ([]wechat.App, error) {
 		return nil, wrong("WECHAT_APPS", "expected appid:secret, but it is not set")
 	}
 	return out, nil
+}
+
+// splitList reads a list whose members stand between commas or on lines.
+func splitList(text string) []string {
+	var out []string
+	for _, field := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == '\n' || r == '\r' }) {
+		if field = strings.TrimSpace(field); field != "" {
+			out = append(out, field)
+		}
+	}
+	return out
 }
 
 // keys loads the keys of one kind of token: a file, or a secret.

@@ -167,7 +167,7 @@ func (c *config) keepDataKey(path string) error {
 // useFake serves the stand-in on an address of its own, so that the service
 // talks to it over HTTP as it would to WeChat.
 func (c *config) useFake(ctx context.Context, fake *fakewechat.Server) (stop func(), err error) {
-	listener, err := fake.Listen("tcp", "127.0.0.1:0")
+	listener, err := fake.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("start the stand-in for WeChat: %w", err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -29,6 +30,8 @@ func withPlayground(p auth.Policy, fake *fakewechat.Server) func(http.Handler, f
 			}
 			lives[name] = handler
 		}
-		return playground.New(playground.Config{Service: service, Lives: lives, RefuseWeChat: fake.Refuse})
+		return playground.New(playground.Config{Service: service, Lives: lives, RefuseWeChat: func(refuse bool) error {
+			return fake.Refuse(context.Background(), refuse)
+		}})
 	}
 }

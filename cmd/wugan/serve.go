@@ -153,6 +153,10 @@ func wire(ctx context.Context, c config, o serveOptions, log *slog.Logger) (*ser
 	if err != nil {
 		return nil, err
 	}
+	messages, err := c.pushes()
+	if err != nil {
+		return nil, err
+	}
 	now := o.now
 	if now == nil {
 		now = time.Now
@@ -171,6 +175,7 @@ func wire(ctx context.Context, c config, o serveOptions, log *slog.Logger) (*ser
 		return nil, err
 	}
 	s.db = db
+	wechatSide := provider{client: client, devCodes: o.devCodes}
 	gatewayKey, adminKey := c.operatorKeys()
 	// Once for the service itself, and in wugan dev again for the playground's
 	// tokens of another life.
@@ -178,7 +183,7 @@ func wire(ctx context.Context, c config, o serveOptions, log *slog.Logger) (*ser
 		signIn, err := auth.New(auth.Config{
 			Issuer: c.Issuer, Audience: c.Audience, Apps: client.AppIDs(), Policy: p,
 			AccessKeys: access, RefreshKeys: refresh,
-			Store: db, Exchanger: provider{client: client, devCodes: o.devCodes}, Vault: box,
+			Store: db, Exchanger: wechatSide, Vault: box,
 			Now: now, Revocations: s.revocations, Observer: s.metrics,
 			MetadataClaims: c.MetadataClaims,
 		})
@@ -187,12 +192,13 @@ func wire(ctx context.Context, c config, o serveOptions, log *slog.Logger) (*ser
 		}
 		return httpapi.New(httpapi.Config{
 			Auth:  signIn,
-			Users: users.New(db, box, now),
+			Users: users.New(db, wechatSide, box, c.PhoneDailyLimit, now),
 			Admin: auth.NewAdministration(db, box, now, s.revocations),
 			Verifier: verify.New(c.Issuer, c.Audience, access,
 				verify.WithClientIDs(client.AppIDs()...), verify.WithRevocations(s.revocations), verify.WithClock(now)),
 			Revocations: s.revocations, AccessKeys: access, Issuer: c.Issuer,
 			Ready:      s.ready,
+			Pushes:     messages,
 			GatewayKey: gatewayKey, AdminKey: adminKey, LoginRate: c.LoginRate,
 			TrustedProxies: proxies, CORSOrigins: c.CORSOrigins,
 			Log: log, Now: now, Observe: s.metrics.Request,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"strings"
 
@@ -32,6 +33,29 @@ func (p provider) ExchangeCode(ctx context.Context, appID, code string) (auth.Pr
 		return auth.ProvenIdentity{}, providerError(err)
 	}
 	return auth.ProvenIdentity{OpenID: s.OpenID, UnionID: s.UnionID, SessionKey: s.SessionKey.Reveal()}, nil
+}
+
+var _ users.Provider = provider{}
+
+// PhoneNumber implements users.Provider.
+func (p provider) PhoneNumber(ctx context.Context, appID, code string) (users.GivenPhone, error) {
+	phone, err := p.client.PhoneNumber(ctx, appID, code)
+	if err != nil {
+		return users.GivenPhone{}, providerError(err)
+	}
+	return users.GivenPhone{Number: users.Phone(phone.PureNumber), Country: phone.CountryCode}, nil
+}
+
+// SessionKeyValid implements users.Provider.
+func (p provider) SessionKeyValid(ctx context.Context, appID, openID, key string) (bool, error) {
+	valid, err := p.client.CheckSessionKey(ctx, appID, openID, wechat.NewSessionKey(key))
+	return valid, providerError(err)
+}
+
+// Decrypt implements users.Provider.
+func (provider) Decrypt(appID, key, encryptedData, iv string) (json.RawMessage, error) {
+	plain, err := wechat.Decrypt(appID, wechat.NewSessionKey(key), encryptedData, iv)
+	return plain, providerError(err)
 }
 
 // providerError puts an error of the WeChat client into the domain's words.

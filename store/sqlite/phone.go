@@ -1,0 +1,45 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/users"
+)
+
+// TakePhoneCall implements users.Store.
+func (s *Store) TakePhoneCall(ctx context.Context, id uuid.UUID, limit int, since, now time.Time) (granted bool, err error) {
+	const query = `
+INSERT INTO events (at, kind, user_id, actor)
+SELECT ?3, 'phone_asked', ?1, 'user'
+WHERE (SELECT count(*) FROM events WHERE user_id = ?1 AND kind = 'phone_asked' AND at > ?2) < ?4`
+	err = s.change(ctx, "count a call for a phone number", users.Change{UserID: id}, func(ctx context.Context, tx *sql.Tx, _ users.User) error {
+		done, err := tx.ExecContext(ctx, query, id.String(), micros(since), micros(now), limit)
+		if err != nil {
+			return err
+		}
+		n, err := done.RowsAffected()
+		granted = n == 1
+		return err
+	})
+	return granted, err
+}
+
+// EraseProfile implements auth.AdminStore.
+func (s *Store) EraseProfile(ctx context.Context, c users.Change) (ended []uuid.UUID, err error) {
+	const query = `UPDATE users SET nickname = '', avatar_url = '', phone_sealed = NULL, phone_hash = NULL WHERE id = ?`
+	err = s.change(ctx, "erase a profile", c, func(ctx context.Context, tx *sql.Tx, _ users.User) (err error) {
+		if _, err := tx.ExecContext(ctx, query, c.UserID.String()); err != nil {
+			return err
+		}
+		if ended, err = endAll(ctx, tx, c, auth.ReasonWithdrawn); err != nil {
+			return err
+		}
+		return noteChange(ctx, tx, c, users.EventProfileErased, nil)
+	})
+	return s.told(ended, err)
+}
