@@ -142,11 +142,14 @@ func withLimits(next echo.HandlerFunc) echo.HandlerFunc {
 // withHeaders says what browsers may do with answers of an API: nothing.
 func withHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		h := c.Response().Header()
-		h.Set(echo.HeaderXContentTypeOptions, "nosniff")
-		h.Set(echo.HeaderReferrerPolicy, "no-referrer")
+		setSafeHeaders(c.Response().Header())
 		return next(c)
 	}
+}
+
+func setSafeHeaders(h http.Header) {
+	h.Set(echo.HeaderXContentTypeOptions, "nosniff")
+	h.Set(echo.HeaderReferrerPolicy, "no-referrer")
 }
 
 // withCORS lets H5 clients of the configured origins in. Tokens travel in

@@ -15,6 +15,7 @@ import (
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/auth/verify"
+	"github.com/wugan/wugan/gateway"
 	"github.com/wugan/wugan/users"
 )
 
@@ -71,6 +72,7 @@ var kinds = map[string]kind{
 
 	"not_found":              {http.StatusNotFound, "Not found", "There is no such thing here, or the key that this path needs is not configured."},
 	"method_not_allowed":     {http.StatusMethodNotAllowed, "Method not allowed", "The header Allow names the methods of this path."},
+	"request_timeout":        {http.StatusRequestTimeout, "Request not received", "The body stopped coming: send the request again."},
 	"phone_taken":            {http.StatusConflict, "Phone number taken", "Another user holds this phone number; an operator decides whether both are one person."},
 	"body_too_large":         {http.StatusRequestEntityTooLarge, "Body too large", "A body may have 64 KiB at most."},
 	"unsupported_media_type": {http.StatusUnsupportedMediaType, "Media type not supported", "Send the body as application/json in UTF-8."},
@@ -80,6 +82,8 @@ var kinds = map[string]kind{
 
 	"internal":             {http.StatusInternalServerError, "Internal error", "This is a fault of the service; the log holds more under the request id."},
 	"wechat_rejected_app":  {http.StatusBadGateway, "WeChat refuses the app", "WeChat does not accept the appid, the secret or the address of this service: an operator must act."},
+	"upstream_unavailable": {http.StatusBadGateway, "Back end unavailable", "The back end behind this gateway cannot be reached or broke off: keep the tokens and try again later."},
+	"upstream_timeout":     {http.StatusGatewayTimeout, "Back end too slow", "The back end behind this gateway did not begin to answer in time: keep the tokens and try again later."},
 	"wechat_unavailable":   {http.StatusServiceUnavailable, "WeChat unavailable", "WeChat does not answer now: keep the tokens and try again after the seconds that Retry-After names."},
 	"database_unavailable": {http.StatusServiceUnavailable, "Database unavailable", "The database does not answer now: keep the tokens and try again after the seconds that Retry-After names."},
 	"schema_outdated":      {http.StatusServiceUnavailable, "Schema outdated", "The database lacks migrations: run wugan migrate up."},
@@ -165,6 +169,11 @@ var knownErrors = []struct {
 	{auth.ErrNoSession, "not_found"},
 	{users.ErrNotFound, "not_found"},
 	{users.ErrPhoneTaken, "phone_taken"},
+	{gateway.ErrNoUpstream, "not_found"},
+	{gateway.ErrPath, "invalid_request"},
+	{gateway.ErrClientTimeout, "request_timeout"},
+	{gateway.ErrUpstreamTimeout, "upstream_timeout"},
+	{gateway.ErrUpstreamDown, "upstream_unavailable"},
 	{verify.ErrMissing, "token_missing"},
 	{verify.ErrExpired, "token_expired"},
 	{verify.ErrRevoked, "session_revoked"},

@@ -65,6 +65,11 @@ type config struct {
 	TrustedProxies  []string `split_words:"true"`
 	CORSOrigins     []string `split_words:"true"`
 
+	// Upstreams and PublicPaths make the service the gateway of other back ends.
+	Upstreams       []string
+	PublicPaths     []string      `split_words:"true"`
+	UpstreamTimeout time.Duration `split_words:"true" default:"60s"`
+
 	// MetadataClaims names the members of users' metadata that go into access
 	// tokens.
 	MetadataClaims []string `split_words:"true"`
@@ -197,6 +202,7 @@ func (c *config) check() error {
 		{"REFRESH_GRACE", c.RefreshGrace, 0},
 		{"SESSION_MAX_AGE", c.SessionMaxAge, 0},
 		{"SHUTDOWN_DELAY", c.ShutdownDelay, 0},
+		{"UPSTREAM_TIMEOUT", c.UpstreamTimeout, time.Millisecond},
 	} {
 		if d.value < d.least {
 			return wrong(d.name, "expected a duration of %s or more", d.least)
@@ -231,6 +237,9 @@ func (c *config) check() error {
 		}
 	}
 	if _, err := c.proxies(); err != nil {
+		return err
+	}
+	if _, err := c.gateway(nil); err != nil {
 		return err
 	}
 	if kind := c.databaseKind(); kind == "" {

@@ -190,19 +190,27 @@ func wire(ctx context.Context, c config, o serveOptions, log *slog.Logger) (*ser
 		if err != nil {
 			return nil, err
 		}
+		upstreams, err := c.gateway(log)
+		if err != nil {
+			return nil, err
+		}
+		verifier := verify.New(c.Issuer, c.Audience, access,
+			verify.WithClientIDs(client.AppIDs()...), verify.WithRevocations(s.revocations), verify.WithClock(now))
+		if upstreams != nil {
+			upstreams.Verifier, upstreams.TrustedProxies = verifier, proxies
+		}
 		return httpapi.New(httpapi.Config{
-			Auth:  signIn,
-			Users: users.New(db, wechatSide, box, c.PhoneDailyLimit, now),
-			Admin: auth.NewAdministration(db, box, now, s.revocations),
-			Verifier: verify.New(c.Issuer, c.Audience, access,
-				verify.WithClientIDs(client.AppIDs()...), verify.WithRevocations(s.revocations), verify.WithClock(now)),
+			Auth:        signIn,
+			Users:       users.New(db, wechatSide, box, c.PhoneDailyLimit, now),
+			Admin:       auth.NewAdministration(db, box, now, s.revocations),
+			Verifier:    verifier,
 			Revocations: s.revocations, AccessKeys: access, Issuer: c.Issuer,
 			Ready:      s.ready,
 			Pushes:     messages,
 			GatewayKey: gatewayKey, AdminKey: adminKey, LoginRate: c.LoginRate,
 			TrustedProxies: proxies, CORSOrigins: c.CORSOrigins,
 			Log: log, Now: now, Observe: s.metrics.Request,
-			Stopping: ctx.Done(),
+			Stopping: ctx.Done(), Upstreams: upstreams,
 		})
 	}
 	s.handler, err = api(c.policy())

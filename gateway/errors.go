@@ -1,0 +1,73 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"time"
+)
+
+// Why a request was not answered by an upstream; compare with errors.Is. None of
+// them is a reason to log in again.
+var (
+	// ErrNoUpstream: the path belongs to no upstream. 404.
+	ErrNoUpstream = errors.New("no upstream answers this path")
+	// ErrPath: the path has segments that lead up. 400.
+	ErrPath = errors.New("the path has segments . or ..")
+	// ErrUpstreamDown: the upstream cannot be reached, or broke off before its
+	// answer began. 502.
+	ErrUpstreamDown = errors.New("the upstream does not answer")
+	// ErrUpstreamTimeout: the upstream took too long. 504.
+	ErrUpstreamTimeout = errors.New("the upstream took too long")
+	// ErrClientTimeout: the client did not send what it announced. 408.
+	ErrClientTimeout = errors.New("the client took too long to send its request")
+	// ErrClientGone: nobody is left to answer.
+	ErrClientGone = errors.New("the client has gone")
+)
+
+// clientError is a failure to read what the client sends.
+type clientError struct{ cause error }
+
+func (e *clientError) Error() string { return "read the request: " + e.cause.Error() }
+func (e *clientError) Unwrap() error { return e.cause }
+
+// upstreamError tells whose fault it is that there is no answer.
+func upstreamError(r *http.Request, err error) error {
+	var (
+		client  *clientError
+		network net.Error
+	)
+	timeout := errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &network) && network.Timeout()
+	switch {
+	case errors.As(err, &client) && timeout:
+		return fmt.Errorf("%w: %w", ErrClientTimeout, err)
+	case errors.As(err, &client), errors.Is(r.Context().Err(), context.Canceled):
+		return fmt.Errorf("%w: %w", ErrClientGone, err)
+	case timeout, errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%w: %w", ErrUpstreamTimeout, err)
+	}
+	return fmt.Errorf("%w: %w", ErrUpstreamDown, err)
+}
+
+// What is read of an upload whose request is refused.
+const (
+	drainMost   = 32 << 20
+	drainWithin = 15 * time.Second
+)
+
+// drain reads what a client is still sending, within limits, so that it gets to
+// read the answer. A client that waits for our 100 Continue has sent nothing.
+func drain(w http.ResponseWriter, r *http.Request) {
+	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 || r.Header.Get("Expect") != "" {
+		return
+	}
+	control := http.NewResponseController(w)
+	// Not every writer has deadlines; without one the amount still is limited.
+	_ = control.SetReadDeadline(time.Now().Add(drainWithin))
+	_, _ = io.CopyN(io.Discard, r.Body, drainMost) // whatever happens, the answer is the same
+	_ = control.SetReadDeadline(time.Time{})
+}

@@ -1,0 +1,242 @@
+// Package gateway is the gateway for teams that have none: it stands between
+// the mini program and any back end, checks the access token, says to the back
+// end who is asking, and passes the request on.
+//
+// It owns: which path goes to which upstream, which paths need no token, what
+// an upstream is told of the caller and what a caller can never tell it, and
+// how a failing upstream looks to the client. It refuses to own: what makes a
+// token good (auth/verify), how errors are written (its user does that), load
+// balancing, retries, caching, and anything that a team with a real gateway
+// would ask of that.
+//
+// The proxying itself is net/http/httputil.ReverseProxy.
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"net/http"
+	"net/http/httputil"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/wugan/wugan/auth/verify"
+)
+
+// Verifier checks the access token of a request, statelessly and against the
+// sessions that were ended. A *verify.Verifier is one. Its errors are those of
+// verify.Verifier.VerifyRequest.
+type Verifier interface {
+	VerifyRequest(r *http.Request) (*verify.Claims, error)
+}
+
+// Upstream is a back end and the paths that it answers.
+type Upstream struct {
+	// Path begins and ends with "/"; it stands for itself, for itself without
+	// the last "/", and for everything below it.
+	Path string
+	// Target is where requests are sent: scheme (http or https), host and port.
+	// The path of the request is kept as it is.
+	Target *url.URL
+}
+
+// DefaultTimeout is how long an upstream may take until its answer begins.
+const DefaultTimeout = 60 * time.Second
+
+// Config is what a Gateway is made of. Upstreams, Verifier, OnError and Log are
+// needed.
+type Config struct {
+	Upstreams []Upstream
+	// Public lists paths that need no token: one that ends with "/" stands for
+	// everything below it, another one for itself alone.
+	Public   []string
+	Verifier Verifier
+	// OnError answers a request that was not passed on, or whose upstream did
+	// not answer. The error is one of auth/verify or one of this package.
+	OnError func(w http.ResponseWriter, r *http.Request, err error)
+	// Timeout is how long an upstream may take until its answer begins, once
+	// the request was sent; 0: DefaultTimeout. An answer that has begun may
+	// take as long as it likes.
+	Timeout time.Duration
+	// Idle is how long a client or an upstream may neither take nor give a
+	// byte that is due; 0: DefaultTimeout.
+	Idle time.Duration
+	// TrustedProxies are the networks whose X-Forwarded-* headers are kept.
+	TrustedProxies []netip.Prefix
+	Log            *slog.Logger
+}
+
+// Gateway passes requests on to upstreams. It may be used by any number of
+// goroutines.
+type Gateway struct {
+	routes   []route // longest path first
+	public   []string
+	verifier Verifier
+	onError  func(w http.ResponseWriter, r *http.Request, err error)
+	idle     time.Duration
+	trusted  []netip.Prefix
+}
+
+type route struct {
+	path  string
+	proxy *httputil.ReverseProxy
+}
+
+// New makes a Gateway. The error names the upstream or path that is wrong.
+func New(c Config) (*Gateway, error) {
+	if len(c.Upstreams) == 0 || c.Verifier == nil || c.OnError == nil || c.Log == nil {
+		return nil, errors.New("gateway: Upstreams, Verifier, OnError and Log are needed")
+	}
+	if err := errors.Join(CheckUpstreams(c.Upstreams), CheckPublic(c.Public)); err != nil {
+		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	if c.Timeout == 0 {
+		c.Timeout = DefaultTimeout
+	}
+	if c.Idle == 0 {
+		c.Idle = DefaultTimeout
+	}
+	g := &Gateway{verifier: c.Verifier, onError: c.OnError, idle: c.Idle, trusted: c.TrustedProxies, public: slices.Clone(c.Public)}
+	transport := newTransport(c.Timeout, c.Idle)
+	buffers := newBuffers()
+	for _, u := range c.Upstreams {
+		g.routes = append(g.routes, route{u.Path, &httputil.ReverseProxy{
+			Rewrite:        g.rewriter(u.Target),
+			Transport:      transport,
+			FlushInterval:  -1, // an answer that comes in pieces reaches the client in pieces
+			BufferPool:     buffers,
+			ErrorLog:       log.New(logWriter{c.Log}, "", 0),
+			ModifyResponse: settle,
+			ErrorHandler:   g.fail,
+		}})
+	}
+	slices.SortFunc(g.routes, func(a, b route) int { return len(b.path) - len(a.path) })
+	return g, nil
+}
+
+// logWriter takes what ReverseProxy says about broken copies: a client that has
+// gone, mostly.
+type logWriter struct{ log *slog.Logger }
+
+func (l logWriter) Write(p []byte) (int, error) {
+	l.log.Debug("gateway", slog.String("event", strings.TrimSpace(string(p)))) //nolint:sloglint // a log.Logger has no context
+	return len(p), nil
+}
+
+// exchange is what belongs to one request on its way through.
+type exchange struct {
+	in        *http.Request
+	claims    *verify.Claims // nil: nobody in particular
+	requestID string
+	outer     http.Header // what those around the gateway have set on the answer
+	body      *requestBody
+}
+
+type exchangeKey struct{}
+
+// Route returns the path of the upstream that a request's path belongs to, the
+// longest that fits, and whether there is one.
+func (g *Gateway) Route(path string) (string, bool) {
+	if i := g.find(path); i >= 0 {
+		return g.routes[i].path, true
+	}
+	return "", false
+}
+
+// ServeHTTP checks a request and passes it on. A request whose path belongs to
+// no upstream is ErrNoUpstream.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	i := g.find(r.URL.Path)
+	if i < 0 {
+		g.refuse(w, r, ErrNoUpstream)
+		return
+	}
+	if !straight(r.URL.Path) {
+		g.refuse(w, r, ErrPath)
+		return
+	}
+	claims, err := g.verifier.VerifyRequest(r)
+	if err != nil {
+		if !g.isPublic(r.URL) {
+			g.refuse(w, r, err)
+			return
+		}
+		claims = nil
+	}
+	if w.Header().Get("X-Request-Id") == "" {
+		w.Header().Set("X-Request-Id", rand.Text())
+	}
+	x := &exchange{claims: claims, requestID: w.Header().Get("X-Request-Id"), outer: w.Header().Clone()}
+	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+	x.in, x.body = r, newRequestBody(w, r, g.idle)
+	r.Body = x.body
+	g.routes[i].proxy.ServeHTTP(newAnswerWriter(w, x.outer, g.idle), r)
+}
+
+// rewriter says what an upstream is sent.
+func (g *Gateway) rewriter(target *url.URL) func(*httputil.ProxyRequest) {
+	return func(p *httputil.ProxyRequest) {
+		x, _ := p.In.Context().Value(exchangeKey{}).(*exchange)
+		out := p.Out
+		out.URL.Scheme, out.URL.Host = target.Scheme, target.Host
+		// ReverseProxy drops parameters that it cannot parse, for gateways that
+		// decide by them. This one does not look at the query.
+		out.URL.RawQuery = p.In.URL.RawQuery
+		out.Host = p.In.Host
+		g.forwarded(p)
+		identify(out.Header, x.claims)
+		out.Header.Set("X-Request-Id", x.requestID)
+		if x.claims != nil {
+			// The upstream is told who it is; with the token it could act as
+			// them, here and at every other service.
+			out.Header.Del("Authorization")
+		}
+		x.body.sendTrailers(p.In, out)
+	}
+}
+
+// refuse answers in the gateway's place. What is left of an upload is read, up
+// to a limit: a client that is still sending when the connection closes sees a
+// broken connection, not the 401 that tells it to refresh.
+func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	drain(w, r)
+	g.onError(w, r, err)
+}
+
+// fail answers where an upstream did not.
+func (g *Gateway) fail(w http.ResponseWriter, out *http.Request, err error) {
+	in := out
+	if x, ok := out.Context().Value(exchangeKey{}).(*exchange); ok {
+		in = x.in
+	}
+	g.onError(w, in, upstreamError(in, err))
+}
+
+// settle lets what was set around the gateway (the request's id, CORS) win over
+// the same header of an upstream: twice would be neither.
+func settle(res *http.Response) error {
+	x, ok := res.Request.Context().Value(exchangeKey{}).(*exchange)
+	if !ok {
+		return nil
+	}
+	for name := range x.outer {
+		if name != "Vary" { // a list, to which both add
+			res.Header.Del(name)
+		}
+	}
+	if x.outer.Get("Access-Control-Allow-Origin") != "" {
+		for name := range res.Header {
+			if strings.HasPrefix(name, "Access-Control-") {
+				res.Header.Del(name)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,178 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"sync"
+	"time"
+)
+
+const (
+	dialWithin = 5 * time.Second
+	// keepIdle is how long a connection to an upstream is kept for the next
+	// request. A request that meets one which the upstream has just closed is
+	// sent again by net/http, if it is safe to.
+	keepIdle     = 90 * time.Second
+	keepPerHost  = 256
+	copyBuffer   = 32 << 10
+	continueWait = time.Second
+)
+
+// newTransport makes what speaks to the upstreams.
+func newTransport(timeout, idle time.Duration) *http.Transport {
+	dialer := net.Dialer{Timeout: min(dialWithin, timeout), KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy: nil, // the upstreams are ours; HTTP_PROXY is not for them
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dialer.DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return &upstreamConn{conn, idle}, nil
+		},
+		ForceAttemptHTTP2:     true,
+		TLSHandshakeTimeout:   dialWithin,
+		ResponseHeaderTimeout: timeout,
+		ExpectContinueTimeout: continueWait,
+		MaxIdleConnsPerHost:   keepPerHost,
+		IdleConnTimeout:       keepIdle,
+		// What an upstream sends is what the client gets.
+		DisableCompression: true,
+	}
+}
+
+// upstreamConn gives up on an upstream that takes nothing of an upload for too
+// long. Reading has no such limit: an answer may be silent for hours.
+type upstreamConn struct {
+	net.Conn
+	idle time.Duration
+}
+
+func (c *upstreamConn) Write(p []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(c.idle)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}
+
+// requestBody is what a client sends, as long as it keeps sending: there is no
+// limit to the size or the duration of an upload, but one to its pauses.
+type requestBody struct {
+	io.ReadCloser
+	control *http.ResponseController
+	idle    time.Duration
+	// atEnd copies the trailers, which come after the body.
+	atEnd func()
+}
+
+func newRequestBody(w http.ResponseWriter, r *http.Request, idle time.Duration) *requestBody {
+	body := r.Body
+	if body == nil {
+		body = http.NoBody
+	}
+	return &requestBody{ReadCloser: body, control: http.NewResponseController(w), idle: idle}
+}
+
+func (b *requestBody) Read(p []byte) (int, error) {
+	// Not every writer has deadlines. Without the limit taken back at the end,
+	// it would be taken for the client having gone while the upstream thinks.
+	_ = b.control.SetReadDeadline(time.Now().Add(b.idle))
+	n, err := b.ReadCloser.Read(p)
+	_ = b.control.SetReadDeadline(time.Time{})
+	switch {
+	case err == nil:
+	case errors.Is(err, io.EOF):
+		if b.atEnd != nil {
+			b.atEnd()
+		}
+	default:
+		err = &clientError{err}
+	}
+	return n, err
+}
+
+// sendTrailers passes on the trailers that a client announced. ReverseProxy does
+// not: it copies the request before they have come.
+func (b *requestBody) sendTrailers(in, out *http.Request) {
+	if len(in.Trailer) == 0 {
+		return
+	}
+	out.Trailer = http.Header{}
+	for name := range in.Trailer {
+		if !identityHeaders[spelled(name)] && !originHeaders[spelled(name)] {
+			out.Trailer[name] = nil
+		}
+	}
+	if len(out.Trailer) == 0 {
+		out.Trailer = nil
+		return
+	}
+	b.atEnd = func() {
+		for name := range out.Trailer {
+			out.Trailer[name] = in.Trailer.Values(name)
+		}
+	}
+}
+
+// answerWriter gives up on a client that takes nothing of an answer for too
+// long. The limit is taken back after each piece, because in HTTP/2 it would end
+// an answer that only pauses.
+type answerWriter struct {
+	http.ResponseWriter
+	outer   http.Header
+	idle    time.Duration
+	control *http.ResponseController
+}
+
+func newAnswerWriter(w http.ResponseWriter, outer http.Header, idle time.Duration) *answerWriter {
+	return &answerWriter{w, outer, idle, http.NewResponseController(w)}
+}
+
+// Unwrap lets http.ResponseController find what is not here: hijacking.
+func (a *answerWriter) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// WriteHeader sends the header. ReverseProxy clears it after each 1xx answer,
+// and with it what was set around the gateway.
+func (a *answerWriter) WriteHeader(status int) {
+	if status >= http.StatusOK || status == http.StatusSwitchingProtocols {
+		h := a.Header()
+		for name, values := range a.outer {
+			if _, there := h[name]; !there {
+				h[name] = values
+			}
+		}
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *answerWriter) Write(p []byte) (int, error) {
+	_ = a.control.SetWriteDeadline(time.Now().Add(a.idle)) // see requestBody.Read
+	n, err := a.ResponseWriter.Write(p)
+	_ = a.control.SetWriteDeadline(time.Time{})
+	return n, err
+}
+
+// FlushError sends what was written so far.
+func (a *answerWriter) FlushError() error {
+	_ = a.control.SetWriteDeadline(time.Now().Add(a.idle)) // see requestBody.Read
+	err := a.control.Flush()
+	_ = a.control.SetWriteDeadline(time.Time{})
+	return err
+}
+
+// buffers are those between upstream and client, used again and again.
+type buffers struct{ pool sync.Pool }
+
+func newBuffers() httputil.BufferPool {
+	return &buffers{sync.Pool{New: func() any { return new([copyBuffer]byte) }}}
+}
+
+func (b *buffers) Get() []byte {
+	return b.pool.Get().(*[copyBuffer]byte)[:]
+}
+
+func (b *buffers) Put(p []byte) { b.pool.Put((*[copyBuffer]byte)(p)) }
