@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"net/http"
 	"time"
 
@@ -30,8 +29,6 @@ func withPlayground(p auth.Policy, fake *fakewechat.Server) func(http.Handler, f
 			}
 			lives[name] = handler
 		}
-		return playground.New(playground.Config{Service: service, Lives: lives, RefuseWeChat: func(refuse bool) error {
-			return fake.Refuse(context.Background(), refuse)
-		}})
+		return playground.New(playground.Config{Service: service, Lives: lives, RefuseWeChat: fake.Refuse})
 	}
 }
