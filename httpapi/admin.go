@@ -428,3 +428,13 @@ func (a *api) adminEvents(c echo.Context) error {
 	}
 	return c.JSON(http.StatusOK, out)
 }
+
+// AdminUser is a person as the admin paths show them, for encoding to JSON: the
+// command line shows the same.
+func AdminUser(p users.Person) any { return renderPerson(p) }
+
+// AdminSession is a session as the admin paths show it, for encoding to JSON.
+func AdminSession(s auth.Session) any { return renderAdminSession(s) }
+
+// AdminEvent is an event as the admin paths show it, for encoding to JSON.
+func AdminEvent(e users.RecordedEvent) (any, error) { return renderEvent(e) }

@@ -62,7 +62,7 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		devCommand(), serveCommand(), migrateCommand(), keysCommand(), fakewechatCommand(),
-		healthcheckCommand(), versionCommand(),
+		healthcheckCommand(), usersCommand(), sessionsCommand(), versionCommand(),
 	)
 	for _, c := range root.Commands() {
 		strictArgs(c)

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/httpapi"
+	"github.com/wugan/wugan/users"
+)
+
+func sessionsCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "sessions",
+		Short: "List and revoke sessions, directly in WUGAN_DATABASE_URL",
+	}
+	c.PersistentFlags().Bool("json", false, "print JSON, as the admin API does")
+	c.AddCommand(sessionsListCommand(), sessionsRevokeCommand())
+	return c
+}
+
+func sessionsListCommand() *cobra.Command {
+	var all bool
+	c := &cobra.Command{
+		Use:   "list USER_ID",
+		Short: "List a user's sessions, newest use first",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := argID(args[0])
+			if err != nil {
+				return err
+			}
+			return operate(cmd, func(ctx context.Context, o operator) error {
+				list, err := o.Sessions(ctx, id)
+				if err != nil {
+					return err
+				}
+				if !all {
+					now := time.Now()
+					list = slices.DeleteFunc(list, func(s auth.Session) bool { return s.State(now) != "live" })
+				}
+				if !o.asJSON {
+					return o.sessionTable(list)
+				}
+				out := make([]any, len(list))
+				for i, s := range list {
+					out[i] = httpapi.AdminSession(s)
+				}
+				return o.json(map[string]any{"sessions": out})
+			})
+		},
+	}
+	c.Flags().BoolVar(&all, "all", false, "ended and expired ones too, until they are purged")
+	return c
+}
+
+func (o operator) sessionTable(list []auth.Session) error {
+	now := time.Now()
+	w := tabwriter.NewWriter(o.out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "SESSION\tAPP\tDEVICE\tIP\tCREATED\tLAST USED\tSTATE")
+	for _, s := range list {
+		state := s.State(now)
+		if s.RevokedAt != nil {
+			state += " " + minute(*s.RevokedAt) + ": " + clip(s.RevokedReason, 48)
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.ID, s.AppID, clip(s.Device.Name, 24), s.Device.IP,
+			minute(s.CreatedAt), minute(s.LastUsedAt), state)
+	}
+	return w.Flush()
+}
+
+func sessionsRevokeCommand() *cobra.Command {
+	var ofUser string
+	c := &cobra.Command{
+		Use:   "revoke SESSION_ID ... --reason WHY, or revoke --user USER_ID --reason WHY",
+		Short: "End sessions, or all of a user's; every pod refuses their tokens within a second",
+		Args:  cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if (ofUser == "") == (len(args) == 0) {
+				return usageError{errors.New("name sessions, or a user with --user")}
+			}
+			var ids []uuid.UUID
+			var userID uuid.UUID
+			for _, arg := range args {
+				id, err := argID(arg)
+				if err != nil {
+					return err
+				}
+				ids = append(ids, id)
+			}
+			if ofUser != "" {
+				var err error
+				if userID, err = argID(ofUser); err != nil {
+					return err
+				}
+			}
+			change, err := changeOf(cmd, userID)
+			if err != nil {
+				return err
+			}
+			return operate(cmd, func(ctx context.Context, o operator) error { return o.revoke(ctx, change, ids) })
+		},
+	}
+	c.Flags().StringVar(&ofUser, "user", "", "end all sessions of this user")
+	changeFlags(c)
+	return c
+}
+
+// revoke ends the sessions named, or all of the change's user where none is.
+func (o operator) revoke(ctx context.Context, change users.Change, ids []uuid.UUID) error {
+	if len(ids) == 0 {
+		if err := o.SignOut(ctx, change); err != nil {
+			return err
+		}
+	}
+	for _, id := range ids {
+		if err := o.EndSession(ctx, change, id); err != nil {
+			return fmt.Errorf("%s: %w", id, err)
+		}
+		if !o.asJSON {
+			_, _ = fmt.Fprintf(o.out, "%s has ended\n", id)
+		}
+	}
+	if o.asJSON {
+		return o.json(map[string]any{"revoked": ids})
+	}
+	if len(ids) == 0 {
+		_, _ = fmt.Fprintf(o.out, "every session of %s has ended\n", change.UserID)
+	}
+	return nil
+}
