@@ -41,8 +41,8 @@ WITH asked AS (
            s.user_id, s.id, s.used, s.last, s.rotated_at, s.created_at, s.expires_at,
            u.roles, u.metadata,
            CASE
-               WHEN u.disabled_at IS NOT NULL OR u.deleted_at IS NOT NULL THEN 'disabled'
-               WHEN s.revoked_at IS NOT NULL                              THEN 'revoked'
+               WHEN u.disabled_at IS NOT NULL                             THEN 'disabled'
+               WHEN s.revoked_at IS NOT NULL OR u.deleted_at IS NOT NULL  THEN 'revoked'
                WHEN s.expires_at <= a.now OR s.created_at + $11 <= a.now  THEN 'expired'
                WHEN a.seq > s.last                                        THEN 'restored'
                WHEN a.seq = s.used AND a.now - s.rotated_at < $9          THEN 'same_child'

@@ -54,8 +54,8 @@ func (s *Store) exchangeGroup(ctx context.Context, group []auth.Presented) []gat
 func (s *Store) exchange(ctx context.Context, tx *sql.Tx, p auth.Presented) (auth.Exchanged, error) {
 	const (
 		findSQL = `
-SELECT s.used, s.last, s.rotated_at, s.created_at, s.expires_at, s.revoked_at IS NOT NULL,
-       u.disabled_at IS NOT NULL OR u.deleted_at IS NOT NULL, u.roles, u.metadata
+SELECT s.used, s.last, s.rotated_at, s.created_at, s.expires_at,
+       s.revoked_at IS NOT NULL OR u.deleted_at IS NOT NULL, u.disabled_at IS NOT NULL, u.roles, u.metadata
 FROM sessions s
 JOIN users u ON u.id = s.user_id
 WHERE s.user_id = ? AND s.id = ? AND s.app_id = ?`

@@ -259,17 +259,21 @@ func wrongAddress(t *testing.T, db *Database) {
 
 func barredExchange(t *testing.T, db *Database) {
 	s := db.open(t, policy())
-	for name, bar := range map[string]func(p seat){
-		"disabled": func(p seat) { db.disable(t, p.userID, start, "") },
-		"deleted":  func(p seat) { db.delete(t, p.userID, start) },
+	for _, c := range []struct {
+		outcome auth.Outcome
+		bar     func(p seat)
+	}{
+		{auth.OutcomeDisabled, func(p seat) { db.disable(t, p.userID, start, "") }},
+		// A deleted person may sign in anew, so the client is to log in again.
+		{auth.OutcomeRevoked, func(p seat) { db.delete(t, p.userID, start) }},
 	} {
 		p := newcomer(t, s, start)
 		before := db.session(t, p.userID, p.id)
-		bar(p)
-		require.Equal(t, auth.OutcomeDisabled, exchange(t, s, &p, start.Add(time.Minute)).Outcome, name)
-		require.Equal(t, before, db.session(t, p.userID, p.id), name)
+		c.bar(p)
+		require.Equal(t, c.outcome, exchange(t, s, &p, start.Add(time.Minute)).Outcome)
+		require.Equal(t, before, db.session(t, p.userID, p.id), c.outcome)
 		// It is the first thing to be said, also of a session that is over.
-		require.Equal(t, auth.OutcomeDisabled, exchange(t, s, &p, start.Add(1000*time.Hour)).Outcome, name)
+		require.Equal(t, c.outcome, exchange(t, s, &p, start.Add(1000*time.Hour)).Outcome)
 	}
 	// Revoked comes before expired: the reason why is worth more than the time.
 	p := newcomer(t, s, start)
