@@ -35,6 +35,11 @@ export default tseslint.config(
     },
   },
   {
+    files: ['recipes/**'],
+    ...tseslint.configs.disableTypeChecked,
+    languageOptions: { sourceType: 'module', globals: { uni: 'readonly' } },
+  },
+  {
     files: ['**/*.mjs'],
     ...tseslint.configs.disableTypeChecked,
     languageOptions: { globals: { console: 'readonly', process: 'readonly', URL: 'readonly' } },

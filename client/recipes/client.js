@@ -1,0 +1,3 @@
+import { createClient } from '@wugan/client'
+
+export const client = createClient({ host: uni, baseURL: 'https://api.example.com' })

@@ -1,0 +1,2 @@
+// Nothing about logging in belongs here: the first request of any page does it.
+App({})

@@ -1,0 +1,7 @@
+module.exports = {
+  // `make run` in the repository starts the service here.
+  baseURL: 'http://127.0.0.1:8080',
+  // `wugan dev` has a stand-in for WeChat, which knows this name and no code of the real wx.login.
+  // With your own service, set it to null: then wx.login is used.
+  devUser: 'alice',
+}

@@ -1,0 +1,62 @@
+const client = require('../../client')
+
+/** What to tell a person about each way in which a request can end without an answer. */
+const SAY = {
+  AuthError: '请先登录',
+  NetworkError: '网络不稳定，请稍后再试',
+}
+
+Page({
+  data: { session: { state: 'anonymous' }, user: {}, devices: '–', log: [] },
+
+  onLoad() {
+    this.stop = client.onAuthStateChange(({ type, session, error }) => {
+      this.setData({ session })
+      this.note(error ? type + ': ' + error.code : type)
+    })
+    return this.load()
+  },
+
+  onUnload() {
+    this.stop()
+  },
+
+  // Two requests at once and nobody logged in yet: one login, two answers.
+  load() {
+    return Promise.all([client.get('/api/v1/users/me'), client.get('/api/v1/sessions')])
+      .then(([me, sessions]) => this.setData({ user: me.data, devices: sessions.data.sessions.length, session: client.getSession() }))
+      .catch((error) => this.failed(error))
+  },
+
+  // Wait until the access token has ended (`wugan dev --access-ttl 30s`), then tap: one refresh, five answers.
+  five() {
+    const requests = [1, 2, 3, 4, 5].map(() => client.get('/api/v1/users/me'))
+    return Promise.all(requests)
+      .then((responses) => this.note(responses.map((response) => response.statusCode).join(' ')))
+      .catch((error) => this.failed(error))
+  },
+
+  // Both tokens are refused from now on. The next request logs in again, and nobody notices.
+  everywhere() {
+    return client.post('/api/v1/auth/logout-all')
+      .then(({ statusCode }) => this.note('logout-all: ' + statusCode))
+      .catch((error) => this.failed(error))
+  },
+
+  login() {
+    return client.login().then(() => this.load()).catch((error) => this.failed(error))
+  },
+
+  logout() {
+    return client.logout().then(() => this.setData({ user: {}, devices: '–', session: client.getSession() }))
+  },
+
+  failed(error) {
+    this.note(error.name + ': ' + error.code)
+    wx.showToast({ title: SAY[error.name] || error.message, icon: 'none' })
+  },
+
+  note(text) {
+    this.setData({ log: [text].concat(this.data.log).slice(0, 20) })
+  },
+})
