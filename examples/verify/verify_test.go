@@ -125,6 +125,7 @@ func TestTheSnippetsLogNobodyOutWhileTheKeysCannotBeHad(t *testing.T) {
 	nobody := "http://" + devserver.FreeAddress(t)
 	for name, start := range snippets {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			address := start(t, nobody)
 			got := call(t, address, "Bearer "+alice.AccessToken)
 			require.Equal(t, http.StatusServiceUnavailable, got.status, got.body)
