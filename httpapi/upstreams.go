@@ -45,13 +45,7 @@ func (a *api) mountUpstreams(c gateway.Config) (echo.MiddlewareFunc, error) {
 	if err != nil {
 		return nil, err
 	}
-	all, endAll := context.WithCancel(context.Background())
-	if a.stopping != nil {
-		go func() {
-			<-a.stopping
-			time.AfterFunc(streamsEnd, endAll)
-		}()
-	}
+	all := untilStopped(a.stopping, streamsEnd)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			r := c.Request()
@@ -76,6 +70,20 @@ func (a *api) mountUpstreams(c gateway.Config) (echo.MiddlewareFunc, error) {
 			return nil
 		}
 	}, nil
+}
+
+// untilStopped makes a context that ends a while after the order to stop.
+func untilStopped(stopping <-chan struct{}, after time.Duration) context.Context {
+	if stopping == nil {
+		return context.Background()
+	}
+	ctx, end := context.WithCancel(context.Background())
+	go func() {
+		defer end()
+		<-stopping
+		time.Sleep(after)
+	}()
+	return ctx
 }
 
 // upstreamWriter passes informational answers (1xx) on. Echo would take the
