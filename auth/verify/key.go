@@ -77,10 +77,6 @@ func (k Key) Validate() error {
 		if smallOrder(public) {
 			return fmt.Errorf("key %q: an Ed25519 key of small order, for which anybody can sign", k.ID)
 		}
-	case Secret:
-		if len(slices.Compact(slices.Sorted(slices.Values(public)))) < 8 {
-			return fmt.Errorf("key %q: a secret of fewer than 8 different bytes is not random", k.ID)
-		}
 	}
 	return nil
 }

@@ -186,7 +186,6 @@ func TestRFC8725Section3_5KeysHaveEnoughEntropy(t *testing.T) {
 	require.NoError(t, secret("0123456789abcdef0123456789abcdef").Validate())
 	require.ErrorContains(t, secret("0123456789abcdef0123456789abcde").Validate(), "32 bytes")
 	require.Error(t, secret("").Validate())
-	require.ErrorContains(t, secret(strings.Repeat("abc", 20)).Validate(), "not random")
 	short, err := rsa.GenerateKey(rand.Reader, 1024)
 	require.NoError(t, err)
 	require.ErrorContains(t, verify.Key{ID: "k", Algorithm: verify.RS256, Public: &short.PublicKey}.Validate(), "2048")
