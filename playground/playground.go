@@ -13,6 +13,7 @@
 package playground
 
 import (
+	"context"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -52,7 +53,7 @@ type Config struct {
 	Lives map[string]http.Handler
 	// RefuseWeChat makes the stand-in for WeChat unreachable (true) or
 	// reachable. It is called by one goroutine at a time.
-	RefuseWeChat func(refuse bool) error
+	RefuseWeChat func(ctx context.Context, refuse bool) error
 }
 
 // New makes a handler that answers /, the files under /playground/, the paths of
@@ -156,21 +157,21 @@ func (s *site) switchWeChat(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "send {\"down\": true} or {\"down\": false}", http.StatusBadRequest)
 		return
 	}
-	if err := s.refuse(*wish.Down); err != nil {
+	if err := s.refuse(r.Context(), *wish.Down); err != nil {
 		http.Error(w, "the stand-in for WeChat could not be switched: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (s *site) refuse(down bool) error {
+func (s *site) refuse(ctx context.Context, down bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.back != nil {
 		s.back.Stop()
 		s.back = nil
 	}
-	if err := s.config.RefuseWeChat(down); err != nil {
+	if err := s.config.RefuseWeChat(ctx, down); err != nil {
 		return err
 	}
 	if down {
@@ -182,7 +183,7 @@ func (s *site) refuse(down bool) error {
 				return // switched meanwhile
 			}
 			s.back = nil
-			_ = s.config.RefuseWeChat(false) // nobody is left to tell
+			_ = s.config.RefuseWeChat(context.Background(), false) // nobody is left to tell
 		})
 		s.back = own
 	}

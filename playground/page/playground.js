@@ -1,0 +1,1720 @@
+// Built from playground/src and client/src by playground/build.sh; do not edit.
+"use strict";
+(() => {
+  // playground/src/dom.ts
+  function make(tag, className = "", ...children) {
+    const element = document.createElement(tag);
+    if (className) element.className = className;
+    element.append(...children);
+    return element;
+  }
+  function byId(id) {
+    const element = document.getElementById(id);
+    if (!element) throw new Error("the page lacks #" + id);
+    return element;
+  }
+  function write(element, text2) {
+    if (element.textContent !== text2) element.textContent = text2;
+  }
+
+  // playground/src/phone.ts
+  function drawPhone(stage2, text2) {
+    const tokens = stage2.tokens();
+    const { state } = stage2.phone.getSession();
+    const card = byId("phone");
+    card.dataset["state"] = state;
+    write(byId("state"), text2.say(`state.${state}`));
+    write(byId("name"), stage2.name);
+    drawBar("access", tokens && tokens.at + tokens.expiresIn * 1e3, tokens?.expiresIn, tokens?.accessToken, text2);
+    drawBar("refresh", tokens && tokens.at + tokens.refreshExpiresIn * 1e3, tokens?.refreshExpiresIn, tokens?.refreshToken, text2);
+    const { answered, refreshes, logins, noticed } = stage2.totals;
+    write(byId("answered"), String(answered));
+    write(byId("refreshes"), String(refreshes));
+    write(byId("logins"), String(logins));
+    write(byId("noticed"), noticed ? String(noticed) : text2.say("noticedNothing"));
+    byId("noticed").dataset["some"] = String(noticed > 0);
+    const isOut = state === "loggedOut" || state === "anonymous";
+    write(byId("log-in-or-out"), text2.say(isOut ? "login" : "logout"));
+  }
+  function drawBar(id, end, life, token, text2) {
+    const bar = byId(id);
+    const left = end === void 0 || !life ? 0 : Math.max(0, end - Date.now());
+    const share = life ? Math.min(1, left / (life * 1e3)) : 0;
+    bar.dataset["level"] = token === void 0 ? "none" : share === 0 ? "over" : share < 0.25 ? "low" : "good";
+    const fill = bar.querySelector(".fill");
+    if (fill) fill.style.transform = `scaleX(${share.toFixed(4)})`;
+    const says = token === void 0 ? text2.say("none") : left === 0 ? text2.say("over") : lasting(left, text2);
+    write(bar.querySelector(".left"), says);
+    const meter = bar.querySelector("[role=meter]");
+    meter.setAttribute("aria-valuenow", String(Math.round(share * 100)));
+    meter.setAttribute("aria-valuetext", says);
+    const tail = token === void 0 ? "" : "…" + token.slice(-6);
+    const shown2 = bar.querySelector(".tail");
+    if (shown2.textContent !== tail) {
+      shown2.textContent = tail;
+      bar.classList.remove("fresh");
+      void bar.offsetWidth;
+      bar.classList.add("fresh");
+    }
+  }
+  function lasting(milliseconds, text2) {
+    const seconds = Math.ceil(milliseconds / 1e3);
+    const units = [
+      [Math.floor(seconds / 86400), "days"],
+      [Math.floor(seconds / 3600) % 24, "hours"],
+      [Math.floor(seconds / 60) % 60, "minutes"],
+      [seconds % 60, "seconds"]
+    ];
+    const first = Math.max(0, units.findIndex(([n]) => n > 0));
+    return units.slice(first, first + 2).map(([n, unit]) => `${String(n)} ${text2.say(unit)}`).join(" ");
+  }
+
+  // playground/src/story.ts
+  function rowOf(scene, call2) {
+    const key = call2.kind === "request" ? `${call2.actor} ${call2.id}` : `${call2.actor} ${call2.kind}`;
+    let row = scene.rows.find((one) => one.key === key);
+    if (!row) {
+      row = { key, actor: call2.actor, kind: call2.kind, method: call2.method, path: call2.path, calls: [] };
+      scene.rows.push(row);
+    }
+    return row;
+  }
+  function factsOf(scene, actor) {
+    const rows = scene.rows.filter((row) => !actor || row.actor === actor);
+    const calls = rows.flatMap((row) => row.calls);
+    const count = (test) => calls.filter(test).length;
+    const requests = rows.filter((row) => row.kind === "request");
+    const settled = requests.flatMap((row) => row.got === void 0 ? row.calls.filter((call2) => call2.status !== 401).map((call2) => call2.status) : [row.got]);
+    return {
+      requests: settled.length,
+      answers: settled.filter((got) => typeof got === "number" && got < 400).length,
+      refused: count((call2) => call2.status === 401),
+      refreshes: count((call2) => call2.kind === "refresh" && call2.status === 200),
+      logins: count((call2) => call2.kind === "login" && call2.status === 200),
+      lost: count((call2) => call2.lost === true),
+      unavailable: count((call2) => call2.status === 503),
+      rejected: settled.filter((got) => typeof got === "string").length,
+      milliseconds: (scene.ended ?? performance.now()) - scene.began
+    };
+  }
+
+  // client/src/errors.ts
+  var ClientError = class extends Error {
+    constructor(name, code, message, retryable, detail) {
+      super(message);
+      this.name = name;
+      this.code = code;
+      this.retryable = retryable;
+      Object.assign(this, detail);
+    }
+  };
+  var AuthError = class extends ClientError {
+    constructor(code, message, detail) {
+      super("AuthError", code, message, false, detail);
+    }
+  };
+  var NetworkError = class extends ClientError {
+    constructor(code, message, detail) {
+      super("NetworkError", code, message, true, detail);
+    }
+  };
+  var CancelError = class extends ClientError {
+    constructor() {
+      super("CancelError", "aborted", "aborted by the caller", false);
+    }
+  };
+
+  // client/src/answers.ts
+  function parsed(data) {
+    try {
+      return JSON.parse(data);
+    } catch {
+      return data;
+    }
+  }
+  function retryAfter(header, now) {
+    for (const name in header) {
+      if (name.toLowerCase() === "retry-after") {
+        const value = String(header[name]);
+        return Math.max(0, +value * 1e3 || Date.parse(value) - now || 0);
+      }
+    }
+    return 0;
+  }
+  function readTokens(response, now) {
+    const status = response.statusCode;
+    const body = parsed(response.data) || {};
+    if (status < 300 && body.accessToken && typeof body.accessToken === "string") return body;
+    const detail = { status, retryAfter: retryAfter(response.header, now), response: status < 300 ? void 0 : response };
+    const coded = typeof body.code === "string";
+    const code = coded ? body.code : "";
+    const message = "HTTP " + status + " " + (body.detail || code);
+    if (status === 401 || coded && status > 399 && status < 500 && status !== 408 && status !== 429) {
+      throw new AuthError(code || "unauthorized", message, detail);
+    }
+    throw new NetworkError(code || "unavailable", message, detail);
+  }
+
+  // client/src/url.ts
+  function join(baseURL, url) {
+    return isAbsolute(url) ? url : baseURL.replace(/\/+$/, "") + "/" + url.replace(/^[/\\]+/, "");
+  }
+  function isUnder(baseURL, url) {
+    return !isAbsolute(url) || !!baseURL && url.indexOf(join(baseURL, "")) === 0;
+  }
+  function isAbsolute(url) {
+    return /^[a-z][a-z\d+.-]*:/i.test(url);
+  }
+
+  // client/src/wire.ts
+  var nothing = () => void 0;
+  var wait = (milliseconds) => new Promise((resolve) => {
+    setTimeout(resolve, milliseconds);
+  });
+  function limit(work, milliseconds, late) {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(new NetworkError("timeout", "no answer within " + milliseconds + " ms"));
+        late();
+      }, milliseconds);
+      void work.then(resolve, reject).then(() => {
+        clearTimeout(timer);
+      });
+    });
+  }
+  function call(host, method, options, timeout) {
+    let task;
+    let fail = nothing;
+    const answer = new Promise((resolve, reject) => {
+      fail = (cause) => {
+        reject(new NetworkError("network", method + " failed: " + (cause && (cause.errMsg || cause.message) || ""), { cause }));
+      };
+      try {
+        task = host[method](Object.assign({}, options, { timeout, success: resolve, fail }));
+        Promise.resolve(task).catch(nothing);
+      } catch (cause) {
+        fail(cause);
+      }
+    });
+    const abort = () => {
+      if (task && task.abort) task.abort();
+      fail();
+    };
+    return {
+      answer: limit(answer, timeout, abort),
+      abort,
+      onProgressUpdate: (listener) => {
+        if (task && task.onProgressUpdate) task.onProgressUpdate(listener);
+      }
+    };
+  }
+  function post({ host, baseURL }, path, data, timeout) {
+    return call(host, "request", { url: join(baseURL, path), method: "POST", data, header: { "content-type": "application/json" } }, timeout);
+  }
+  function createPlaces(most) {
+    const taken = {};
+    const waiting = {};
+    return (kind) => new Promise((resolve) => {
+      const queue = waiting[kind] || (waiting[kind] = []);
+      const enter = () => {
+        let given = true;
+        taken[kind] = (taken[kind] || 0) + 1;
+        resolve(() => {
+          if (!given) return;
+          given = false;
+          taken[kind]--;
+          const next = queue.shift();
+          if (next) next();
+        });
+      };
+      if ((taken[kind] || 0) < most) enter();
+      else queue.push(enter);
+    });
+  }
+
+  // client/src/flight.ts
+  var CALL_LIMIT = 1e4;
+  var TRIES_LIMIT = 15e3;
+  var REFUSAL_PAUSE = 3e3;
+  var LONGEST_PAUSE = 6e4;
+  function createFlights(parts) {
+    const { options, paths, storageKey, store, now } = parts;
+    const { host, getCode } = options;
+    const canLogIn = !!(getCode || host.login);
+    let epoch = 0;
+    let flight;
+    let tail = Promise.resolve();
+    let failure;
+    const within = (pause2) => !!failure && Math.abs(now() - failure.at) < pause2;
+    const ask = (path, data, milliseconds) => post(options, path, data, milliseconds).answer.then((response) => readTokens(response, now()));
+    const retrying = (mine, attempt) => {
+      let left = TRIES_LIMIT;
+      let delay = 300;
+      const again = () => {
+        const most = Math.min(CALL_LIMIT, left);
+        const began = now();
+        return attempt(most).catch((error) => {
+          const pause2 = Math.max(delay * (0.75 + (options.random || Math.random)() / 2), error.retryAfter || 0);
+          left -= Math.max(0, Math.min(most, now() - began)) + pause2;
+          if (!error.retryable || delay > 900 || left <= 0) throw error;
+          delay *= 3;
+          return wait(pause2).then(() => {
+            if (mine !== epoch) throw error;
+            return again();
+          });
+        });
+      };
+      return again();
+    };
+    const accept = (mine, type) => (tokens) => {
+      if (mine !== epoch) {
+        parts.revoke(tokens.refreshToken);
+        throw gone();
+      }
+      parts.accepted(type, tokens);
+      return store.token();
+    };
+    const newCode = (milliseconds) => {
+      if (!canLogIn) return Promise.reject(new AuthError("login_required", "give getCode, or call login(code)"));
+      const code = getCode ? limit(Promise.resolve().then(getCode), milliseconds, nothing).catch((cause) => {
+        throw cause instanceof NetworkError ? cause : new AuthError("no_code", "getCode failed", { cause });
+      }) : call(host, "login", {}, milliseconds).answer.then((result) => result.code);
+      return code.then((value) => {
+        if (!value) throw new NetworkError("no_code", "no code");
+        return value;
+      });
+    };
+    const login = (mine, code) => {
+      let fresh = 2;
+      const attempt = (milliseconds) => {
+        const given = code;
+        code = void 0;
+        return (given ? Promise.resolve(given) : newCode(milliseconds)).then((value) => {
+          if (mine !== epoch) throw gone();
+          return ask(
+            paths.login,
+            { code: value, appId: options.appId, deviceId: options.deviceId, deviceName: options.deviceName },
+            milliseconds
+          ).catch((error) => {
+            if (canLogIn && /^(code_used|invalid_code)$/.test(error.code) && --fresh) return attempt(milliseconds);
+            throw error;
+          });
+        });
+      };
+      return retrying(mine, attempt).then(accept(mine, "loggedIn"));
+    };
+    const refresh = (mine) => retrying(mine, (milliseconds) => ask(paths.refresh, { refreshToken: store.held().refreshToken }, milliseconds)).then(accept(mine, "refreshed"));
+    const start = (explicit = false, code) => {
+      if (flight && (!explicit || flight.explicit && !code)) return flight.promise;
+      if (!explicit && store.isLoggedOut()) return Promise.reject(gone());
+      if (failure && within(failure.pause) && (!code || failure.error.retryable)) return Promise.reject(failure.error);
+      const mine = epoch;
+      const from = store.token();
+      let stage2 = "refreshFailed";
+      const isDone = () => {
+        parts.sync();
+        if (mine !== epoch) throw gone();
+        return store.token() !== from && store.usable();
+      };
+      const logIn = () => {
+        stage2 = "loginFailed";
+        return login(mine, code);
+      };
+      const work = () => Promise.resolve().then(() => {
+        const done = isDone();
+        if (explicit) return logIn();
+        if (done) return store.token();
+        const held = store.held();
+        if (!held || !held.refreshToken || canLogIn && store.isTooOld()) return logIn();
+        return refresh(mine).catch((error) => {
+          if (error.retryable || mine !== epoch) throw error;
+          if (isDone()) return store.token();
+          store.write(Object.assign({}, store.held(), { refreshToken: "" }));
+          return logIn();
+        });
+      });
+      const promise = tail.then(() => host.withLock ? host.withLock(storageKey, CALL_LIMIT, work) : work());
+      const mineNow = flight = { explicit, promise };
+      const landed = (error) => {
+        if (flight === mineNow) flight = void 0;
+        if (mine !== epoch) return;
+        failure = error && { error, at: now(), pause: error.retryable ? Math.min(error.retryAfter || 0, LONGEST_PAUSE) : REFUSAL_PAUSE };
+        if (error) parts.failed(stage2, error);
+      };
+      tail = promise.then(() => {
+        landed();
+      }, landed);
+      return promise;
+    };
+    return {
+      start,
+      current: () => flight,
+      drop: () => {
+        epoch++;
+        flight = void 0;
+      },
+      isPausing: () => within(REFUSAL_PAUSE)
+    };
+  }
+  function gone() {
+    return new AuthError("logged_out", "logged out; call login()");
+  }
+
+  // client/src/tokens.ts
+  var GOOD = 0;
+  var ENDING = 1;
+  var OVER = 2;
+  function createStore(host, key, now, onWriteFailed) {
+    let held;
+    let refused;
+    let wasRead = false;
+    const token = () => held && held.accessToken || "";
+    const spent = () => now() - held.at;
+    const isRefused = () => token() === refused;
+    const reread = () => {
+      wasRead = true;
+      try {
+        const read = JSON.parse(host.getStorageSync(key));
+        if (read && read.v === 1 && read.n > (held ? held.n : 0)) {
+          held = read;
+          return true;
+        }
+      } catch {
+      }
+      return false;
+    };
+    const age = () => {
+      const life = held.expiresIn * 1e3;
+      return spent() >= 0 && spent() > life - Math.min(6e4, life / 10) ? spent() < life ? ENDING : OVER : GOOD;
+    };
+    return {
+      held: () => held,
+      load: () => {
+        if (!wasRead) reread();
+      },
+      reread,
+      write: (session) => {
+        held = Object.assign({ at: now() }, session, { v: 1, n: (held ? held.n : 0) + 1 });
+        try {
+          host.setStorageSync(key, JSON.stringify(held));
+        } catch (cause) {
+          try {
+            host.removeStorageSync(key);
+          } catch {
+          }
+          onWriteFailed(cause);
+        }
+      },
+      token,
+      refuse: (old) => {
+        refused = old;
+      },
+      isRefused,
+      isLoggedOut: () => !!held && !token(),
+      userId: () => held && held.user && held.user.id,
+      age,
+      usable: () => !!token() && !isRefused() && age() < OVER,
+      isTooOld: () => spent() >= held.refreshExpiresIn * 1e3
+    };
+  }
+
+  // client/src/client.ts
+  function createClient(options) {
+    const { host, baseURL } = options;
+    const now = options.now || (() => Date.now());
+    const paths = Object.assign(
+      { login: "/api/v1/auth/login", refresh: "/api/v1/auth/refresh", logout: "/api/v1/auth/logout" },
+      options.paths
+    );
+    const storageKey = options.storageKey || "wugan";
+    const timeout = options.timeout || 6e4;
+    const isAuthError = options.isAuthError || ((response) => response.statusCode === 401);
+    const attach = options.attach || ((header, token2) => {
+      header.Authorization = "Bearer " + token2;
+    });
+    const listeners = [];
+    const pending = /* @__PURE__ */ new Set();
+    const place = createPlaces(options.maxConcurrent || 9);
+    const store = createStore(host, storageKey, now, (cause) => {
+      emit("storageFailed", new NetworkError("storage", "the session was not stored", { cause }));
+    });
+    const getSession = () => {
+      store.load();
+      const held = store.held();
+      const flying = flights.current();
+      const has = store.token();
+      const session = {
+        state: flying ? has ? "renewing" : "authenticating" : has ? "authenticated" : held ? "loggedOut" : "anonymous"
+      };
+      if (has) {
+        const { at, expiresIn, refreshExpiresIn, user } = held;
+        Object.assign(session, { user, receivedAt: at, expiresAt: at + expiresIn * 1e3, refreshExpiresAt: at + refreshExpiresIn * 1e3 });
+      }
+      return session;
+    };
+    const emit = (type, error) => {
+      const event = { type, session: getSession(), error };
+      listeners.slice().forEach((listener) => {
+        void Promise.resolve(event).then(listener);
+      });
+    };
+    const endOthers = (error, user) => {
+      flights.drop();
+      pending.forEach((one) => {
+        if (one.owner !== void 0 && (!user || one.owner && one.owner !== user)) one.end(error);
+      });
+    };
+    const changed = (before, type) => {
+      const user = store.userId();
+      if (before && user && before !== user) {
+        endOthers(new AuthError("user_changed", "another user logged in"), user);
+        emit("userChanged");
+      }
+      emit(type);
+    };
+    const sync = () => {
+      const before = store.userId();
+      const had = store.token();
+      if (!store.reread()) return;
+      if (store.token()) changed(before, had && before === store.userId() ? "refreshed" : "loggedIn");
+      else if (had) {
+        endOthers(gone());
+        emit("loggedOut");
+      }
+    };
+    const revoke = (refreshToken) => !refreshToken ? Promise.resolve() : place("request").then(
+      (leave) => (
+        // What cannot be revoked now ends by itself; the user is logged out here in any case.
+        post(options, paths.logout, { refreshToken }, CALL_LIMIT).answer.then(leave, leave)
+      )
+    );
+    const flights = createFlights({
+      options,
+      paths,
+      storageKey,
+      store,
+      now,
+      sync,
+      revoke,
+      failed: emit,
+      accepted: (type, tokens) => {
+        const before = store.userId();
+        store.write(Object.assign({}, type === "refreshed" && store.held(), tokens, { at: now() }));
+        changed(before, type);
+      }
+    });
+    const ready = (patient) => {
+      store.load();
+      if (store.usable()) {
+        if (store.age() === GOOD || flights.isPausing()) return Promise.resolve();
+        const ahead = flights.start().catch(nothing);
+        return patient ? ahead.then(() => store.usable() ? void 0 : ready()) : Promise.resolve();
+      }
+      return flights.start();
+    };
+    const task = (owner2, progress, run) => {
+      const one = { owner: owner2, stop: nothing, end: nothing };
+      const promise = new Promise((resolve, reject) => {
+        pending.add(one);
+        one.end = (error) => {
+          if (pending.delete(one)) {
+            reject(error);
+            one.stop();
+          }
+        };
+        run(one).then((value) => {
+          if (pending.delete(one)) resolve(value);
+        }, one.end);
+      });
+      return Object.assign(promise, {
+        abort: () => {
+          one.end(new CancelError());
+        },
+        onProgressUpdate: (listener) => {
+          progress.push(listener);
+        }
+      });
+    };
+    const owner = () => {
+      store.load();
+      return store.userId() || "";
+    };
+    const send = (method, given) => {
+      const url = join(baseURL, given.url);
+      const { auth, retry } = given;
+      const isOwn = isUnder(baseURL, url) && ![paths.login, paths.refresh, paths.logout].some((path) => join(baseURL, path) === url);
+      const withToken = auth === void 0 ? isOwn : auth;
+      const progress = [];
+      let repeats = (given.method || "GET") === "GET" ? Number(retry) || 0 : 0;
+      let delay = 100;
+      let waits = 0;
+      let wasRefused = false;
+      return task(withToken ? owner() : void 0, progress, (one) => {
+        const attempt = () => (withToken ? ready(method !== "request") : Promise.resolve()).then(() => place(method)).then((leave) => {
+          one.stop = leave;
+          if (!pending.has(one)) {
+            leave();
+            throw new CancelError();
+          }
+          if (withToken && (store.isRefused() || !store.usable() && waits++ < 2)) {
+            leave();
+            return attempt();
+          }
+          const token2 = store.token();
+          const header = Object.assign({}, given.header);
+          if (withToken) attach(header, token2);
+          const onWire = call(host, method, Object.assign({}, given, { url, header }), given.timeout || timeout);
+          onWire.onProgressUpdate((event) => {
+            progress.forEach((listener) => {
+              listener(event);
+            });
+          });
+          one.stop = () => {
+            onWire.abort();
+            leave();
+          };
+          return onWire.answer.then(
+            (response) => {
+              leave();
+              return check(response, token2);
+            },
+            (error) => {
+              leave();
+              if (!repeats-- || !pending.has(one)) throw error;
+              return wait(delay *= 3).then(attempt);
+            }
+          );
+        });
+        const check = (response, token2) => {
+          const { statusCode } = response;
+          if (method === "downloadFile" && !(statusCode >= 200 && statusCode < 300)) dropFile(response);
+          if (!withToken || !isAuthError(method === "uploadFile" ? Object.assign({}, response, { data: parsed(response.data) }) : response)) return response;
+          if (wasRefused) throw new AuthError("unauthorized", "refused with a new token too", { status: statusCode, response });
+          wasRefused = true;
+          if (store.token() === token2) store.refuse(token2);
+          return attempt();
+        };
+        return attempt();
+      });
+    };
+    const dropFile = (response) => {
+      const filePath = response.filePath || response.tempFilePath;
+      delete response.filePath;
+      delete response.tempFilePath;
+      try {
+        host.getFileSystemManager().unlink({ filePath, success: nothing, fail: nothing });
+      } catch {
+      }
+    };
+    const withBody = (method) => (url, data, more) => send("request", Object.assign({ url, data, method }, more));
+    const token = (first) => task(owner(), [], () => first().then(() => store.token()));
+    const wake = () => {
+      store.load();
+      if (store.token()) ready().catch(nothing);
+    };
+    if (host.onAppShow) host.onAppShow(wake);
+    const unwatch = host.watchStorage ? host.watchStorage(storageKey, sync) : nothing;
+    return {
+      request: (given) => send("request", given),
+      get: withBody("GET"),
+      post: withBody("POST"),
+      put: withBody("PUT"),
+      delete: withBody("DELETE"),
+      uploadFile: (given) => send("uploadFile", given),
+      downloadFile: (given) => send("downloadFile", given),
+      login: (code) => task("", [], () => {
+        store.load();
+        return flights.start(true, code).then(getSession);
+      }),
+      refresh: (refusedToken) => token(() => {
+        if (refusedToken !== void 0) {
+          if (store.token() !== refusedToken) return ready();
+          store.refuse(refusedToken);
+        }
+        return flights.start();
+      }),
+      logout: () => {
+        store.load();
+        const held = store.held();
+        store.write({});
+        endOthers(gone());
+        if (held && held.accessToken) emit("loggedOut");
+        return revoke(held && held.refreshToken);
+      },
+      getAccessToken: () => token(ready),
+      getSession,
+      onAuthStateChange: (listener) => {
+        listeners.push(listener);
+        return () => {
+          listeners.splice(listeners.indexOf(listener) >>> 0, 1);
+        };
+      },
+      close: () => {
+        if (host.offAppShow) host.offAppShow(wake);
+        unwatch();
+      }
+    };
+  }
+
+  // client/src/hosts/tabs.ts
+  function tabLock(name, patience, work) {
+    const locks = typeof navigator === "undefined" ? void 0 : navigator.locks;
+    if (!locks) return work();
+    const gaveUp = new AbortController();
+    let started;
+    const timer = setTimeout(() => {
+      gaveUp.abort();
+    }, patience);
+    const start = () => {
+      clearTimeout(timer);
+      return started = started ?? work();
+    };
+    return locks.request(name, { signal: gaveUp.signal }, start).catch(start);
+  }
+  function watchKey(key, changed) {
+    if (typeof addEventListener === "undefined") return () => void 0;
+    const listener = (event) => {
+      if (event.key === key) changed();
+    };
+    addEventListener("storage", listener);
+    return () => {
+      removeEventListener("storage", listener);
+    };
+  }
+
+  // client/src/hosts/fetch.ts
+  function fetchHost(options = {}) {
+    const memory = /* @__PURE__ */ new Map();
+    const inMemory = {
+      getItem: (key) => memory.get(key) ?? null,
+      setItem: (key, value) => void memory.set(key, value),
+      removeItem: (key) => void memory.delete(key)
+    };
+    const storage = () => options.storage ?? globalThis.localStorage ?? inMemory;
+    const run = (sent, read) => {
+      const gaveUp = new AbortController();
+      const { url, body, header } = encode(sent);
+      const fetching = options.fetch ?? fetch;
+      const init = { method: sent.method ?? "GET", headers: header, signal: gaveUp.signal };
+      if (body !== void 0) init.body = body;
+      if (options.credentials) init.credentials = options.credentials;
+      fetching(url, init).then((response) => {
+        const received = {};
+        response.headers.forEach((value, name) => {
+          received[name] = value;
+        });
+        return read(response, received).then((result) => Object.assign({ statusCode: response.status, header: received }, result));
+      }).then(sent.success, sent.fail);
+      return gaveUp;
+    };
+    return {
+      request(sent) {
+        const gaveUp = run(
+          sent,
+          (response) => sent.responseType === "arraybuffer" ? response.arrayBuffer().then((data) => ({ data })) : response.text().then((text2) => ({ data: parsed(text2) }))
+        );
+        return { abort: () => {
+          gaveUp.abort();
+        } };
+      },
+      downloadFile(sent) {
+        let report = () => void 0;
+        const gaveUp = run(
+          sent,
+          (response, header) => response.ok ? collect(response, Number(header["content-length"]), (progress) => {
+            report(progress);
+          }).then((blob) => ({ tempFilePath: URL.createObjectURL(blob) })) : Promise.resolve({})
+        );
+        return {
+          abort: () => {
+            gaveUp.abort();
+          },
+          onProgressUpdate: (listener) => {
+            report = listener;
+          }
+        };
+      },
+      // fetch tells nothing of an upload's progress; XMLHttpRequest does.
+      uploadFile(sent) {
+        const xhr = new XMLHttpRequest();
+        const form = new FormData();
+        for (const [name, value] of Object.entries(sent.formData ?? {})) form.append(name, value);
+        form.append(sent.name, sent.filePath);
+        xhr.open("POST", sent.url);
+        for (const [name, value] of Object.entries(sent.header ?? {})) {
+          if (name.toLowerCase() !== "content-type") xhr.setRequestHeader(name, value);
+        }
+        xhr.onload = () => {
+          sent.success({ statusCode: xhr.status, data: xhr.responseText, header: headersOf(xhr) });
+        };
+        xhr.onerror = xhr.onabort = (event) => {
+          sent.fail({ errMsg: "uploadFile:fail " + event.type });
+        };
+        xhr.send(form);
+        return {
+          abort: () => {
+            xhr.abort();
+          },
+          onProgressUpdate: (listener) => {
+            xhr.upload.onprogress = ({ loaded, total }) => {
+              listener({ progress: percent(loaded, total), totalBytesSent: loaded, totalBytesExpectedToSend: total });
+            };
+          }
+        };
+      },
+      getStorageSync: (key) => storage().getItem(key),
+      setStorageSync: (key, value) => {
+        storage().setItem(key, value);
+      },
+      removeStorageSync: (key) => {
+        storage().removeItem(key);
+      },
+      onAppShow(listener) {
+        if (typeof document === "undefined") return;
+        document.addEventListener("visibilitychange", shown(listener));
+        addEventListener("online", listener);
+      },
+      offAppShow(listener) {
+        if (typeof document === "undefined") return;
+        document.removeEventListener("visibilitychange", shown(listener));
+        removeEventListener("online", listener);
+      },
+      withLock: tabLock,
+      watchStorage: watchKey
+    };
+  }
+  var whenShown = /* @__PURE__ */ new WeakMap();
+  function shown(listener) {
+    const existing = whenShown.get(listener);
+    if (existing) return existing;
+    const made = () => {
+      if (document.visibilityState === "visible") listener();
+    };
+    whenShown.set(listener, made);
+    return made;
+  }
+  function encode({ url, method = "GET", data, header = {} }) {
+    if (data === void 0 || data === null) return { url, header: without(header, "content-type") };
+    const isPlain = Object.prototype.toString.call(data) === "[object Object]";
+    if (isPlain && (method === "GET" || method === "HEAD")) {
+      const query = pairs(data).toString();
+      return { url: query ? url + (url.includes("?") ? "&" : "?") + query : url, header };
+    }
+    if (!isPlain && !Array.isArray(data)) return { url, header, body: data };
+    const type = Object.keys(header).find((name) => name.toLowerCase() === "content-type");
+    if (type !== void 0 && /x-www-form-urlencoded/i.test(header[type] ?? "")) return { url, header, body: pairs(data) };
+    return { url, header: type === void 0 ? Object.assign({ "content-type": "application/json" }, header) : header, body: JSON.stringify(data) };
+  }
+  function pairs(data) {
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries(data)) {
+      if (value !== void 0 && value !== null) query.append(name, typeof value === "object" ? JSON.stringify(value) : String(value));
+    }
+    return query;
+  }
+  function without(header, name) {
+    return Object.fromEntries(Object.entries(header).filter(([key]) => key.toLowerCase() !== name));
+  }
+  function headersOf(xhr) {
+    const header = {};
+    for (const line of xhr.getAllResponseHeaders().split("\r\n")) {
+      const colon = line.indexOf(":");
+      if (colon > 0) header[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim();
+    }
+    return header;
+  }
+  function collect(response, total, report) {
+    const type = response.headers.get("content-type") ?? "";
+    if (!response.body) return response.blob();
+    const reader = response.body.getReader();
+    const chunks = [];
+    let got = 0;
+    const next = () => reader.read().then(({ done, value }) => {
+      if (done) return new Blob(chunks, { type });
+      chunks.push(value);
+      got += value.length;
+      report({ progress: percent(got, total), totalBytesWritten: got, totalBytesExpectedToWrite: total || 0 });
+      return next();
+    });
+    return next();
+  }
+  function percent(done, total) {
+    return total > 0 ? Math.floor(done / total * 100) : 0;
+  }
+
+  // playground/src/wire.ts
+  var SLOW = 420;
+  var STAGGER = 45;
+  var AUTH = /^\/api\/v1\/auth\/(login|refresh|logout)$/;
+  function createWire(changed, backstage) {
+    let onTheWay = 0;
+    const wire = { life: "", loseNextRefresh: false, as };
+    return wire;
+    function as(actor) {
+      return async (input, init = {}) => {
+        const path = new URL(String(input), location.href).pathname;
+        const own = AUTH.exec(path);
+        const kind = own ? own[1] : "request";
+        const header = init.headers ?? {};
+        const call2 = { actor, kind, method: init.method ?? "GET", path, id: header["X-Request-Id"] ?? "", began: performance.now() };
+        const address = wire.life && (kind === "login" || kind === "refresh") ? `/playground/life/${wire.life}${path}` : path;
+        if (backstage()) return fetch(address, init);
+        const lose = kind === "refresh" && wire.loseNextRefresh;
+        if (lose) wire.loseNextRefresh = false;
+        const slow = SLOW + STAGGER * onTheWay++;
+        changed(call2);
+        try {
+          await pause(slow * 0.4, init.signal);
+          const response = await fetch(address, init);
+          if (!response.ok) call2.code = await codeOf(response.clone());
+          await pause(slow * 0.6, init.signal);
+          if (lose) {
+            call2.lost = true;
+            throw new TypeError("the answer was dropped on its way");
+          }
+          call2.status = response.status;
+          return response;
+        } finally {
+          onTheWay--;
+          call2.ended = performance.now();
+          changed(call2);
+        }
+      };
+    }
+  }
+  function pause(milliseconds, signal) {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(resolve, milliseconds);
+      signal?.addEventListener("abort", () => {
+        clearTimeout(timer);
+        reject(new DOMException("given up", "AbortError"));
+      });
+    });
+  }
+  async function codeOf(response) {
+    try {
+      return (await response.json()).code;
+    } catch {
+      return void 0;
+    }
+  }
+
+  // playground/src/stage.ts
+  var KEY = "wugan-playground";
+  var NAME_KEY = "wugan-playground-name";
+  var KEPT = 6;
+  var SILENCE = 600;
+  function createStage(changed) {
+    const name = nameOf(localStorage);
+    const scenes2 = [];
+    const totals = { answered: 0, refreshes: 0, logins: 0, noticed: 0 };
+    let played;
+    let silence;
+    let lag = 0;
+    let backstage = false;
+    let requests = 0;
+    let known;
+    const wire = createWire(noteCall, () => backstage);
+    const phone = createClient({
+      host: fetchHost({ fetch: wire.as("phone") }),
+      baseURL: "",
+      storageKey: KEY,
+      deviceId: "playground-phone",
+      deviceName: "playground",
+      getCode: () => "dev:" + name,
+      now: () => Date.now() - lag
+    });
+    phone.onAuthStateChange(changed);
+    return { phone, wire, scenes: scenes2, totals, name, current: () => scenes2[0]?.ended === void 0 ? scenes2[0] : void 0, play: play2, ask, another, expire, signIn, tokens };
+    function open(scene) {
+      var _a;
+      clearTimeout(silence);
+      if (scenes2[0]) (_a = scenes2[0]).ended ?? (_a.ended = performance.now());
+      const opened = { name: scene, began: performance.now(), rows: [] };
+      if (scene === "steady" && scenes2[0]?.name === "steady") scenes2.shift();
+      scenes2.unshift(opened);
+      scenes2.length = Math.min(scenes2.length, KEPT);
+      changed();
+      return opened;
+    }
+    function close(scene, asTold) {
+      scene.ended ?? (scene.ended = performance.now());
+      scene.asTold = asTold;
+      changed();
+    }
+    function noteCall(call2) {
+      const scene = played ?? (scenes2[0]?.ended === void 0 && scenes2[0] ? scenes2[0] : open("aside"));
+      const row = rowOf(scene, call2);
+      if (!row.calls.includes(call2)) row.calls.push(call2);
+      if (call2.actor === "phone" && call2.status === 200) {
+        if (call2.kind === "refresh") totals.refreshes++;
+        if (call2.kind === "login") totals.logins++;
+      }
+      if (!played) {
+        clearTimeout(silence);
+        if (scene.rows.every((one) => one.calls.every((each) => each.ended !== void 0))) {
+          silence = setTimeout(() => {
+            close(scene);
+          }, SILENCE);
+        }
+      }
+      changed();
+    }
+    async function play2(scene, run) {
+      const opened = played = open(scene);
+      let asTold = false;
+      try {
+        asTold = await run();
+      } finally {
+        if (played === opened) played = void 0;
+        close(opened, asTold);
+      }
+    }
+    async function ask(actor, client, method, path, id) {
+      const scene = played ?? open("aside");
+      const url = "/api/v1" + path;
+      const shared = id !== void 0;
+      const row = shared ? rowOf(scene, { actor, kind: "request", method, path: url, id, began: 0 }) : { key: `${actor} playground-${String(++requests)}`, actor, kind: "request", method, path: url, calls: [] };
+      if (!scene.rows.includes(row)) scene.rows.push(row);
+      if (!shared) row.asked = performance.now();
+      let got;
+      try {
+        got = (await client.request({ url, method, header: { "X-Request-Id": row.key.split(" ")[1] ?? "" } })).statusCode;
+      } catch (error) {
+        got = error.code;
+      }
+      if (!shared) row.got = got;
+      if (actor === "phone") {
+        if (typeof got === "string") totals.noticed++;
+        else totals.answered++;
+      }
+      changed();
+      return row;
+    }
+    function another(actor, options) {
+      const memory = /* @__PURE__ */ new Map();
+      const storage = {
+        getItem: (key) => memory.get(key) ?? null,
+        setItem: (key, value) => void memory.set(key, value),
+        removeItem: (key) => void memory.delete(key)
+      };
+      return createClient({
+        host: fetchHost({ fetch: wire.as(actor), storage }),
+        baseURL: "",
+        storageKey: `${KEY}-${actor}`,
+        deviceId: `playground-${actor}`,
+        deviceName: `playground ${actor}`,
+        ...options
+      });
+    }
+    async function behind(work) {
+      backstage = true;
+      try {
+        return await work();
+      } finally {
+        backstage = false;
+      }
+    }
+    async function expire() {
+      await signIn();
+      await behind(async () => {
+        const life = wire.life;
+        wire.life = "1s";
+        try {
+          await phone.refresh();
+        } finally {
+          wire.life = life;
+        }
+        const session = phone.getSession();
+        await sleep((session.expiresAt ?? 0) - (Date.now() - lag) + 60);
+      });
+      lag += 2e3;
+      const scene = played;
+      if (scene) scene.began = performance.now();
+      changed();
+    }
+    async function signIn() {
+      const { state } = phone.getSession();
+      if (state === "loggedOut" || state === "anonymous") await behind(() => phone.login());
+    }
+    function tokens() {
+      const stored = readJSON(localStorage.getItem(KEY));
+      if (!stored?.accessToken) return void 0;
+      if (known?.accessToken !== stored.accessToken) {
+        known = { ...stored, at: known || lag ? Date.now() : stored.at };
+      }
+      return known;
+    }
+  }
+  function sleep(milliseconds) {
+    return new Promise((resolve) => setTimeout(resolve, milliseconds));
+  }
+  function nameOf(storage) {
+    const name = storage.getItem(NAME_KEY) ?? "guest-" + Math.random().toString(36).slice(2, 6);
+    storage.setItem(NAME_KEY, name);
+    return name;
+  }
+  function readJSON(text2) {
+    try {
+      return JSON.parse(text2 ?? "") ?? void 0;
+    } catch {
+      return void 0;
+    }
+  }
+
+  // playground/src/plays.ts
+  var me = "/users/me";
+  var plays = {
+    opened: async (stage2) => {
+      await stage2.ask("phone", stage2.phone, "GET", me);
+      return factsOf(stage2.current()).logins === 1 || void 0;
+    },
+    one: async (stage2) => {
+      await stage2.signIn();
+      return (await stage2.ask("phone", stage2.phone, "GET", me)).got === 200;
+    },
+    five: async (stage2) => {
+      await stage2.expire();
+      const paths = [me, "/sessions", "/auth/verify", me, "/sessions"];
+      await Promise.all(paths.map((path) => stage2.ask("phone", stage2.phone, "GET", path)));
+      const { refused, refreshes, logins, answers } = factsOf(stage2.current());
+      return refused === 5 && refreshes === 1 && logins === 0 && answers === 5;
+    },
+    lost: async (stage2) => {
+      await stage2.expire();
+      stage2.wire.loseNextRefresh = true;
+      await stage2.ask("phone", stage2.phone, "GET", me);
+      const { lost, refreshes, logins, answers } = factsOf(stage2.current());
+      return lost === 1 && refreshes === 1 && logins === 0 && answers === 1;
+    },
+    stolen: async (stage2) => {
+      await stage2.signIn();
+      await stage2.ask("phone", stage2.phone, "GET", me);
+      const copy = stage2.tokens()?.refreshToken;
+      await stage2.phone.refresh();
+      await stage2.phone.refresh();
+      await stage2.wire.as("thief")("/api/v1/auth/refresh", {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ refreshToken: copy })
+      });
+      await stage2.ask("phone", stage2.phone, "GET", me);
+      const scene = stage2.current();
+      const thief = scene.rows.find((row) => row.actor === "thief");
+      const { answers, logins } = factsOf(scene, "phone");
+      return thief?.calls[0]?.code === "refresh_reused" && answers === 2 && logins === 1;
+    },
+    wechat: async (stage2) => {
+      await stage2.expire();
+      const visitor = stage2.another("visitor", { getCode: () => "dev:newcomer" });
+      const scene = stage2.current();
+      await switchWeChat(true);
+      const outage = { actor: "wechat", kind: "outage", method: "", path: "", id: "", began: performance.now() };
+      rowOf(scene, outage).calls.push(outage);
+      try {
+        const mine = stage2.ask("phone", stage2.phone, "GET", me);
+        const theirs = stage2.ask("visitor", visitor, "GET", me);
+        await mine;
+        for (let tries = 0; factsOf(scene).unavailable === 0 && tries < 100; tries++) await sleep(50);
+        await switchWeChat(false);
+        outage.ended = performance.now();
+        await theirs;
+      } finally {
+        await switchWeChat(false);
+        outage.ended ?? (outage.ended = performance.now());
+        visitor.close();
+      }
+      const phone = factsOf(scene, "phone");
+      const other = factsOf(scene, "visitor");
+      return phone.answers === 1 && phone.refreshes === 1 && phone.logins === 0 && other.unavailable > 0 && other.answers === 1;
+    },
+    everywhere: async (stage2) => {
+      await stage2.signIn();
+      const tablet = stage2.another("tablet", {});
+      try {
+        await tablet.login("dev:" + stage2.name);
+        await stage2.ask("tablet", tablet, "GET", me);
+        const ended = await stage2.ask("phone", stage2.phone, "POST", "/auth/logout-all");
+        await stage2.phone.logout();
+        const refused = await stage2.ask("tablet", tablet, "GET", me);
+        return ended.got === 204 && refused.got === "login_required" && stage2.phone.getSession().state === "loggedOut";
+      } finally {
+        tablet.close();
+      }
+    },
+    login: async (stage2) => {
+      await stage2.phone.login();
+      return stage2.phone.getSession().state === "authenticated";
+    },
+    logout: async (stage2) => {
+      await stage2.phone.logout();
+      return stage2.phone.getSession().state === "loggedOut";
+    },
+    switched: async (stage2) => {
+      const before = stage2.tokens()?.accessToken;
+      await stage2.phone.refresh();
+      return stage2.tokens()?.accessToken !== before;
+    }
+  };
+  async function switchWeChat(down) {
+    const response = await fetch("/playground/wechat", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ down })
+    });
+    if (!response.ok) throw new Error(`WeChat could not be switched: HTTP ${String(response.status)}`);
+  }
+
+  // playground/src/text.ts
+  var en = {
+    title: "wugan playground",
+    tagline: "Signed in without noticing. Break something, and watch the client mend it.",
+    skip: "Skip to the timeline",
+    language: "中文",
+    phone: "This phone",
+    noticed: "Noticed by the user",
+    noticedNothing: "nothing",
+    answered: "Requests answered",
+    renewals: "Refreshes",
+    silentLogins: "Silent logins",
+    access: "Access token",
+    accessNote: "in every request",
+    refresh: "Refresh token",
+    refreshNote: "used once",
+    none: "none",
+    over: "expired",
+    ending: "ends with",
+    days: "d",
+    hours: "h",
+    minutes: "min",
+    seconds: "s",
+    short: "30-second tokens",
+    shortNote: "from the next one on",
+    steady: "A request every 2 seconds",
+    steadyNote: "stay signed in, and look",
+    login: "Log in",
+    logout: "Log out",
+    try: "Try it",
+    timeline: "What happens",
+    empty: "Nothing yet. Press a button.",
+    running: "under way",
+    slow: "Each call is slowed down to half a second, so that it can be seen. A token is made to expire by exchanging it for one that lives one second.",
+    expiring: "Waiting until the access token has expired …",
+    notHere: "This page needs JavaScript.",
+    forDevelopment: "wugan dev, not for production: whoever reaches this address can sign in as anybody.",
+    contract: "HTTP contract",
+    legend: "Colours",
+    legendOk: "answered",
+    legendRefused: "401",
+    legendRefresh: "refresh",
+    legendLogin: "login",
+    legendWait: "waits",
+    legendLost: "answer lost",
+    legendDown: "503",
+    waits: "waits",
+    lostPill: "lost",
+    otherwise: "It went otherwise than this page expected. The calls above are what happened.",
+    broke: "It could not be played to its end",
+    "actor.phone": "phone",
+    "actor.tablet": "tablet",
+    "actor.thief": "thief",
+    "actor.visitor": "visitor",
+    "actor.wechat": "WeChat",
+    "kind.refresh": "refresh",
+    "kind.login": "login",
+    "kind.logout": "logout",
+    "kind.request": "request",
+    "kind.outage": "down",
+    "state.anonymous": "nobody yet",
+    "state.authenticating": "signing in",
+    "state.authenticated": "signed in",
+    "state.renewing": "renewing",
+    "state.loggedOut": "logged out"
+  };
+  var zh = {
+    title: "wugan 无感 · 演练场",
+    tagline: "登录无感。随手弄坏点什么，看客户端怎样悄悄修好。",
+    skip: "跳到时间线",
+    language: "English",
+    phone: "这台手机",
+    noticed: "用户察觉到的",
+    noticedNothing: "毫无察觉",
+    answered: "已应答的请求",
+    renewals: "刷新",
+    silentLogins: "静默登录",
+    access: "访问令牌",
+    accessNote: "随每个请求发送",
+    refresh: "刷新令牌",
+    refreshNote: "用一次就换新",
+    none: "无",
+    over: "已过期",
+    ending: "结尾是",
+    days: "天",
+    hours: "小时",
+    minutes: "分",
+    seconds: "秒",
+    short: "30 秒令牌",
+    shortNote: "从下一枚开始",
+    steady: "每 2 秒请求一次",
+    steadyNote: "一直在线，看它续期",
+    login: "登录",
+    logout: "退出",
+    try: "试一试",
+    timeline: "发生了什么",
+    empty: "还没有动静，按一个按钮吧。",
+    running: "进行中",
+    slow: "每次调用都放慢到半秒，好让人看清。要让令牌过期，就先把它换成一枚只活一秒的。",
+    expiring: "等访问令牌过期……",
+    notHere: "本页需要 JavaScript。",
+    forDevelopment: "wugan dev 不可用于生产：能访问这个地址的人可以用任何身份登录。",
+    contract: "HTTP 接口文档",
+    legend: "图例",
+    legendOk: "已应答",
+    legendRefused: "401",
+    legendRefresh: "刷新",
+    legendLogin: "登录",
+    legendWait: "等待",
+    legendLost: "应答丢失",
+    legendDown: "503",
+    waits: "等待",
+    lostPill: "丢失",
+    otherwise: "结果和本页预想的不一样，实际发生的就是上面这些调用。",
+    broke: "没能演到最后",
+    "actor.phone": "手机",
+    "actor.tablet": "平板",
+    "actor.thief": "小偷",
+    "actor.visitor": "新访客",
+    "actor.wechat": "微信",
+    "kind.refresh": "刷新",
+    "kind.login": "登录",
+    "kind.logout": "退出",
+    "kind.request": "请求",
+    "kind.outage": "宕机",
+    "state.anonymous": "尚未登录",
+    "state.authenticating": "登录中",
+    "state.authenticated": "已登录",
+    "state.renewing": "续期中",
+    "state.loggedOut": "已退出"
+  };
+  var scenes = {
+    en: {
+      opened: {
+        title: "The page opened",
+        lead: "One request, whatever is stored from last time.",
+        told: "Answered. Nobody had to call login first: a request without tokens signs in by itself, then goes out."
+      },
+      one: { title: "One request", lead: "Who am I?", told: "Answered." },
+      five: {
+        title: "Five requests at once",
+        lead: "The access token has expired, and the phone’s clock is slow: only a 401 can tell it.",
+        told: "The first 401 started one refresh, all others waited for it, and each request went out again. The caller saw five answers."
+      },
+      lost: {
+        title: "A lost answer",
+        lead: "The refresh reaches the server. Its answer never reaches the phone.",
+        told: "The phone asked again with the same refresh token. The server recognised the exchange and repeated its answer: a dead spot logs nobody out."
+      },
+      stolen: {
+        title: "A stolen refresh token",
+        lead: "Somebody copied the refresh token, and uses it after the phone has gone on.",
+        told: "The copy gave itself away, so the server ended the session for both. The thief holds nothing; the phone signed in again by itself."
+      },
+      wechat: {
+        title: "WeChat down",
+        lead: "WeChat refuses all connections. A token expires, and a new visitor comes along.",
+        told: "Who was signed in noticed nothing, for a refresh needs no WeChat. The visitor was told 503, tried again after Retry-After, and got in once WeChat was back."
+      },
+      everywhere: {
+        title: "Log out everywhere",
+        lead: "The same user is signed in on a tablet. The phone ends every session.",
+        told: "The tablet’s next request was refused at once, and so was its refresh: there, somebody has to log in. This phone stays logged out, until you log in."
+      },
+      login: { title: "Log in", lead: "The only way out of “logged out”.", told: "Signed in, with a new session." },
+      logout: {
+        title: "Log out",
+        lead: "The tokens are forgotten here first, then the session ends on the server.",
+        told: "Logged out, and it stays so: no request signs in silently now."
+      },
+      switched: { title: "Another life", lead: "A refresh, so that the next token has the life you chose.", told: "The new access token has it." },
+      steady: {
+        title: "A request every 2 seconds",
+        lead: "With 30-second tokens, one in fifteen or so finds the token near its end.",
+        told: "The client renewed in time, without a 401."
+      },
+      aside: { title: "By itself", lead: "The page came back into view, so the client looked after its tokens.", told: "Done." }
+    },
+    zh: {
+      opened: {
+        title: "打开页面",
+        lead: "只发一个请求，不管上次留下了什么。",
+        told: "已应答。没有谁先调用登录：没有令牌的请求会自己登录，然后再发出去。"
+      },
+      one: { title: "发一个请求", lead: "我是谁？", told: "已应答。" },
+      five: {
+        title: "五个请求同时发出",
+        lead: "访问令牌已经过期，而手机的时钟慢了：只有 401 能让它知道。",
+        told: "第一个 401 引发了一次刷新，其余的都等着它，然后各自重发。调用方看到的是五个应答。"
+      },
+      lost: {
+        title: "丢失的应答",
+        lead: "刷新请求到了服务器，应答却没能回到手机。",
+        told: "手机用同一枚刷新令牌又问了一次，服务器认出这次兑换，重复了应答：信号不好不会让任何人掉线。"
+      },
+      stolen: {
+        title: "被盗的刷新令牌",
+        lead: "有人复制了刷新令牌，在手机继续使用之后拿出来用。",
+        told: "副本露了馅，服务器为双方结束了会话。小偷什么也没得到；手机自己重新登录了。"
+      },
+      wechat: {
+        title: "微信宕机",
+        lead: "微信拒绝一切连接。一枚令牌过期了，又来了一位新访客。",
+        told: "已登录的人毫无察觉：刷新不需要微信。新访客收到 503，按 Retry-After 等待后重试，微信一恢复就进来了。"
+      },
+      everywhere: {
+        title: "全部退出",
+        lead: "同一个用户也登录在一台平板上。手机结束所有会话。",
+        told: "平板的下一个请求立刻被拒，它的刷新也一样：那边需要有人重新登录。这台手机保持退出，直到你登录。"
+      },
+      login: { title: "登录", lead: "离开“已退出”的唯一办法。", told: "已登录，是一个新会话。" },
+      logout: {
+        title: "退出",
+        lead: "先忘掉本机的令牌，再结束服务器上的会话。",
+        told: "已退出，并且保持退出：现在没有请求会静默登录。"
+      },
+      switched: { title: "换一种寿命", lead: "刷新一次，让下一枚令牌有你选的寿命。", told: "新的访问令牌就是这个寿命。" },
+      steady: {
+        title: "每 2 秒请求一次",
+        lead: "用 30 秒令牌时，大约每十五个请求里有一个会碰上令牌将尽。",
+        told: "客户端及时续期，一个 401 也没有。"
+      },
+      aside: { title: "自己动的", lead: "页面回到眼前，客户端照看了一下令牌。", told: "完成。" }
+    }
+  };
+  var counts = {
+    en: {
+      requests: (n) => `${n} ${n === 1 ? "request" : "requests"}`,
+      refused: (n) => `${n} × 401`,
+      unavailable: (n) => `${n} × 503`,
+      lost: (n) => `${n} ${n === 1 ? "answer" : "answers"} lost`,
+      refreshes: (n) => `${n} ${n === 1 ? "refresh" : "refreshes"}`,
+      logins: (n) => `${n} ${n === 1 ? "login" : "logins"}`,
+      answers: (n) => `${n} ${n === 1 ? "answer" : "answers"}`,
+      rejected: (n) => `${n} rejected`
+    },
+    zh: {
+      requests: (n) => `${n} 个请求`,
+      refused: (n) => `${n} × 401`,
+      unavailable: (n) => `${n} × 503`,
+      lost: (n) => `丢失 ${n} 个应答`,
+      refreshes: (n) => `${n} 次刷新`,
+      logins: (n) => `${n} 次登录`,
+      answers: (n) => `${n} 个应答`,
+      rejected: (n) => `${n} 个被拒`
+    }
+  };
+  function textIn(language) {
+    const words = language === "zh" ? zh : en;
+    return {
+      language,
+      say: (key) => words[key],
+      scene: (name) => scenes[language][name],
+      count: (what, n) => counts[language][what](n)
+    };
+  }
+  function preferred(languages) {
+    return /^zh\b/i.test(languages[0] ?? "") ? "zh" : "en";
+  }
+
+  // playground/src/timeline.ts
+  var LEAST = 1500;
+  var STRIP = 4e4;
+  function createTimeline(list, scenes2, words) {
+    let text2 = words;
+    let drawn = [];
+    return {
+      draw,
+      translate(other) {
+        text2 = other;
+        drawn = [];
+        list.replaceChildren();
+        draw();
+      }
+    };
+    function draw() {
+      drawn = drawn.filter((one) => {
+        if (scenes2.includes(one.scene)) return true;
+        one.article.remove();
+        return false;
+      });
+      for (const scene of [...scenes2].reverse()) {
+        let one = drawn.find((each) => each.scene === scene);
+        if (!one) {
+          drawn.push(one = begin(scene));
+          list.prepend(one.article);
+        }
+        update(one);
+      }
+      list.dataset["empty"] = String(scenes2.length === 0);
+    }
+    function begin(scene) {
+      const { title, lead } = text2.scene(scene.name);
+      const badge = make("span", "badge");
+      const axis = make("div", "axis");
+      axis.setAttribute("aria-hidden", "true");
+      const rows = make("ol", "rows");
+      const facts = make("p", "facts");
+      const told = make("p", "told");
+      const article = make(
+        "article",
+        "scene",
+        make("header", "", make("h3", "", title), badge, make("p", "lead", lead)),
+        axis,
+        rows,
+        facts,
+        told
+      );
+      article.dataset["scene"] = scene.name;
+      return { scene, article, badge, axis, list: rows, facts, told, rows: /* @__PURE__ */ new Map(), step: 0 };
+    }
+    function update(one) {
+      const { scene } = one;
+      const elapsed = (scene.ended ?? performance.now()) - scene.began;
+      const span = scene.name === "steady" ? STRIP : Math.max(LEAST, scene.ended === void 0 ? elapsed * 1.12 : elapsed * 1.02);
+      const isWaiting = scene.ended === void 0 && scene.rows.length === 0;
+      one.article.dataset["state"] = scene.ended === void 0 ? "running" : scene.asTold === false ? "otherwise" : "done";
+      one.article.hidden = scene.ended !== void 0 && scene.rows.length === 0;
+      write(one.badge, scene.ended === void 0 ? text2.say("running") : "");
+      drawAxis(one, span);
+      for (const row of scene.rows) {
+        let line = one.rows.get(row);
+        if (!line) {
+          line = beginRow(row);
+          one.rows.set(row, line);
+          one.list.append(line.track.parentElement);
+        }
+        updateRow(line, scene, span);
+      }
+      write(one.facts, isWaiting ? text2.say("expiring") : scene.ended === void 0 ? "" : factsText(scene, text2));
+      write(one.told, toldText(scene, text2));
+    }
+    function drawAxis(one, span) {
+      const step = [250, 500, 1e3, 2e3, 5e3, 1e4].find((each) => span / each <= 5) ?? 3e4;
+      if (one.step !== step) {
+        one.step = step;
+        one.axis.replaceChildren();
+      }
+      const ticks = Math.floor(span * 0.96 / step);
+      while (one.axis.childElementCount <= ticks) {
+        one.axis.append(make("span", "", `${String(one.axis.childElementCount * step / 1e3)} s`));
+      }
+      Array.from(one.axis.children).forEach((tick2, index) => {
+        ;
+        tick2.style.left = percent2(index * step / span);
+        tick2.hidden = index > ticks;
+      });
+      one.article.style.setProperty("--tick", percent2(step / span));
+    }
+    function beginRow(row) {
+      const name = row.kind === "request" ? `${row.method} ${row.path.replace("/api/v1", "")}` : text2.say(`kind.${row.kind}`);
+      const label = make("span", "label", make("b", row.actor, text2.say(`actor.${row.actor}`)), make("span", row.kind, row.kind === "outage" ? "" : name));
+      const track = make("span", "track");
+      track.setAttribute("aria-hidden", "true");
+      const outcome = make("span", "outcome");
+      make("li", "row " + row.kind, label, track, outcome);
+      return { row, track, pills: /* @__PURE__ */ new Map(), waits: [], outcome };
+    }
+    function updateRow(line, scene, span) {
+      const { row, track } = line;
+      const at = (time) => Math.max(0, (time - scene.began) / span);
+      let waits = 0;
+      const drawWait = (from, to) => {
+        var _a, _b;
+        const wait2 = (_a = line.waits)[_b = waits++] ?? (_a[_b] = track.appendChild(make("span", "wait")));
+        wait2.style.left = percent2(at(from));
+        wait2.style.width = percent2(at(to) - at(from));
+      };
+      const first = row.calls[0]?.began ?? performance.now();
+      if (row.asked !== void 0 && first - row.asked > 40) drawWait(row.asked, first);
+      row.calls.forEach((call2, index) => {
+        let pill = line.pills.get(call2);
+        if (!pill) {
+          pill = make("span", "pill");
+          line.pills.set(call2, pill);
+          track.append(pill);
+        }
+        pill.className = "pill " + look(call2);
+        write(pill, scene.name === "steady" ? "" : short(call2, text2));
+        pill.style.left = percent2(at(call2.began));
+        pill.style.width = percent2(at(call2.ended ?? performance.now()) - at(call2.began));
+        const next = row.calls[index + 1];
+        const isLast = !next && row.got === void 0 && scene.ended === void 0 && row.kind === "request" && call2.status === 401;
+        if (scene.name === "steady" || call2.ended === void 0 || !next && !isLast) return;
+        if (row.kind === "refresh" && !call2.lost) return;
+        drawWait(call2.ended, next ? next.began : performance.now());
+      });
+      line.waits.splice(waits).forEach((wait2) => {
+        wait2.remove();
+      });
+      drawOutcome(line, scene);
+    }
+    function drawOutcome({ row, outcome }, scene) {
+      const parts = row.calls.filter((call2) => call2.ended !== void 0 && call2.kind !== "outage").map((call2) => ({ kind: look(call2), text: short(call2, text2), code: call2.code ?? "" }));
+      if (typeof row.got === "string") parts.push({ kind: "refused", text: "✕", code: row.got });
+      if (scene.name === "steady" || parts.length > 5) {
+        const last2 = parts[parts.length - 1];
+        write(outcome, last2 ? `${String(parts.length)} × ${last2.text}` : "");
+        return;
+      }
+      const signature = JSON.stringify(parts);
+      if (outcome.dataset["shown"] === signature) return;
+      outcome.dataset["shown"] = signature;
+      outcome.replaceChildren(
+        ...parts.flatMap((part, index) => {
+          const chip = make("span", part.kind, part.text, ...part.code ? [make("i", "", " " + part.code)] : []);
+          return index ? [make("span", "then", " → "), chip] : [chip];
+        })
+      );
+    }
+  }
+  function factsText(scene, text2) {
+    const facts = factsOf(scene);
+    const parts = ["requests", "refused", "unavailable", "lost", "refreshes", "logins", "answers", "rejected"].filter((what) => facts[what] > 0).map((what) => text2.count(what, facts[what]));
+    return [...parts, `${(facts.milliseconds / 1e3).toFixed(1)} s`].join(" · ");
+  }
+  function toldText(scene, text2) {
+    if (scene.ended === void 0 || scene.asTold === void 0) return "";
+    return scene.asTold ? text2.scene(scene.name).told : text2.say("otherwise");
+  }
+  function look(call2) {
+    if (call2.kind === "outage") return "outage";
+    if (call2.lost) return "lost";
+    if (call2.ended === void 0) return "sent " + call2.kind;
+    if (call2.status === void 0 || call2.status >= 500) return "down";
+    if (call2.status >= 400) return "refused";
+    return call2.kind === "request" ? "ok" : call2.kind;
+  }
+  function short(call2, text2) {
+    if (call2.kind === "outage") return text2.say("kind.outage");
+    return call2.lost ? text2.say("lostPill") : call2.ended === void 0 ? "" : call2.status === void 0 ? "✕" : String(call2.status);
+  }
+  function percent2(share) {
+    return (share * 100).toFixed(2) + "%";
+  }
+
+  // playground/src/main.ts
+  var LANGUAGE_KEY = "wugan-playground-language";
+  var STEADY = 2e3;
+  var narrow = matchMedia("(max-width: 38rem)");
+  var calm = matchMedia("(prefers-reduced-motion: reduce)");
+  var text = textIn(localStorage.getItem(LANGUAGE_KEY) ?? preferred(navigator.languages));
+  var busy = false;
+  var steady = false;
+  var due = true;
+  var stage = createStage(() => {
+    due = true;
+  });
+  var timeline = createTimeline(byId("scenes"), stage.scenes, text);
+  function translate(language) {
+    text = textIn(language);
+    document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+    document.title = text.say("title");
+    document.querySelectorAll("[data-say]").forEach((element) => {
+      write(element, text.say(element.dataset["say"]));
+    });
+    document.querySelectorAll("button[data-play]").forEach((button) => {
+      const { title, lead } = text.scene(button.dataset["play"]);
+      write(button.querySelector(".title"), title);
+      const note = button.querySelector(".note");
+      if (note) write(note, lead);
+    });
+    byId("language").lang = language === "zh" ? "en" : "zh-CN";
+    timeline.translate(text);
+    due = true;
+  }
+  function announce(...sentences) {
+    byId("said").append(Object.assign(document.createElement("p"), { textContent: sentences.filter(Boolean).join(" ") }));
+    while (byId("said").childElementCount > 20) byId("said").firstElementChild?.remove();
+  }
+  function setBusy(now) {
+    busy = now;
+    document.body.dataset["busy"] = String(now);
+    document.querySelectorAll("button[data-play], #log-in-or-out").forEach((button) => {
+      button.setAttribute("aria-disabled", String(now));
+    });
+  }
+  async function play(name) {
+    if (busy) return;
+    setBusy(true);
+    const { title } = text.scene(name);
+    announce(title + ".", text.say("running") + ".");
+    try {
+      const playing = stage.play(name, () => plays[name](stage));
+      due = true;
+      timeline.draw();
+      if (name !== "opened") {
+        byId("scenes").firstElementChild?.scrollIntoView({ block: narrow.matches ? "start" : "nearest", behavior: calm.matches ? "auto" : "smooth" });
+      }
+      await playing;
+    } catch (error) {
+      announce(text.say("broke") + ":", error instanceof Error ? error.message : "");
+    }
+    const scene = stage.scenes.find((one) => one.name === name);
+    if (scene) announce(title + ":", factsText(scene, text) + ".", toldText(scene, text));
+    due = true;
+    setBusy(false);
+  }
+  async function keepAsking() {
+    while (steady) {
+      if (busy || document.hidden || stage.phone.getSession().state === "loggedOut") {
+        await sleep(200);
+        continue;
+      }
+      await stage.play("steady", async () => {
+        const until = performance.now() + STRIP - STEADY;
+        while (steady && !busy && !document.hidden && performance.now() < until) {
+          const next = performance.now() + STEADY;
+          await stage.ask("phone", stage.phone, "GET", "/users/me", "steady");
+          while (steady && !busy && performance.now() < next) await sleep(50);
+        }
+        const { refused, refreshes } = factsOf(stage.current());
+        return refreshes > 0 && refused === 0 || void 0;
+      });
+    }
+  }
+  document.querySelectorAll("button[data-play]").forEach((button) => {
+    button.addEventListener("click", () => void play(button.dataset["play"]));
+  });
+  byId("log-in-or-out").addEventListener("click", () => {
+    const { state } = stage.phone.getSession();
+    void play(state === "loggedOut" || state === "anonymous" ? "login" : "logout");
+  });
+  byId("language").addEventListener("click", () => {
+    const other = text.language === "zh" ? "en" : "zh";
+    localStorage.setItem(LANGUAGE_KEY, other);
+    translate(other);
+  });
+  byId("short").addEventListener("change", (event) => {
+    stage.wire.life = event.target.checked ? "30s" : "";
+    if (stage.tokens()) void play("switched");
+  });
+  byId("steady").addEventListener("change", (event) => {
+    const was = steady;
+    steady = event.target.checked;
+    if (steady && !was) void keepAsking();
+  });
+  var last = 0;
+  function tick(now) {
+    const isMoving = stage.current() !== void 0;
+    if (due || now - last > (isMoving ? calm.matches ? 500 : 0 : 250)) {
+      last = now;
+      due = false;
+      timeline.draw();
+      drawPhone(stage, text);
+    }
+    requestAnimationFrame(tick);
+  }
+  translate(text.language);
+  requestAnimationFrame(tick);
+  document.body.dataset["ready"] = "true";
+  void play("opened");
+})();

@@ -1,0 +1,259 @@
+/** Every word on the page, in both languages. The keys of the two are held equal by the type. */
+import type { SceneName } from './story'
+
+export type Language = 'en' | 'zh'
+
+const en = {
+  title: 'wugan playground',
+  tagline: 'Signed in without noticing. Break something, and watch the client mend it.',
+  skip: 'Skip to the timeline',
+  language: '中文',
+  phone: 'This phone',
+  noticed: 'Noticed by the user',
+  noticedNothing: 'nothing',
+  answered: 'Requests answered',
+  renewals: 'Refreshes',
+  silentLogins: 'Silent logins',
+  access: 'Access token',
+  accessNote: 'in every request',
+  refresh: 'Refresh token',
+  refreshNote: 'used once',
+  none: 'none',
+  over: 'expired',
+  ending: 'ends with',
+  days: 'd', hours: 'h', minutes: 'min', seconds: 's',
+  short: '30-second tokens',
+  shortNote: 'from the next one on',
+  steady: 'A request every 2 seconds',
+  steadyNote: 'stay signed in, and look',
+  login: 'Log in',
+  logout: 'Log out',
+  try: 'Try it',
+  timeline: 'What happens',
+  empty: 'Nothing yet. Press a button.',
+  running: 'under way',
+  slow: 'Each call is slowed down to half a second, so that it can be seen. A token is made to expire by exchanging it for one that lives one second.',
+  expiring: 'Waiting until the access token has expired …',
+  notHere: 'This page needs JavaScript.',
+  forDevelopment: 'wugan dev, not for production: whoever reaches this address can sign in as anybody.',
+  contract: 'HTTP contract',
+  legend: 'Colours',
+  legendOk: 'answered',
+  legendRefused: '401',
+  legendRefresh: 'refresh',
+  legendLogin: 'login',
+  legendWait: 'waits',
+  legendLost: 'answer lost',
+  legendDown: '503',
+  waits: 'waits',
+  lostPill: 'lost',
+  otherwise: 'It went otherwise than this page expected. The calls above are what happened.',
+  broke: 'It could not be played to its end',
+  'actor.phone': 'phone', 'actor.tablet': 'tablet', 'actor.thief': 'thief', 'actor.visitor': 'visitor', 'actor.wechat': 'WeChat',
+  'kind.refresh': 'refresh', 'kind.login': 'login', 'kind.logout': 'logout', 'kind.request': 'request', 'kind.outage': 'down',
+  'state.anonymous': 'nobody yet', 'state.authenticating': 'signing in', 'state.authenticated': 'signed in',
+  'state.renewing': 'renewing', 'state.loggedOut': 'logged out',
+}
+
+export type Key = keyof typeof en
+
+const zh: Record<Key, string> = {
+  title: 'wugan 无感 · 演练场',
+  tagline: '登录无感。随手弄坏点什么，看客户端怎样悄悄修好。',
+  skip: '跳到时间线',
+  language: 'English',
+  phone: '这台手机',
+  noticed: '用户察觉到的',
+  noticedNothing: '毫无察觉',
+  answered: '已应答的请求',
+  renewals: '刷新',
+  silentLogins: '静默登录',
+  access: '访问令牌',
+  accessNote: '随每个请求发送',
+  refresh: '刷新令牌',
+  refreshNote: '用一次就换新',
+  none: '无',
+  over: '已过期',
+  ending: '结尾是',
+  days: '天', hours: '小时', minutes: '分', seconds: '秒',
+  short: '30 秒令牌',
+  shortNote: '从下一枚开始',
+  steady: '每 2 秒请求一次',
+  steadyNote: '一直在线，看它续期',
+  login: '登录',
+  logout: '退出',
+  try: '试一试',
+  timeline: '发生了什么',
+  empty: '还没有动静，按一个按钮吧。',
+  running: '进行中',
+  slow: '每次调用都放慢到半秒，好让人看清。要让令牌过期，就先把它换成一枚只活一秒的。',
+  expiring: '等访问令牌过期……',
+  notHere: '本页需要 JavaScript。',
+  forDevelopment: 'wugan dev 不可用于生产：能访问这个地址的人可以用任何身份登录。',
+  contract: 'HTTP 接口文档',
+  legend: '图例',
+  legendOk: '已应答',
+  legendRefused: '401',
+  legendRefresh: '刷新',
+  legendLogin: '登录',
+  legendWait: '等待',
+  legendLost: '应答丢失',
+  legendDown: '503',
+  waits: '等待',
+  lostPill: '丢失',
+  otherwise: '结果和本页预想的不一样，实际发生的就是上面这些调用。',
+  broke: '没能演到最后',
+  'actor.phone': '手机', 'actor.tablet': '平板', 'actor.thief': '小偷', 'actor.visitor': '新访客', 'actor.wechat': '微信',
+  'kind.refresh': '刷新', 'kind.login': '登录', 'kind.logout': '退出', 'kind.request': '请求', 'kind.outage': '宕机',
+  'state.anonymous': '尚未登录', 'state.authenticating': '登录中', 'state.authenticated': '已登录',
+  'state.renewing': '续期中', 'state.loggedOut': '已退出',
+}
+
+/** What a scene is called, what is being done, and what it shows when it went as told. */
+interface SceneText {
+  title: string
+  lead: string
+  told: string
+}
+
+const scenes: Record<Language, Record<SceneName, SceneText>> = {
+  en: {
+    opened: {
+      title: 'The page opened',
+      lead: 'One request, whatever is stored from last time.',
+      told: 'Answered. Nobody had to call login first: a request without tokens signs in by itself, then goes out.',
+    },
+    one: { title: 'One request', lead: 'Who am I?', told: 'Answered.' },
+    five: {
+      title: 'Five requests at once',
+      lead: 'The access token has expired, and the phone’s clock is slow: only a 401 can tell it.',
+      told: 'The first 401 started one refresh, all others waited for it, and each request went out again. The caller saw five answers.',
+    },
+    lost: {
+      title: 'A lost answer',
+      lead: 'The refresh reaches the server. Its answer never reaches the phone.',
+      told: 'The phone asked again with the same refresh token. The server recognised the exchange and repeated its answer: a dead spot logs nobody out.',
+    },
+    stolen: {
+      title: 'A stolen refresh token',
+      lead: 'Somebody copied the refresh token, and uses it after the phone has gone on.',
+      told: 'The copy gave itself away, so the server ended the session for both. The thief holds nothing; the phone signed in again by itself.',
+    },
+    wechat: {
+      title: 'WeChat down',
+      lead: 'WeChat refuses all connections. A token expires, and a new visitor comes along.',
+      told: 'Who was signed in noticed nothing, for a refresh needs no WeChat. The visitor was told 503, tried again after Retry-After, and got in once WeChat was back.',
+    },
+    everywhere: {
+      title: 'Log out everywhere',
+      lead: 'The same user is signed in on a tablet. The phone ends every session.',
+      told: 'The tablet’s next request was refused at once, and so was its refresh: there, somebody has to log in. This phone stays logged out, until you log in.',
+    },
+    login: { title: 'Log in', lead: 'The only way out of “logged out”.', told: 'Signed in, with a new session.' },
+    logout: {
+      title: 'Log out',
+      lead: 'The tokens are forgotten here first, then the session ends on the server.',
+      told: 'Logged out, and it stays so: no request signs in silently now.',
+    },
+    switched: { title: 'Another life', lead: 'A refresh, so that the next token has the life you chose.', told: 'The new access token has it.' },
+    steady: {
+      title: 'A request every 2 seconds',
+      lead: 'With 30-second tokens, one in fifteen or so finds the token near its end.',
+      told: 'The client renewed in time, without a 401.',
+    },
+    aside: { title: 'By itself', lead: 'The page came back into view, so the client looked after its tokens.', told: 'Done.' },
+  },
+  zh: {
+    opened: {
+      title: '打开页面',
+      lead: '只发一个请求，不管上次留下了什么。',
+      told: '已应答。没有谁先调用登录：没有令牌的请求会自己登录，然后再发出去。',
+    },
+    one: { title: '发一个请求', lead: '我是谁？', told: '已应答。' },
+    five: {
+      title: '五个请求同时发出',
+      lead: '访问令牌已经过期，而手机的时钟慢了：只有 401 能让它知道。',
+      told: '第一个 401 引发了一次刷新，其余的都等着它，然后各自重发。调用方看到的是五个应答。',
+    },
+    lost: {
+      title: '丢失的应答',
+      lead: '刷新请求到了服务器，应答却没能回到手机。',
+      told: '手机用同一枚刷新令牌又问了一次，服务器认出这次兑换，重复了应答：信号不好不会让任何人掉线。',
+    },
+    stolen: {
+      title: '被盗的刷新令牌',
+      lead: '有人复制了刷新令牌，在手机继续使用之后拿出来用。',
+      told: '副本露了馅，服务器为双方结束了会话。小偷什么也没得到；手机自己重新登录了。',
+    },
+    wechat: {
+      title: '微信宕机',
+      lead: '微信拒绝一切连接。一枚令牌过期了，又来了一位新访客。',
+      told: '已登录的人毫无察觉：刷新不需要微信。新访客收到 503，按 Retry-After 等待后重试，微信一恢复就进来了。',
+    },
+    everywhere: {
+      title: '全部退出',
+      lead: '同一个用户也登录在一台平板上。手机结束所有会话。',
+      told: '平板的下一个请求立刻被拒，它的刷新也一样：那边需要有人重新登录。这台手机保持退出，直到你登录。',
+    },
+    login: { title: '登录', lead: '离开“已退出”的唯一办法。', told: '已登录，是一个新会话。' },
+    logout: {
+      title: '退出',
+      lead: '先忘掉本机的令牌，再结束服务器上的会话。',
+      told: '已退出，并且保持退出：现在没有请求会静默登录。',
+    },
+    switched: { title: '换一种寿命', lead: '刷新一次，让下一枚令牌有你选的寿命。', told: '新的访问令牌就是这个寿命。' },
+    steady: {
+      title: '每 2 秒请求一次',
+      lead: '用 30 秒令牌时，大约每十五个请求里有一个会碰上令牌将尽。',
+      told: '客户端及时续期，一个 401 也没有。',
+    },
+    aside: { title: '自己动的', lead: '页面回到眼前，客户端照看了一下令牌。', told: '完成。' },
+  },
+}
+
+/** What the facts of a scene are called, with their number put in. */
+const counts: Record<Language, Record<'requests' | 'answers' | 'refused' | 'refreshes' | 'logins' | 'lost' | 'unavailable' | 'rejected', (n: number) => string>> = {
+  en: {
+    requests: (n) => `${n} ${n === 1 ? 'request' : 'requests'}`,
+    refused: (n) => `${n} × 401`,
+    unavailable: (n) => `${n} × 503`,
+    lost: (n) => `${n} ${n === 1 ? 'answer' : 'answers'} lost`,
+    refreshes: (n) => `${n} ${n === 1 ? 'refresh' : 'refreshes'}`,
+    logins: (n) => `${n} ${n === 1 ? 'login' : 'logins'}`,
+    answers: (n) => `${n} ${n === 1 ? 'answer' : 'answers'}`,
+    rejected: (n) => `${n} rejected`,
+  },
+  zh: {
+    requests: (n) => `${n} 个请求`,
+    refused: (n) => `${n} × 401`,
+    unavailable: (n) => `${n} × 503`,
+    lost: (n) => `丢失 ${n} 个应答`,
+    refreshes: (n) => `${n} 次刷新`,
+    logins: (n) => `${n} 次登录`,
+    answers: (n) => `${n} 个应答`,
+    rejected: (n) => `${n} 个被拒`,
+  },
+}
+
+/** The words of one language. */
+export interface Text {
+  language: Language
+  say: (key: Key) => string
+  scene: (name: SceneName) => SceneText
+  count: (what: keyof (typeof counts)['en'], n: number) => string
+}
+
+export function textIn(language: Language): Text {
+  const words = language === 'zh' ? zh : en
+  return {
+    language,
+    say: (key) => words[key],
+    scene: (name) => scenes[language][name],
+    count: (what, n) => counts[language][what](n),
+  }
+}
+
+/** What the browser's user reads: Chinese in any of its forms, or else English. */
+export function preferred(languages: readonly string[]): Language {
+  return /^zh\b/i.test(languages[0] ?? '') ? 'zh' : 'en'
+}
