@@ -39,6 +39,9 @@ type Config struct {
 	// that records addresses, as tracing transports do: the query of
 	// jscode2session holds the AppSecret. [Config.Observe] is for that.
 	Transport http.RoundTripper
+	// Around wraps the transport, whichever it is: for tracing that keeps
+	// addresses, headers and bodies to itself. nil for nothing.
+	Around func(http.RoundTripper) http.RoundTripper
 	// Now is the clock of the access token's life and of what Observe is told;
 	// nil for time.Now. Timeouts, pauses and circuits go by the process's own
 	// clock.
@@ -121,6 +124,9 @@ func New(cfg Config) (*Client, error) {
 	}
 	if c.transport == nil {
 		c.transport = newTransport()
+	}
+	if cfg.Around != nil {
+		c.transport = cfg.Around(c.transport)
 	}
 	if c.now == nil {
 		c.now = time.Now

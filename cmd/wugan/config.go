@@ -381,3 +381,34 @@ func (c *config) bothKeys() (access, refresh *auth.KeySet, err error) {
 func (c *config) operatorKeys() (gateway, admin httpapi.Key) {
 	return httpapi.Key(c.GatewayKey), httpapi.Key(c.AdminKey)
 }
+
+// tracesWanted tells whether the environment asks for traces, in the words of
+// OpenTelemetry's specification; the SDK reads the rest of the OTEL_* variables
+// by itself. Without a word about it there are none.
+func tracesWanted() (bool, error) {
+	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") {
+		return false, nil
+	}
+	switch exporter := os.Getenv("OTEL_TRACES_EXPORTER"); exporter {
+	case "none":
+		return false, nil
+	case "otlp":
+	case "":
+		if os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {
+			return false, nil
+		}
+	default:
+		return false, settingError{"OTEL_TRACES_EXPORTER", "expected otlp or none"}
+	}
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"} {
+		switch os.Getenv(name) {
+		case "":
+			continue
+		case "http/protobuf":
+		default:
+			return false, settingError{name, "expected http/protobuf, the one protocol that is spoken here"}
+		}
+		break
+	}
+	return true, nil
+}

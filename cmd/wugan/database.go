@@ -9,6 +9,7 @@ import (
 	"github.com/wugan/wugan/migrations"
 	"github.com/wugan/wugan/store/postgres"
 	"github.com/wugan/wugan/store/sqlite"
+	"github.com/wugan/wugan/tracing"
 	"github.com/wugan/wugan/users"
 )
 
@@ -25,9 +26,13 @@ type database interface {
 // openDatabase opens the store that the settings name. A SQLite file belongs to
 // this process alone, so it is migrated here; PostgreSQL is migrated before, by
 // wugan migrate or goose.
-func (c *config) openDatabase(ctx context.Context) (database, error) {
+func (c *config) openDatabase(ctx context.Context, t *tracing.Tracing) (database, error) {
 	if c.databaseKind() == "postgres" {
-		return postgres.Open(ctx, string(c.DatabaseURL), c.policy())
+		var options []postgres.Option
+		if tracer := t.Statements(); tracer != nil {
+			options = append(options, postgres.WithTracer(tracer))
+		}
+		return postgres.Open(ctx, string(c.DatabaseURL), c.policy(), options...)
 	}
 	if err := migrateUp(ctx, string(c.DatabaseURL)); err != nil {
 		return nil, err

@@ -22,6 +22,7 @@ import (
 	"github.com/wugan/wugan/httpapi"
 	"github.com/wugan/wugan/internal/apicheck"
 	"github.com/wugan/wugan/internal/pgtest"
+	"github.com/wugan/wugan/tracing"
 	"github.com/wugan/wugan/wechat/fakewechat"
 )
 
@@ -47,6 +48,7 @@ type world struct {
 	dataKey  string
 	access   *auth.KeySet
 	refresh  *auth.KeySet
+	tracing  *tracing.Tracing // of the pods; nil: none
 }
 
 // everyStore runs a test on each of the two databases, from empty.
@@ -132,7 +134,7 @@ func (w *world) pod(change ...func(*config)) *pod {
 	log, err := c.logger(w.log)
 	require.NoError(w.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
-	s, err := wire(ctx, c, serveOptions{now: w.clock.Now}, log)
+	s, err := wire(ctx, c, serveOptions{now: w.clock.Now, tracing: w.tracing}, log)
 	require.NoError(w.t, err)
 	p := &pod{w: w, service: s, server: httptest.NewServer(s.handler)}
 	checker := apicheck.New(w.t, httpapi.OpenAPI)

@@ -21,6 +21,7 @@ import (
 	"github.com/wugan/wugan/metrics"
 	"github.com/wugan/wugan/migrations"
 	"github.com/wugan/wugan/seal"
+	"github.com/wugan/wugan/tracing"
 	"github.com/wugan/wugan/users"
 	"github.com/wugan/wugan/wechat"
 )
@@ -58,6 +59,8 @@ type serveOptions struct {
 	around func(service http.Handler, api func(auth.Policy) (http.Handler, error)) (http.Handler, error)
 	// listening is told the address, once requests are accepted.
 	listening func(net.Addr)
+	// tracing may be nil.
+	tracing *tracing.Tracing
 	// now is the clock; nil for time.Now.
 	now func() time.Time
 }
@@ -68,6 +71,14 @@ func serve(ctx context.Context, c config, o serveOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	if o.tracing, err = startTracing(ctx); err != nil {
+		return err
+	}
+	defer func() {
+		if err := o.tracing.Stop(ctx); err != nil {
+			log.Warn("the last traces are lost", "error", err)
+		}
+	}()
 	s, err := wire(ctx, c, o, log)
 	if err != nil {
 		return err
@@ -166,11 +177,13 @@ func wire(ctx context.Context, c config, o serveOptions, log *slog.Logger) (*ser
 	s.keys = &keyWatcher{config: c, access: access, refresh: refresh}
 	s.revocations = auth.NewRevocations(c.AccessTTL, now, log)
 	s.metrics = s.newMetrics(c, appIDs(apps), now)
-	client, err := wechat.New(wechat.Config{BaseURL: c.WechatAPI.URL, Apps: apps, Observe: s.metrics.WeChat})
+	client, err := wechat.New(wechat.Config{
+		BaseURL: c.WechatAPI.URL, Apps: apps, Observe: s.metrics.WeChat, Around: o.tracing.Calls,
+	})
 	if err != nil {
 		return nil, err
 	}
-	db, err := c.openDatabase(ctx)
+	db, err := c.openDatabase(ctx, o.tracing)
 	if err != nil {
 		return nil, err
 	}
@@ -209,7 +222,7 @@ func wire(ctx context.Context, c config, o serveOptions, log *slog.Logger) (*ser
 			Pushes:     messages,
 			GatewayKey: gatewayKey, AdminKey: adminKey, LoginRate: c.LoginRate,
 			TrustedProxies: proxies, CORSOrigins: c.CORSOrigins,
-			Log: log, Now: now, Observe: s.metrics.Request,
+			Log: log, Now: now, Observe: s.metrics.Request, Outermost: o.tracing.Requests(),
 			Stopping: ctx.Done(), Upstreams: upstreams,
 		})
 	}
