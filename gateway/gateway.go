@@ -215,6 +215,9 @@ func (g *Gateway) fail(w http.ResponseWriter, out *http.Request, err error) {
 	in := out
 	if x, ok := out.Context().Value(exchangeKey{}).(*exchange); ok {
 		in = x.in
+		if failure := x.body.failure.Load(); failure != nil {
+			err = failure
+		}
 	}
 	g.onError(w, in, upstreamError(in, err))
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -65,6 +66,9 @@ type requestBody struct {
 	io.ReadCloser
 	control *http.ResponseController
 	idle    time.Duration
+	// failure is why reading ended before its end. net/http ends the request's
+	// context then, so that the upstream's side knows of no reason.
+	failure atomic.Pointer[clientError]
 	// atEnd copies the trailers, which come after the body.
 	atEnd func()
 }
@@ -90,7 +94,9 @@ func (b *requestBody) Read(p []byte) (int, error) {
 			b.atEnd()
 		}
 	default:
-		err = &clientError{err}
+		failure := &clientError{err}
+		b.failure.Store(failure)
+		err = failure
 	}
 	return n, err
 }
