@@ -9,7 +9,7 @@ export default tseslint.config(
   js.configs.recommended,
   ...tseslint.configs.strictTypeChecked,
   {
-    languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['*.mjs', 'scripts/*.mjs', '*.mts'] }, tsconfigRootDir: import.meta.dirname } },
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
       '@typescript-eslint/consistent-type-imports': 'error',
       // Messages are put together with + in the core: a template costs the same, and numbers print as they are.
@@ -34,14 +34,7 @@ export default tseslint.config(
       ],
     },
   },
-  {
-    files: ['recipes/**'],
-    ...tseslint.configs.disableTypeChecked,
-    languageOptions: { sourceType: 'module', globals: { uni: 'readonly' } },
-  },
-  {
-    files: ['**/*.mjs'],
-    ...tseslint.configs.disableTypeChecked,
-    languageOptions: { globals: { console: 'readonly', process: 'readonly', URL: 'readonly' } },
-  },
+  { files: ['**/*.mjs', '**/*.js', '*.mts'], ...tseslint.configs.disableTypeChecked },
+  { files: ['**/*.mjs'], languageOptions: { globals: { console: 'readonly', process: 'readonly', URL: 'readonly' } } },
+  { files: ['recipes/**'], languageOptions: { sourceType: 'module', globals: { uni: 'readonly' } } },
 )

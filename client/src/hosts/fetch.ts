@@ -96,14 +96,15 @@ export function fetchHost(options: FetchHostOptions = {}): Host {
       xhr.onerror = xhr.onabort = (event) => {
         sent.fail({ errMsg: 'uploadFile:fail ' + event.type })
       }
+      // Listeners that come after send() hear nothing.
+      let report: (progress: object) => void = () => undefined
+      xhr.upload.onprogress = ({ loaded, total }) => {
+        report({ progress: percent(loaded, total), totalBytesSent: loaded, totalBytesExpectedToSend: total })
+      }
       xhr.send(form)
       return {
         abort: () => { xhr.abort() },
-        onProgressUpdate: (listener: (progress: object) => void) => {
-          xhr.upload.onprogress = ({ loaded, total }) => {
-            listener({ progress: percent(loaded, total), totalBytesSent: loaded, totalBytesExpectedToSend: total })
-          }
-        },
+        onProgressUpdate: (listener: typeof report) => { report = listener },
       }
     },
 
