@@ -1,8 +1,8 @@
 // Package tracing owns the spans of this service: one tree a request, from the
 // HTTP route through the statements that it sent and the calls to WeChat. It
-// exports them by OTLP over HTTP, as the OTEL_* variables say; the exporter and
-// the SDK read those themselves. Where nobody asked for traces, nothing here
-// runs.
+// exports them by OTLP over HTTP. Where nobody asked for traces, nothing here
+// runs. Of the OTEL_* variables the SDK reads those about sampling, batches and
+// limits by itself, and those that name the service.
 //
 // No span holds an address with a query, a header, a body or the value of a
 // statement's parameter: codes, tokens and secrets travel in those.
@@ -10,7 +10,6 @@ package tracing
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"path"
@@ -22,7 +21,7 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/github.com/labstack/echo/otelecho"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -41,14 +40,10 @@ type Tracing struct {
 	provider *sdktrace.TracerProvider
 }
 
-// Start makes a Tracing that exports by OTLP over HTTP. It does not wait for
+// Start makes a Tracing that sends its spans to a receiver. It does not wait for
 // the receiver: spans that cannot be sent are dropped in the end.
-func Start(ctx context.Context, version string) (*Tracing, error) {
-	exporter, err := otlptracehttp.New(ctx)
-	if err != nil {
-		return nil, errors.New("tracing: the OTEL_EXPORTER_OTLP_* settings cannot be used") // the error may repeat a header with a key
-	}
-	return New(ctx, version, sdktrace.WithBatcher(exporter))
+func Start(ctx context.Context, version string, to Receiver) (*Tracing, error) {
+	return New(ctx, version, sdktrace.WithBatcher(otlptrace.NewUnstarted(newSender(to))))
 }
 
 // New makes a Tracing with the options of the SDK: where the spans go.

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +18,7 @@ import (
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/httpapi"
+	"github.com/wugan/wugan/tracing"
 	"github.com/wugan/wugan/wechat"
 )
 
@@ -382,33 +386,79 @@ func (c *config) operatorKeys() (gateway, admin httpapi.Key) {
 	return httpapi.Key(c.GatewayKey), httpapi.Key(c.AdminKey)
 }
 
-// tracesWanted tells whether the environment asks for traces, in the words of
-// OpenTelemetry's specification; the SDK reads the rest of the OTEL_* variables
-// by itself. Without a word about it there are none.
-func tracesWanted() (bool, error) {
+// traceReceiver reads where traces go from OpenTelemetry's own variables
+// (https://opentelemetry.io/docs/specs/otel/protocol/exporter/); the SDK reads
+// those about sampling and batches by itself. Without a word about traces there
+// are none: the answer is nil.
+func traceReceiver() (*tracing.Receiver, error) {
 	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") {
-		return false, nil
+		return nil, nil
 	}
-	switch exporter := os.Getenv("OTEL_TRACES_EXPORTER"); exporter {
-	case "none":
-		return false, nil
-	case "otlp":
-	case "":
-		if os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {
-			return false, nil
+	// What is set for traces alone goes before what is set for every signal.
+	get := func(name string) (key, value string) {
+		for _, key := range []string{"OTEL_EXPORTER_OTLP_TRACES_" + name, "OTEL_EXPORTER_OTLP_" + name} {
+			if value := os.Getenv(key); value != "" {
+				return key, value
+			}
 		}
-	default:
-		return false, settingError{"OTEL_TRACES_EXPORTER", "expected otlp or none"}
+		return "OTEL_EXPORTER_OTLP_" + name, ""
 	}
-	for _, name := range []string{"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"} {
-		switch os.Getenv(name) {
-		case "":
+	endpointKey, endpoint := get("ENDPOINT")
+	switch exporter := os.Getenv("OTEL_TRACES_EXPORTER"); {
+	case exporter == "none", exporter == "" && endpoint == "":
+		return nil, nil
+	case exporter != "" && exporter != "otlp":
+		return nil, settingError{"OTEL_TRACES_EXPORTER", "expected otlp or none"}
+	}
+	if key, value := get("PROTOCOL"); value != "" && value != "http/protobuf" {
+		return nil, settingError{key, "expected http/protobuf, the one protocol that is spoken here"}
+	}
+	to := &tracing.Receiver{Timeout: 10 * time.Second, Headers: http.Header{}}
+	if endpoint == "" {
+		endpoint = "http://localhost:4318"
+	}
+	var err error
+	if to.Endpoint, err = url.Parse(endpoint); err != nil || !absoluteHTTP(endpoint) {
+		return nil, settingError{endpointKey, "expected an address such as http://localhost:4318"}
+	}
+	if endpointKey != "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" {
+		to.Endpoint = to.Endpoint.JoinPath("v1", "traces")
+	}
+	key, headers := get("HEADERS")
+	for pair := range strings.SplitSeq(headers, ",") {
+		if strings.TrimSpace(pair) == "" {
 			continue
-		case "http/protobuf":
-		default:
-			return false, settingError{name, "expected http/protobuf, the one protocol that is spoken here"}
 		}
-		break
+		name, value, found := strings.Cut(pair, "=")
+		value, err := url.PathUnescape(strings.TrimSpace(value))
+		if name = strings.TrimSpace(name); err != nil || !found || name == "" || strings.ContainsAny(name+value, "\r\n") {
+			return nil, settingError{key, "expected name=value,name=value"}
+		}
+		to.Headers.Add(name, value)
 	}
-	return true, nil
+	if key, value := get("TIMEOUT"); value != "" {
+		ms, err := strconv.ParseUint(value, 10, 31)
+		if err != nil || ms == 0 {
+			return nil, settingError{key, "expected milliseconds"}
+		}
+		to.Timeout = time.Duration(ms) * time.Millisecond
+	}
+	switch key, value := get("COMPRESSION"); value {
+	case "gzip":
+		to.Gzip = true
+	case "", "none":
+	default:
+		return nil, settingError{key, "expected gzip or none"}
+	}
+	if key, path := get("CERTIFICATE"); path != "" {
+		pem, err := os.ReadFile(path)
+		if err != nil {
+			return nil, settingError{key, "expected a file that can be read: " + reason(err)}
+		}
+		to.RootCAs = x509.NewCertPool()
+		if !to.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, settingError{key, "expected a file of certificates in PEM form"}
+		}
+	}
+	return to, nil
 }

@@ -9,9 +9,9 @@ import (
 // startTracing starts the export of traces where the environment asks for it;
 // nil where it does not.
 func startTracing(ctx context.Context) (*tracing.Tracing, error) {
-	wanted, err := tracesWanted()
-	if err != nil || !wanted {
+	to, err := traceReceiver()
+	if err != nil || to == nil {
 		return nil, err
 	}
-	return tracing.Start(ctx, version)
+	return tracing.Start(ctx, version, *to)
 }
