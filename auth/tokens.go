@@ -85,8 +85,8 @@ type extraClaims struct {
 // MarshalJSON writes one flat object. A claim of ours always wins.
 func (c extraClaims) MarshalJSON() ([]byte, error) {
 	own, err := json.Marshal(c.accessClaims)
-	if err != nil || len(c.extra) == 0 {
-		return own, err
+	if err != nil {
+		return nil, err
 	}
 	all := maps.Clone(c.extra)
 	if err := json.Unmarshal(own, &all); err != nil {
@@ -140,7 +140,11 @@ func (i *issuer) issue(g grant) (Tokens, error) {
 	if err != nil {
 		return Tokens{}, fmt.Errorf("issue tokens: %w", err)
 	}
-	access, err := i.access.Signer(g.now).sign(verify.AccessTokenType, extraClaims{own, extra})
+	var claims jwt.Claims = own
+	if len(extra) > 0 {
+		claims = extraClaims{own, extra}
+	}
+	access, err := i.access.Signer(g.now).sign(verify.AccessTokenType, claims)
 	if err != nil {
 		return Tokens{}, fmt.Errorf("issue an access token: %w", err)
 	}

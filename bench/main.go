@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -19,8 +21,17 @@ func main() {
 	flag.DurationVar(&o.each, "each", 10*time.Second, "how long each figure is measured")
 	flag.StringVar(&o.docs, "docs", "docs", "folder that gets performance.md and performance.svg; empty: print only")
 	flag.StringVar(&o.binary, "binary", "", "the wugan binary (default: build it)")
-	flag.StringVar(&o.profile, "profile", "", "write a CPU profile of the service under 64 clients to this file")
+	flag.StringVar(&o.profile, "profile", "", "folder that gets CPU profiles of the service under 64 clients")
+	only := flag.String("clients", "1,16,64", "numbers of clients")
 	flag.Parse()
+	for one := range strings.SplitSeq(*only, ",") {
+		n, err := strconv.Atoi(one)
+		if err != nil || n < 1 || n > rows {
+			fmt.Fprintln(os.Stderr, "bench: -clients takes numbers such as 1,16,64")
+			os.Exit(2)
+		}
+		o.clients = append(o.clients, n)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, o); err != nil {
@@ -34,10 +45,8 @@ type options struct {
 	docs    string
 	binary  string
 	profile string
+	clients []int // numbers of connections that each figure is measured with
 }
-
-// clients are the numbers of connections that each figure is measured with.
-var clients = []int{1, 16, 64}
 
 func run(ctx context.Context, o options) error {
 	b, err := newBench(ctx, o)
@@ -51,7 +60,7 @@ func run(ctx context.Context, o options) error {
 	if err := b.resources(ctx, &r); err != nil {
 		return err
 	}
-	for _, n := range clients {
+	for _, n := range o.clients {
 		fmt.Fprintf(os.Stderr, "%d clients …\n", n)
 		f, err := b.figures(ctx, n)
 		if err != nil {

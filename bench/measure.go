@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,8 +20,8 @@ type figures struct {
 	clients                         int
 	before, after                   float64 // pgbench, transactions a second
 	refresh, login, verify, healthz load
-	refreshCommits, loginCommits    float64 // commits for each operation
-	verifyCommits                   float64
+	refreshCost, loginCost          cost
+	verifyCost                      cost
 }
 
 // limit is PostgreSQL's own rate in this run.
@@ -36,13 +38,13 @@ func (b *bench) figures(ctx context.Context, n int) (f figures, err error) {
 	if f.before, err = b.pgbench(ctx, n); err != nil {
 		return f, err
 	}
-	if f.refreshCommits, err = b.commits(ctx, func() (float64, error) {
+	if f.refreshCost, err = b.cost(ctx, "refresh", n, func() (float64, error) {
 		f.refresh, err = b.refreshes(ctx, n)
 		return f.refresh.rate, err
 	}); err != nil {
 		return f, fmt.Errorf("refresh: %w", err)
 	}
-	if f.loginCommits, err = b.commits(ctx, func() (float64, error) {
+	if f.loginCost, err = b.cost(ctx, "login", n, func() (float64, error) {
 		f.login, err = b.logins(ctx, n)
 		return f.login.rate, err
 	}); err != nil {
@@ -55,7 +57,7 @@ func (b *bench) figures(ctx context.Context, n int) (f figures, err error) {
 	if err != nil {
 		return f, err
 	}
-	if f.verifyCommits, err = b.commits(ctx, func() (float64, error) {
+	if f.verifyCost, err = b.cost(ctx, "verify", n, func() (float64, error) {
 		f.verify, err = drive(ctx, b.service.address, n, b.o.each, func(c *conn, _, _ int) error {
 			return want(204)(c.ask("GET", "/api/v1/auth/verify", access, ""))
 		})
@@ -101,19 +103,69 @@ func (b *bench) pgbench(ctx context.Context, n int) (float64, error) {
 	return strconv.ParseFloat(m[1], 64)
 }
 
-// commits counts the database's commits for each operation that do performs.
-// The service's own polling, a few a second, is in it.
-func (b *bench) commits(ctx context.Context, do func() (float64, error)) (float64, error) {
+// cost is what one operation takes.
+type cost struct {
+	commits float64       // of the database; the service's own polling is in it
+	cpu     time.Duration // of the service
+}
+
+// cost measures what each operation takes that do performs.
+func (b *bench) cost(ctx context.Context, name string, n int, do func() (float64, error)) (c cost, err error) {
 	before, err := b.committed(ctx)
 	if err != nil {
-		return 0, err
+		return c, err
 	}
+	used, err := b.service.cpu()
+	if err != nil {
+		return c, err
+	}
+	profiled := b.profile(ctx, name, n)
 	rate, err := do()
 	if err != nil {
-		return 0, err
+		return c, err
+	}
+	if err := <-profiled; err != nil {
+		return c, err
+	}
+	usedThen, err := b.service.cpu()
+	if err != nil {
+		return c, err
 	}
 	after, err := b.committed(ctx)
-	return float64(after-before) / (rate * b.o.each.Seconds()), err
+	operations := rate * b.o.each.Seconds()
+	c.commits = float64(after-before) / operations
+	c.cpu = time.Duration(float64(usedThen-used) / operations)
+	return c, err
+}
+
+// profile writes a CPU profile of the service while it is under the load of 64
+// clients, if one is asked for.
+func (b *bench) profile(ctx context.Context, name string, n int) <-chan error {
+	done := make(chan error, 1)
+	if b.o.profile == "" || n != 64 {
+		done <- nil
+		return done
+	}
+	go func() {
+		done <- func() error {
+			url := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", b.service.metrics, max(1, int(b.o.each.Seconds())-1))
+			request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+			if err != nil {
+				return err
+			}
+			answer, err := http.DefaultClient.Do(request)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = answer.Body.Close() }()
+			data, err := io.ReadAll(answer.Body)
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(filepath.Join(b.o.profile, name+".pprof"), data, 0o600)
+		}()
+	}()
+	return done
 }
 
 func (b *bench) committed(ctx context.Context) (n int64, err error) {

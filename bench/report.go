@@ -48,11 +48,12 @@ func (r results) markdown() string {
 			f.clients, f.before, f.after, f.refresh.rate, f.refresh.rate/f.limit(), f.login.rate, f.login.rate/f.limit(),
 			f.verify.rate, f.healthz.rate, f.verify.rate/f.healthz.rate)
 	}
-	b.WriteString("\n| clients | refresh p50, p99 | login p50, p99 | commits a refresh | commits a login | commits a verify |\n|--:|--:|--:|--:|--:|--:|\n")
+	b.WriteString("\n| clients | refresh p50, p99 | login p50, p99 | commits a refresh, login, verify | processor time of the service a refresh, login, verify |\n|--:|--:|--:|--:|--:|\n")
 	for _, f := range r.figures {
-		fmt.Fprintf(&b, "| %d | %s, %s | %s, %s | %.2f | %.2f | %.4f |\n", f.clients,
+		fmt.Fprintf(&b, "| %d | %s, %s | %s, %s | %.2f, %.2f, %.4f | %s, %s, %s |\n", f.clients,
 			short(f.refresh.p50), short(f.refresh.p99), short(f.login.p50), short(f.login.p99),
-			f.refreshCommits, f.loginCommits, f.verifyCommits)
+			f.refreshCost.commits, f.loginCost.commits, f.verifyCost.commits,
+			short(f.refreshCost.cpu), short(f.loginCost.cpu), short(f.verifyCost.cpu))
 	}
 	fmt.Fprintf(&b, "\n| | |\n|--|--:|\n| resident memory, idle | %.1f MiB |\n| resident memory, after the load | %.1f MiB |\n"+
 		"| start to ready, migrated database | %s |\n| binary | %.1f MiB |\n| rows added by %d refreshes of one session | %d |\n",
