@@ -30,6 +30,9 @@ type secret string
 func (secret) String() string   { return "[redacted]" }
 func (secret) GoString() string { return "[redacted]" }
 
+// MarshalText keeps it out of JSON, and so out of JSON logs.
+func (secret) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
+
 // config is every setting of the service; docs/settings.md lists them. Only this
 // file reads the environment.
 //
@@ -134,10 +137,12 @@ func article(typeName string) string {
 var pathSettings = map[string]bool{"ACCESS_KEYS": true, "REFRESH_KEYS": true}
 
 // readFiles sets WUGAN_X from the file that WUGAN_X_FILE names: a mounted
-// secret. White space at the end is not part of the value.
+// secret. White space at the end is not part of the value; the members of a list
+// may stand on lines of their own. No error repeats what should be the path: it
+// may be the secret itself, put where its file was meant.
 func readFiles() error {
-	for _, name := range settingNames(reflect.TypeFor[config]()) {
-		key := prefix + "_" + name
+	for _, s := range settingsOf(reflect.TypeFor[config]()) {
+		key := prefix + "_" + s.name
 		path, named := os.LookupEnv(key + "_FILE")
 		if !named || path == "" {
 			continue
@@ -146,15 +151,18 @@ func readFiles() error {
 			return settingError{key, "is set, and so is " + key + "_FILE: expected one of them"}
 		}
 		value := path
-		if !pathSettings[name] {
+		if !pathSettings[s.name] {
 			data, err := os.ReadFile(path)
 			if err != nil {
-				return settingError{key + "_FILE", "expected a file that can be read: " + reason(err)}
+				return settingError{key + "_FILE", "expected the path of a file that can be read: " + cause(err)}
 			}
 			value = strings.TrimRight(string(data), " \t\r\n")
+			if s.list {
+				value = strings.Join(splitList(value), ",")
+			}
 		}
 		if err := os.Setenv(key, value); err != nil {
-			return settingError{key + "_FILE", "holds a value that cannot be used"}
+			return settingError{key + "_FILE", "expected a file of text, without a zero byte"}
 		}
 	}
 	return nil
@@ -169,28 +177,48 @@ func reason(err error) string {
 	return err.Error()
 }
 
+// cause is why a file could not be used, without the path.
+func cause(err error) string {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err.Error()
+	}
+	return err.Error()
+}
+
 // wordBreak is where envconfig's split_words puts an underscore.
 var wordBreak = regexp.MustCompile(`([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])`)
 
-// settingNames lists the settings as the environment spells them, without the
-// prefix.
-func settingNames(of reflect.Type) []string {
-	var names []string
+// setting is one of config's fields: its name as the environment spells it,
+// without the prefix.
+type setting struct {
+	name string
+	list bool
+}
+
+func settingsOf(of reflect.Type) []setting {
+	var out []setting
 	for field := range of.Fields() {
 		name := strings.ToUpper(wordBreak.ReplaceAllString(field.Name, "${1}${3}_${2}${4}"))
 		if field.Type.Kind() != reflect.Struct {
-			names = append(names, name)
+			out = append(out, setting{name, field.Type.Kind() == reflect.Slice})
 			continue
 		}
-		for _, inner := range settingNames(field.Type) {
-			names = append(names, name+"_"+inner)
+		for _, inner := range settingsOf(field.Type) {
+			out = append(out, setting{name + "_" + inner.name, inner.list})
 		}
 	}
-	return names
+	return out
 }
 
 // check looks at what can be judged without other settings or files.
 func (c *config) check() error {
+	if !listenAddress(c.Addr) {
+		return wrong("ADDR", "expected host:port or :port")
+	}
+	if c.MetricsAddr != "" && !listenAddress(c.MetricsAddr) {
+		return wrong("METRICS_ADDR", "expected host:port or :port, or nothing")
+	}
 	for _, url := range []struct{ name, value string }{{"ISSUER", c.Issuer}, {"WECHAT_API_URL", c.WechatAPI.URL}} {
 		if !absoluteHTTP(url.value) {
 			return wrong(url.name, "expected an address such as https://auth.example.com")
@@ -221,8 +249,8 @@ func (c *config) check() error {
 	if c.PhoneDailyLimit < 0 {
 		return wrong("PHONE_DAILY_LIMIT", "expected 0 (no limit) or more")
 	}
-	if c.LoginRate < 0 {
-		return wrong("LOGIN_RATE", "expected 0 (no limit) or more")
+	if !(c.LoginRate >= 0 && c.LoginRate <= maxLoginRate) { // not a number is neither
+		return wrong("LOGIN_RATE", "expected 0 (no limit) to %d", maxLoginRate)
 	}
 	for _, key := range []struct {
 		name  string
@@ -246,7 +274,7 @@ func (c *config) check() error {
 	if _, err := c.gateway(nil); err != nil {
 		return err
 	}
-	if kind := c.databaseKind(); kind == "" {
+	if !c.databaseAddress() {
 		return wrong("DATABASE_URL", "expected postgres://USER:PASSWORD@HOST:PORT/DATABASE or sqlite:PATH")
 	}
 	if err := auth.CheckMetadataClaims(c.MetadataClaims); err != nil {
@@ -322,6 +350,28 @@ func (c *config) apps() ([]wechat.App, error) {
 	return out, nil
 }
 
+// complete names everything that serving needs and that is not set, in one line.
+func (c *config) complete() error {
+	var missing []string
+	for _, need := range []struct {
+		name string
+		set  bool
+	}{
+		{"WECHAT_APPS", c.WechatApps != ""},
+		{"ACCESS_KEYS (or " + prefix + "_ACCESS_SECRET)", c.AccessKeys != "" || c.AccessSecret != ""},
+		{"REFRESH_KEYS (or " + prefix + "_REFRESH_SECRET)", c.RefreshKeys != "" || c.RefreshSecret != ""},
+		{"DATA_KEY", c.DataKey != ""},
+	} {
+		if !need.set {
+			missing = append(missing, prefix+"_"+need.name)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return settingError{strings.Join(missing, ", "), "expected, but not set; wugan keys new makes key files, openssl rand -base64 32 a data key, and wugan dev needs none of them"}
+}
+
 // splitList reads a list whose members stand between commas or on lines.
 func splitList(text string) []string {
 	var out []string
@@ -350,7 +400,7 @@ func (c *config) keys(kind, path string, shared secret) (*auth.KeySet, error) {
 	case path != "":
 		set, err := loadKeys(path)
 		if err != nil {
-			return nil, wrong(kind+"_KEYS", "expected a private JWK Set (wugan keys new): %s", reason(err))
+			return nil, wrong(kind+"_KEYS", "expected the path of a private JWK Set (wugan keys new): %s", cause(err))
 		}
 		return set, nil
 	}
@@ -377,6 +427,9 @@ func (c *config) bothKeys() (access, refresh *auth.KeySet, err error) {
 		return nil, nil, err
 	}
 	if err := auth.Separate(access, refresh); err != nil {
+		if c.AccessSecret != "" && c.RefreshSecret != "" {
+			return nil, nil, wrong("REFRESH_SECRET", "expected another secret than WUGAN_ACCESS_SECRET")
+		}
 		return nil, nil, wrong("REFRESH_KEYS", "expected other keys than for access tokens: %s", err)
 	}
 	return access, refresh, nil

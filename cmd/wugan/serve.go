@@ -148,6 +148,9 @@ type service struct {
 
 // wire builds the service from top to bottom.
 func wire(ctx context.Context, c config, o serveOptions, log *slog.Logger) (*service, error) {
+	if err := c.complete(); err != nil {
+		return nil, err
+	}
 	apps, err := c.apps()
 	if err != nil {
 		return nil, err
