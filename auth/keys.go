@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/MicahParks/jwkset"
@@ -196,8 +197,8 @@ func ParseKeys(data []byte) (*KeySet, error) {
 	for i, stored := range set.Keys {
 		k, err := parseKey(stored)
 		if err != nil {
-			name := stored.KID
-			if name == "" {
+			name := strconv.Quote(stored.KID)
+			if stored.KID == "" {
 				name = fmt.Sprint("number ", i+1)
 			}
 			return nil, fmt.Errorf("key %s: %w", name, err)

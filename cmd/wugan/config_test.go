@@ -1,0 +1,406 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/stretchr/testify/require"
+
+	"github.com/wugan/wugan/auth"
+)
+
+// The environment belongs to the whole process, so tests here do not run beside
+// others.
+
+// emptyEnvironment takes every setting away until the test ends.
+func emptyEnvironment(t *testing.T) {
+	t.Helper()
+	for _, s := range settingsOf(reflect.TypeFor[config]()) {
+		for _, key := range []string{prefix + "_" + s.name, prefix + "_" + s.name + "_FILE"} {
+			t.Setenv(key, "") // brings back what was there
+			require.NoError(t, os.Unsetenv(key))
+		}
+	}
+}
+
+// goodEnvironment sets what wugan serve cannot do without.
+func goodEnvironment(t *testing.T) {
+	t.Helper()
+	emptyEnvironment(t)
+	folder := t.TempDir()
+	keys := func(name, algorithm string) string {
+		path := filepath.Join(folder, name)
+		require.NoError(t, createKeys(path, keySet(t, algorithm)))
+		return path
+	}
+	dataKey, err := newDataKey(rand.Read)
+	require.NoError(t, err)
+	set(t, "DATABASE_URL", "sqlite:"+filepath.Join(folder, "wugan.db"))
+	set(t, "WECHAT_APPS", appID+":"+appSecret)
+	set(t, "ACCESS_KEYS", keys("access.jwks", "ES256"))
+	set(t, "REFRESH_KEYS", keys("refresh.jwks", "HS256"))
+	set(t, "DATA_KEY", dataKey)
+}
+
+func set(t *testing.T, name, value string) {
+	t.Helper()
+	t.Setenv(prefix+"_"+name, value)
+}
+
+func unset(t *testing.T, name string) {
+	t.Helper()
+	set(t, name, "")
+	require.NoError(t, os.Unsetenv(prefix+"_"+name))
+}
+
+// startUp does with the environment what wugan serve does before it listens.
+func startUp(t *testing.T) (config, error) {
+	t.Helper()
+	c, err := loadConfig()
+	if err != nil {
+		return c, err
+	}
+	s, err := wire(t.Context(), c, serveOptions{}, slog.New(slog.DiscardHandler))
+	if err == nil {
+		require.NoError(t, s.db.Close())
+	}
+	return c, err
+}
+
+// refuses checks that one line names the setting, says what was expected, and
+// repeats none of the values. A value that is a part of the example in the line
+// tells nothing.
+func refuses(t *testing.T, name, expected string, hidden ...string) {
+	t.Helper()
+	_, err := startUp(t)
+	require.Error(t, err, "%s is taken", name)
+	line := err.Error()
+	require.True(t, strings.HasPrefix(line, prefix+"_"+name+": "), "expected a line that begins with the name of %s: %s", name, line)
+	require.Contains(t, line, "expected")
+	require.Contains(t, line, expected)
+	require.NotContains(t, line, "\n")
+	for _, value := range hidden {
+		if len(value) > 4 && !strings.Contains("postgres://sqlite:https://auth.example.com, https://h5.example.com", value) { // shorter ones occur in any sentence
+			require.NotContains(t, line, value)
+		}
+	}
+}
+
+func TestTheDefaultsAreThoseOfTheContract(t *testing.T) {
+	emptyEnvironment(t)
+	c, err := loadConfig()
+	require.NoError(t, err)
+	want := config{
+		Addr: ":8080", MetricsAddr: "127.0.0.1:9090", DatabaseURL: "sqlite:wugan.db",
+		Issuer: "http://localhost:8080", Audience: "http://localhost:8080",
+		AccessTTL: 4 * time.Hour, RefreshTTL: 168 * time.Hour, RefreshGrace: 10 * time.Second,
+		SessionMaxAge: 2160 * time.Hour, MaxSessionsPerUser: 20,
+		LoginRate: 5, PhoneDailyLimit: 10, UpstreamTimeout: time.Minute,
+		LogLevel: "info", LogFormat: "json",
+	}
+	want.WechatAPI.URL = "https://api.weixin.qq.com"
+	require.Equal(t, want, c)
+
+	set(t, "ISSUER", "https://auth.example.com")
+	c, err = loadConfig()
+	require.NoError(t, err)
+	require.Equal(t, "https://auth.example.com", c.Audience, "the issuer")
+}
+
+// wrongValues has, for each setting that can be wrong, values that are, and what
+// the line must say.
+var wrongValues = map[string][]struct{ value, expected string }{
+	"ADDR":         {{"8080", "host:port"}, {"", "host:port"}, {"localhost:http:1", "host:port"}, {"256.256.256.256:99999", "host:port"}},
+	"METRICS_ADDR": {{"nine thousand", "host:port"}, {"127.0.0.1:port-of-mine", "host:port"}},
+	"DATABASE_URL": {
+		{"", "postgres://"}, {"mysql://root:hunter2@db/wugan", "sqlite:PATH"}, {"sqlite:", "sqlite:PATH"},
+		{"postgres://wugan:hunter2@db:port/wugan", "postgres://USER"}, {"postgres://wugan:hunter2@db/x?sslmode=perhaps", "postgres://USER"},
+	},
+	"WECHAT_APPS": {
+		{"", "appid:secret"}, {appID, "appid:secret"}, {"hunter2hunter2", "appid:secret"}, {appID + ":", "appid:secret"}, {appID + ":has space", "appid:secret"},
+		{appID + ":" + appSecret + "," + appID + ":hunter2hunter2", "each appid once"},
+	},
+	"WECHAT_PUSH": {
+		{appID + ":hunter2", "appid:token:EncodingAESKey"}, {appID + ":hunter2:" + strings.Repeat("a", 42), "appid:token:EncodingAESKey"},
+		{appID + ":hunter2-:" + strings.Repeat("a", 43), "appid:token:EncodingAESKey"},
+	},
+	"WECHAT_API_URL": {{"api.weixin.qq.com", "https://"}, {"ftp://api.weixin.qq.com", "https://"}, {"https://", "https://"}},
+	"ISSUER":         {{"auth.example.com", "https://"}, {"", "https://"}, {"https://auth.example.com/?tenant=hunter2", "https://"}, {"https://auth.example.com/#hunter2", "https://"}},
+	"ACCESS_KEYS":    {{"", "wugan keys new"}, {"/no/such/file.jwks", "no such file"}, {`{"keys":[{"k":"hunter2hunter2"}]}`, "no such file"}},
+	"REFRESH_KEYS":   {{"", "wugan keys new"}, {"/no/such/file.jwks", "no such file"}},
+	"ACCESS_SECRET":  {{"hunter2", "32 bytes"}, {strings.Repeat("s", 31), "32 bytes"}},
+	"REFRESH_SECRET": {{"hunter2", "32 bytes"}, {strings.Repeat("s", 31), "32 bytes"}},
+	"DATA_KEY": {
+		{"", "base64 of 32"}, {"hunter2", "base64 of 32"}, {base64.StdEncoding.EncodeToString(make([]byte, 31)), "base64 of 32"},
+		{base64.StdEncoding.EncodeToString(make([]byte, 33)), "base64 of 32"},
+	},
+	"ACCESS_TTL":            {{"4", "a duration"}, {"forever", "a duration"}, {"", "a duration"}, {"0s", "1s or more"}, {"-4h", "1s or more"}},
+	"REFRESH_TTL":           {{"7d", "a duration"}, {"0", "1s or more"}},
+	"REFRESH_GRACE":         {{"ten", "a duration"}, {"-1s", "0s or more"}, {"61s", "a minute at most"}},
+	"SESSION_MAX_AGE":       {{"90d", "a duration"}, {"-1h", "0s or more"}},
+	"MAX_SESSIONS_PER_USER": {{"many", "a whole number"}, {"2.5", "a whole number"}, {"-1", "0 (no limit) or more"}},
+	"ADMIN_KEY":             {{"hunter2", "32 characters"}, {strings.Repeat("k", 31), "32 characters"}},
+	"GATEWAY_KEY":           {{"hunter2", "32 characters"}, {strings.Repeat("k", 31), "32 characters"}},
+	"LOGIN_RATE":            {{"fast", "a number"}, {"-1", "0 (no limit)"}, {"NaN", "0 (no limit)"}, {"+Inf", "0 (no limit)"}},
+	"PHONE_DAILY_LIMIT":     {{"ten", "a whole number"}, {"-1", "0 (no limit) or more"}},
+	"TRUSTED_PROXIES":       {{"proxy.example.com", "10.0.0.0/8"}, {"10.0.0.0/33", "10.0.0.0/8"}, {"10.0.0.0/8,,", "10.0.0.0/8"}},
+	"CORS_ORIGINS":          {{"h5.example.com", "https://h5.example.com"}, {"https://h5.example.com,hunter2", "https://h5.example.com"}},
+	"UPSTREAMS":             {{"http://10.0.0.7:8000", "/path/=http://host:port"}, {"/shop/=10.0.0.7:8000", "/path/=http://host:port"}, {"shop=http://10.0.0.7:8000", "/path/=http://host:port"}},
+	"PUBLIC_PATHS":          {{"/shop/news", "WUGAN_UPSTREAMS is not"}},
+	"UPSTREAM_TIMEOUT":      {{"soon", "a duration"}, {"0s", "1ms or more"}},
+	"METADATA_CLAIMS":       {{"tier,sub", "a meaning of its own"}, {"tier,Tier", "each name once"}, {"two words", "names of members"}},
+	"LOG_LEVEL":             {{"loud", "debug, info, warn or error"}},
+	"LOG_FORMAT":            {{"logfmt", "json or text"}},
+	"SHUTDOWN_DELAY":        {{"a while", "a duration"}, {"-1s", "0s or more"}},
+}
+
+// anyValue are the settings that no value is wrong for by itself.
+var anyValue = map[string]bool{"AUDIENCE": true}
+
+func TestASettingThatIsWrongStopsTheStartWithOneLineThatNamesIt(t *testing.T) {
+	for _, s := range settingsOf(reflect.TypeFor[config]()) {
+		name := s.name
+		if anyValue[name] {
+			continue
+		}
+		require.NotEmpty(t, wrongValues[name], "no test has a wrong value for %s", name)
+		for _, wrong := range wrongValues[name] {
+			t.Run(name+"="+wrong.value, func(t *testing.T) {
+				goodEnvironment(t)
+				if kind, found := strings.CutSuffix(name, "_SECRET"); found {
+					unset(t, kind+"_KEYS")
+				}
+				set(t, name, wrong.value)
+				refuses(t, name, wrong.expected, wrong.value, "hunter2")
+			})
+		}
+	}
+	goodEnvironment(t)
+	_, err := startUp(t)
+	require.NoError(t, err, "what all of these differ from in one setting is good")
+}
+
+func TestAnySettingMayComeFromAFile(t *testing.T) {
+	for name, x := range map[string]struct {
+		text string
+		got  func(config) any
+		want any
+	}{
+		"ADDR":                  {"127.0.0.1:7000\n", func(c config) any { return c.Addr }, "127.0.0.1:7000"},
+		"DATABASE_URL":          {"postgres://wugan:p%40ss@db/wugan\r\n", func(c config) any { return c.DatabaseURL }, secret("postgres://wugan:p%40ss@db/wugan")},
+		"WECHAT_API_URL":        {"http://127.0.0.1:8090\n", func(c config) any { return c.WechatAPI.URL }, "http://127.0.0.1:8090"},
+		"ADMIN_KEY":             {adminKey + "\n", func(c config) any { return c.AdminKey }, secret(adminKey)},
+		"ACCESS_TTL":            {"30s\n", func(c config) any { return c.AccessTTL }, 30 * time.Second},
+		"MAX_SESSIONS_PER_USER": {"3\n", func(c config) any { return c.MaxSessionsPerUser }, 3},
+		"LOGIN_RATE":            {"0.5\n", func(c config) any { return c.LoginRate }, 0.5},
+		"TRUSTED_PROXIES":       {"10.0.0.0/8\n\nfd00::/8,192.0.2.1\n", func(c config) any { return c.TrustedProxies }, []string{"10.0.0.0/8", "fd00::/8", "192.0.2.1"}},
+		"WECHAT_APPS":           {appID + ":" + appSecret + "\n" + otherApp + ":" + otherAppSecret + "\n", func(c config) any { return appCount(t, c) }, 2},
+		"REFRESH_KEYS":          {"whatever a path of keys leads to", func(c config) any { return filepath.Base(c.RefreshKeys) }, "setting"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			goodEnvironment(t)
+			path := filepath.Join(t.TempDir(), "setting")
+			require.NoError(t, os.WriteFile(path, []byte(x.text), 0o600))
+			unset(t, name)
+			set(t, name+"_FILE", path)
+			c, err := loadConfig()
+			require.NoError(t, err)
+			require.Equal(t, x.want, x.got(c))
+		})
+	}
+}
+
+func appCount(t *testing.T, c config) int {
+	t.Helper()
+	apps, err := c.apps()
+	require.NoError(t, err)
+	return len(apps)
+}
+
+func TestAFileThatCannotServeIsNamedAndWhatItHoldsIsNot(t *testing.T) {
+	t.Run("not there", func(t *testing.T) {
+		goodEnvironment(t)
+		// People put the secret itself where its file is meant.
+		set(t, "ADMIN_KEY_FILE", adminKey)
+		refuses(t, "ADMIN_KEY_FILE", "no such file", adminKey)
+	})
+	t.Run("a folder", func(t *testing.T) {
+		goodEnvironment(t)
+		set(t, "ADMIN_KEY_FILE", t.TempDir())
+		refuses(t, "ADMIN_KEY_FILE", "is a directory")
+	})
+	t.Run("a wrong value", func(t *testing.T) {
+		goodEnvironment(t)
+		path := filepath.Join(t.TempDir(), "key")
+		require.NoError(t, os.WriteFile(path, []byte("hunter2hunter2\n"), 0o600))
+		set(t, "ADMIN_KEY_FILE", path)
+		refuses(t, "ADMIN_KEY", "32 characters", "hunter2")
+	})
+	t.Run("a zero byte", func(t *testing.T) {
+		goodEnvironment(t)
+		path := filepath.Join(t.TempDir(), "key")
+		require.NoError(t, os.WriteFile(path, []byte("hunter2\x00"+adminKey), 0o600))
+		set(t, "ADMIN_KEY_FILE", path)
+		refuses(t, "ADMIN_KEY_FILE", "zero byte", adminKey)
+	})
+	t.Run("both", func(t *testing.T) {
+		goodEnvironment(t)
+		path := filepath.Join(t.TempDir(), "key")
+		require.NoError(t, os.WriteFile(path, []byte(adminKey), 0o600))
+		set(t, "ADMIN_KEY", gatewayKey)
+		set(t, "ADMIN_KEY_FILE", path)
+		refuses(t, "ADMIN_KEY", "one of them", adminKey, gatewayKey)
+	})
+}
+
+func TestASecretInsteadOfAKeyFileIsEnoughFrom32BytesOn(t *testing.T) {
+	goodEnvironment(t)
+	unset(t, "ACCESS_KEYS")
+	unset(t, "REFRESH_KEYS")
+	a, b := strings.Repeat("a", 32), strings.Repeat("b", 32)
+	set(t, "ACCESS_SECRET", a)
+	set(t, "REFRESH_SECRET", b)
+	c, err := startUp(t)
+	require.NoError(t, err)
+	access, refresh, err := c.bothKeys()
+	require.NoError(t, err)
+	require.Equal(t, "HS256", access.Signer(time.Now()).Algorithm)
+	require.NotEqual(t, access.Signer(time.Now()).ID, refresh.Signer(time.Now()).ID)
+	again, _, err := c.bothKeys()
+	require.NoError(t, err)
+	require.Equal(t, access.Signer(time.Now()).ID, again.Signer(time.Now()).ID, "every pod names the key alike")
+
+	set(t, "REFRESH_SECRET", a)
+	refuses(t, "REFRESH_SECRET", "another", a)
+	set(t, "REFRESH_SECRET", b)
+	set(t, "ACCESS_KEYS", "/some/file.jwks")
+	refuses(t, "ACCESS_KEYS", "WUGAN_ACCESS_SECRET: expected one of them", a)
+}
+
+func TestKeyFilesThatAreWeakMixedUpOrNoKeysAreRefusedWithoutAWordOfThem(t *testing.T) {
+	privateJWK := func(t *testing.T, key any) string {
+		t.Helper()
+		jwk, err := jwkset.NewJWKFromKey(key, jwkset.JWKOptions{
+			Marshal: jwkset.JWKMarshalOptions{Private: true}, Metadata: jwkset.JWKMetadataOptions{KID: "mine"},
+		})
+		require.NoError(t, err)
+		text, err := json.Marshal(map[string]any{"keys": []any{jwk.Marshal()}})
+		require.NoError(t, err)
+		return string(text)
+	}
+	octet := func(id string, secret []byte) string {
+		return `{"kty":"oct","kid":"` + id + `","k":"` + base64.RawURLEncoding.EncodeToString(secret) + `"}`
+	}
+	weakRSA, err := rsa.GenerateKey(rand.Reader, 1024)
+	require.NoError(t, err)
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	require.NoError(t, err)
+	good := keySet(t, "ES256")
+	private, err := good.Private()
+	require.NoError(t, err)
+	public, err := good.Public()
+	require.NoError(t, err)
+	secretBytes := []byte("0123456789abcdef0123456789abcdef")
+	for name, x := range map[string]struct{ text, expected string }{
+		"no JSON":                  {"hunter2hunter2", "not a JWK Set"},
+		"a PEM file":               {"-----BEGIN EC PRIVATE KEY-----\nhunter2hunter2\n", "not a JWK Set"},
+		"another JSON":             {`{"kty":"oct","k":"hunter2hunter2"}`, "empty"},
+		"no keys":                  {`{"keys":[]}`, "empty"},
+		"public keys":              {string(public), "not a private key"},
+		"a secret under 32 bytes":  {`{"keys":[` + octet("mine", secretBytes[:31]) + `]}`, "32 bytes"},
+		"RSA of 1024 bits":         {privateJWK(t, weakRSA), "2048"},
+		"another curve":            {privateJWK(t, p384), "P-256"},
+		"no kid":                   {`{"keys":[` + octet("", secretBytes) + `]}`, "no kid"},
+		"two keys of one id":       {`{"keys":[` + octet("mine", secretBytes) + `,` + octet("mine", []byte(adminKey)) + `]}`, "two keys have the id"},
+		"one key under two ids":    {`{"keys":[` + octet("a", secretBytes) + `,` + octet("b", secretBytes) + `]}`, "the same key"},
+		"another algorithm":        {strings.Replace(string(private), `"ES256"`, `"RS256"`, 1), "alg"},
+		"for encryption":           {strings.Replace(string(private), `"sig"`, `"enc"`, 1), "use"},
+		"a line break in the name": {`{"keys":[{"kty":"oct","kid":"a\nb","k":"aHVudGVyMmh1bnRlcjI"}]}`, `a\nb`},
+		"a broken number":          {`{"keys":[{"kty":"EC","crv":"P-256","kid":"mine","x":"hunter2!","y":"hunter2!","d":"hunter2!"}]}`, "not a valid JWK"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			goodEnvironment(t)
+			path := filepath.Join(t.TempDir(), "access.jwks")
+			require.NoError(t, os.WriteFile(path, []byte(x.text), 0o600))
+			set(t, "ACCESS_KEYS", path)
+			refuses(t, "ACCESS_KEYS", x.expected, "hunter2", base64.RawURLEncoding.EncodeToString(secretBytes[:16]))
+		})
+	}
+
+	t.Run("an access key that also is a refresh key, under another name", func(t *testing.T) {
+		goodEnvironment(t)
+		folder := t.TempDir()
+		for file, id := range map[string]string{"access.jwks": "a", "refresh.jwks": "b"} {
+			require.NoError(t, os.WriteFile(filepath.Join(folder, file), []byte(`{"keys":[`+octet(id, secretBytes)+`]}`), 0o600))
+		}
+		set(t, "ACCESS_KEYS", filepath.Join(folder, "access.jwks"))
+		set(t, "REFRESH_KEYS", filepath.Join(folder, "refresh.jwks"))
+		refuses(t, "REFRESH_KEYS", "other keys than for access tokens")
+		require.NoError(t, os.WriteFile(filepath.Join(folder, "refresh.jwks"), []byte(`{"keys":[`+octet("a", []byte(adminKey))+`]}`), 0o600))
+		refuses(t, "REFRESH_KEYS", "the same id")
+	})
+	t.Run("a file that others own", func(t *testing.T) {
+		if os.Getuid() == 0 {
+			// Root reads every file; a folder is what even root cannot read.
+			goodEnvironment(t)
+			set(t, "ACCESS_KEYS", t.TempDir())
+			refuses(t, "ACCESS_KEYS", "is a directory")
+			return
+		}
+		goodEnvironment(t)
+		path := filepath.Join(t.TempDir(), "access.jwks")
+		require.NoError(t, os.WriteFile(path, private, 0))
+		set(t, "ACCESS_KEYS", path)
+		refuses(t, "ACCESS_KEYS", "permission denied")
+	})
+}
+
+func TestKeysOfOperatorsMustDiffer(t *testing.T) {
+	goodEnvironment(t)
+	set(t, "ADMIN_KEY", adminKey)
+	set(t, "GATEWAY_KEY", adminKey)
+	refuses(t, "GATEWAY_KEY", "another key than WUGAN_ADMIN_KEY", adminKey)
+}
+
+func TestSettingsArePrintedWithoutTheirSecrets(t *testing.T) {
+	goodEnvironment(t)
+	set(t, "ADMIN_KEY", adminKey)
+	c, err := loadConfig()
+	require.NoError(t, err)
+	log := &logBook{}
+	logger, err := c.logger(log)
+	require.NoError(t, err)
+	logger.Info("settings", "config", c, "key", c.AdminKey)
+	text, err := json.Marshal(c)
+	require.NoError(t, err)
+	for _, printed := range []string{log.String(), string(text)} {
+		for _, hidden := range []string{appSecret, string(c.DataKey), adminKey, "wugan.db"} {
+			require.NotContains(t, printed, hidden)
+		}
+		require.Contains(t, printed, "[redacted]")
+	}
+}
+
+func TestTheLifetimesReachTheTokens(t *testing.T) {
+	goodEnvironment(t)
+	for name, value := range map[string]string{
+		"ACCESS_TTL": "2s", "REFRESH_TTL": "90m", "REFRESH_GRACE": "0s", "SESSION_MAX_AGE": "0", "MAX_SESSIONS_PER_USER": "0",
+	} {
+		set(t, name, value)
+	}
+	c, err := startUp(t)
+	require.NoError(t, err)
+	require.Equal(t, auth.Policy{AccessTTL: 2 * time.Second, RefreshTTL: 90 * time.Minute}, c.policy())
+}
