@@ -42,17 +42,19 @@ const adapter = (elements: { url: string; type: string; headers: Record<string, 
   return { response: () => answer, headers: () => answer.then((response) => response.header), abort: () => undefined }
 }
 
+const recipe = (name: string): Promise<unknown> => import(`../recipes/${name}.js`)
+
 const recipes: Record<string, () => Promise<Asks>> = {
   'luch-request': async () => {
-    const { http } = (await import('../recipes/luch-request.js')) as unknown as { http: Http }
+    const { http } = (await recipe('luch-request')) as { http: Http }
     return (path) => http.get(path)
   },
   'uni-ajax': async () => {
-    const { http } = (await import('../recipes/uni-ajax.js')) as unknown as { http: Http }
+    const { http } = (await recipe('uni-ajax')) as { http: Http }
     return (path) => http.get(path)
   },
   alova: async () => {
-    const made = (await import('../recipes/alova.js')) as unknown as { alova: (adapter: unknown) => { Get: (path: string, config: object) => Promise<{ statusCode: number }> } }
+    const made = (await recipe('alova')) as { alova: (adapter: unknown) => { Get: (path: string, config: object) => Promise<{ statusCode: number }> } }
     const alova = made.alova(adapter)
     // alova shares and caches GETs: five are to be five here. It leaves judging the status to its `responded`.
     let n = 0
