@@ -187,6 +187,13 @@ func (a *api) oauthToken(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	exchange, known := map[string]func(echo.Context, form, string) (auth.Tokens, error){
+		grantRefresh: a.refreshGrant,
+		grantWechat:  a.wechatGrant,
+	}[grant]
+	if !known {
+		return oauthRefusal(oauthUnsupported, "The grant_type is neither refresh_token nor "+grantWechat+".")
+	}
 	// Libraries that try HTTP Basic first send no client_id. They are refused
 	// before a token is exchanged, and try again with the parameter.
 	appID, err := f.need("client_id", maxDeviceID)
@@ -196,15 +203,7 @@ func (a *api) oauthToken(c echo.Context) error {
 	if !slices.Contains(a.auth.Apps(), appID) {
 		return auth.ErrUnknownApp
 	}
-	var tokens auth.Tokens
-	switch grant {
-	case grantRefresh:
-		tokens, err = a.refreshGrant(c, f, appID)
-	case grantWechat:
-		tokens, err = a.wechatGrant(c, f, appID)
-	default:
-		return oauthRefusal(oauthUnsupported, "The grant_type is neither refresh_token nor "+grantWechat+".")
-	}
+	tokens, err := exchange(c, f, appID)
 	if err != nil {
 		return err
 	}

@@ -132,6 +132,9 @@ func article(typeName string) string {
 	return "a " + typeName
 }
 
+// given tells whether the environment names a setting.
+func given(name string) bool { return os.Getenv(prefix+"_"+name) != "" }
+
 // pathSettings are settings that name a file themselves, so that X_FILE and X
 // mean the same.
 var pathSettings = map[string]bool{"ACCESS_KEYS": true, "REFRESH_KEYS": true}

@@ -77,6 +77,7 @@ func dev(ctx context.Context, c config, data string, out io.Writer) error {
 	if err := c.useDevFolder(data); err != nil {
 		return err
 	}
+	c.useDevIssuer()
 	fake := fakewechat.New(fakewechat.Options{DevCodes: true, UserRate: -1})
 	fake.AddApp(devAppID, devAppSecret, "dev")
 	stopFake, err := c.useFake(ctx, fake)
@@ -93,16 +94,29 @@ func dev(ctx context.Context, c config, data string, out io.Writer) error {
 	})
 }
 
+// useDevIssuer names the issuer after the port, so that discovery leads back here.
+func (c *config) useDevIssuer() {
+	_, port, err := net.SplitHostPort(c.Addr)
+	if err != nil || port == "0" || given("ISSUER") {
+		return
+	}
+	sameAudience := c.Audience == c.Issuer
+	c.Issuer = "http://localhost:" + port
+	if sameAudience {
+		c.Audience = c.Issuer
+	}
+}
+
 // useDevFolder points the settings that are not set at the data folder, where
 // keys are made once and kept.
 func (c *config) useDevFolder(data string) error {
-	if os.Getenv(prefix+"_DATABASE_URL") == "" {
+	if !given("DATABASE_URL") {
 		c.DatabaseURL = secret("sqlite:" + filepath.Join(data, "wugan.db"))
 	}
-	if os.Getenv(prefix+"_METRICS_ADDR") == "" {
+	if !given("METRICS_ADDR") {
 		c.MetricsAddr = ""
 	}
-	if os.Getenv(prefix+"_LOG_FORMAT") == "" {
+	if !given("LOG_FORMAT") {
 		c.LogFormat = "text"
 	}
 	for _, k := range []struct {
