@@ -750,15 +750,17 @@
         xhr.onerror = xhr.onabort = (event) => {
           sent.fail({ errMsg: "uploadFile:fail " + event.type });
         };
+        let report = () => void 0;
+        xhr.upload.onprogress = ({ loaded, total }) => {
+          report({ progress: percent(loaded, total), totalBytesSent: loaded, totalBytesExpectedToSend: total });
+        };
         xhr.send(form);
         return {
           abort: () => {
             xhr.abort();
           },
           onProgressUpdate: (listener) => {
-            xhr.upload.onprogress = ({ loaded, total }) => {
-              listener({ progress: percent(loaded, total), totalBytesSent: loaded, totalBytesExpectedToSend: total });
-            };
+            report = listener;
           }
         };
       },
@@ -909,6 +911,7 @@
     const scenes2 = [];
     const totals = { answered: 0, refreshes: 0, logins: 0, noticed: 0 };
     let played;
+    const homes = /* @__PURE__ */ new WeakMap();
     let silence;
     let lag = 0;
     let backstage = false;
@@ -943,14 +946,15 @@
       changed();
     }
     function noteCall(call2) {
-      const scene = played ?? (scenes2[0]?.ended === void 0 && scenes2[0] ? scenes2[0] : open("aside"));
+      const scene = homes.get(call2) ?? played ?? (scenes2[0]?.ended === void 0 && scenes2[0] ? scenes2[0] : open("aside"));
+      homes.set(call2, scene);
       const row = rowOf(scene, call2);
       if (!row.calls.includes(call2)) row.calls.push(call2);
       if (call2.actor === "phone" && call2.status === 200) {
         if (call2.kind === "refresh") totals.refreshes++;
         if (call2.kind === "login") totals.logins++;
       }
-      if (!played) {
+      if (!played && scene.ended === void 0) {
         clearTimeout(silence);
         if (scene.rows.every((one) => one.calls.every((each) => each.ended !== void 0))) {
           silence = setTimeout(() => {
@@ -1609,6 +1613,7 @@
   var text = textIn(localStorage.getItem(LANGUAGE_KEY) ?? preferred(navigator.languages));
   var busy = false;
   var steady = false;
+  var strip;
   var due = true;
   var stage = createStage(() => {
     due = true;
@@ -1628,6 +1633,7 @@
       if (note) write(note, lead);
     });
     byId("language").lang = language === "zh" ? "en" : "zh-CN";
+    byId("said").replaceChildren();
     timeline.translate(text);
     due = true;
   }
@@ -1648,6 +1654,7 @@
     const { title } = text.scene(name);
     announce(title + ".", text.say("running") + ".");
     try {
+      await strip;
       const playing = stage.play(name, () => plays[name](stage));
       due = true;
       timeline.draw();
@@ -1669,7 +1676,7 @@
         await sleep(200);
         continue;
       }
-      await stage.play("steady", async () => {
+      strip = stage.play("steady", async () => {
         const until = performance.now() + STRIP - STEADY;
         while (steady && !busy && !document.hidden && performance.now() < until) {
           const next = performance.now() + STEADY;
@@ -1679,6 +1686,7 @@
         const { refused, refreshes } = factsOf(stage.current());
         return refreshes > 0 && refused === 0 || void 0;
       });
+      await strip;
     }
   }
   document.querySelectorAll("button[data-play]").forEach((button) => {
@@ -1716,5 +1724,5 @@
   translate(text.language);
   requestAnimationFrame(tick);
   document.body.dataset["ready"] = "true";
-  void play("opened");
+  if (stage.phone.getSession().state !== "loggedOut") void play("opened");
 })();

@@ -20,6 +20,8 @@ const calm = matchMedia('(prefers-reduced-motion: reduce)')
 let text = textIn((localStorage.getItem(LANGUAGE_KEY) as Language | null) ?? preferred(navigator.languages))
 let busy = false
 let steady = false
+/** The strip of steady traffic under way. */
+let strip: Promise<void> | undefined
 let due = true
 
 const stage = createStage(() => { due = true })
@@ -39,6 +41,7 @@ function translate(language: Language): void {
     if (note) write(note, lead)
   })
   byId('language').lang = language === 'zh' ? 'en' : 'zh-CN'
+  byId('said').replaceChildren() // nobody's voice is to read two languages
   timeline.translate(text)
   due = true
 }
@@ -64,6 +67,7 @@ async function play(name: Played): Promise<void> {
   const { title } = text.scene(name)
   announce(title + '.', text.say('running') + '.')
   try {
+    await strip // its last request is answered first, so that no scene meddles with another
     const playing = stage.play(name, () => plays[name](stage))
     due = true
     timeline.draw()
@@ -88,7 +92,7 @@ async function keepAsking(): Promise<void> {
       await sleep(200)
       continue
     }
-    await stage.play('steady', async () => {
+    strip = stage.play('steady', async () => {
       const until = performance.now() + STRIP - STEADY
       while (steady && !busy && !document.hidden && performance.now() < until) {
         const next = performance.now() + STEADY
@@ -98,6 +102,7 @@ async function keepAsking(): Promise<void> {
       const { refused, refreshes } = factsOf(stage.current()!)
       return (refreshes > 0 && refused === 0) || undefined
     })
+    await strip
   }
 }
 
@@ -139,4 +144,5 @@ function tick(now: number): void {
 translate(text.language)
 requestAnimationFrame(tick)
 document.body.dataset['ready'] = 'true'
-void play('opened')
+// Who logged out stays logged out, and is not asked to notice it.
+if (stage.phone.getSession().state !== 'loggedOut') void play('opened')

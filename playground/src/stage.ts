@@ -63,6 +63,8 @@ export function createStage(changed: () => void): Stage {
   const totals: Totals = { answered: 0, refreshes: 0, logins: 0, noticed: 0 }
   /** The scene that somebody plays; another one may be open that nobody does. */
   let played: Scene | undefined
+  /** Where each call began: its answer belongs there, even when another scene is played by then. */
+  const homes = new WeakMap<Call, Scene>()
   let silence: ReturnType<typeof setTimeout> | undefined
   /** How far the phone's clock is behind, in milliseconds. */
   let lag = 0
@@ -103,14 +105,15 @@ export function createStage(changed: () => void): Stage {
   }
 
   function noteCall(call: Call): void {
-    const scene = played ?? (scenes[0]?.ended === undefined && scenes[0] ? scenes[0] : open('aside'))
+    const scene = homes.get(call) ?? played ?? (scenes[0]?.ended === undefined && scenes[0] ? scenes[0] : open('aside'))
+    homes.set(call, scene)
     const row = rowOf(scene, call)
     if (!row.calls.includes(call)) row.calls.push(call)
     if (call.actor === 'phone' && call.status === 200) {
       if (call.kind === 'refresh') totals.refreshes++
       if (call.kind === 'login') totals.logins++
     }
-    if (!played) {
+    if (!played && scene.ended === undefined) {
       clearTimeout(silence)
       if (scene.rows.every((one) => one.calls.every((each) => each.ended !== undefined))) {
         silence = setTimeout(() => { close(scene) }, SILENCE)
