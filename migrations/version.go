@@ -8,7 +8,8 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// ErrOutdated: the schema of the database lacks steps that this release needs.
+// ErrOutdated says that the schema of the database lacks steps that this release
+// needs.
 var ErrOutdated = errors.New("the schema of the database is outdated: run wugan migrate up")
 
 // VersionTable is where goose records the steps that a database has taken.

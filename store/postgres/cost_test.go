@@ -55,7 +55,7 @@ func (w *wire) through(t *testing.T, address string) string {
 			if err != nil {
 				return
 			}
-			open.Go(func() { w.carry(client, server) })
+			open.Go(func() { w.carry(t.Context(), client, server) })
 		}
 	}()
 	u.Host = listener.Addr().String()
@@ -66,9 +66,9 @@ func (w *wire) through(t *testing.T, address string) string {
 	return u.String()
 }
 
-func (w *wire) carry(client net.Conn, server string) {
+func (w *wire) carry(ctx context.Context, client net.Conn, server string) {
 	defer client.Close()
-	upstream, err := net.Dial("tcp", server)
+	upstream, err := (&net.Dialer{}).DialContext(ctx, "tcp", server)
 	if err != nil {
 		return
 	}

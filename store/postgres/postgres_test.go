@@ -21,9 +21,9 @@ func TestMain(m *testing.M) {
 	pgtest.Main(m)
 }
 
-func open(t testing.TB, url string, p auth.Policy, opts ...postgres.Option) *postgres.Store {
+func open(t testing.TB, url string, p auth.Policy) *postgres.Store {
 	t.Helper()
-	s, err := postgres.Open(t.Context(), url, p, opts...)
+	s, err := postgres.Open(t.Context(), url, p)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s

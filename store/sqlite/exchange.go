@@ -106,6 +106,7 @@ UPDATE sessions SET revoked_at = ?, revoked_reason = ? WHERE user_id = ? AND id 
 		_, err = tx.ExecContext(ctx, rotateSQL, e.Used, e.Last, micros(e.RotatedAt), micros(e.ExpiresAt), p.IP, p.UserAgent, userID, id)
 	case auth.OutcomeReused:
 		_, err = tx.ExecContext(ctx, revokeSQL, micros(p.Now), auth.ReasonReused, userID, id)
+	default: // the same child: nothing changes
 	}
 	if err != nil {
 		return auth.Exchanged{}, err

@@ -48,7 +48,7 @@ func enter(t testing.TB, s *sqlite.Store, openID string) auth.Presented {
 func TestTheFileIsReadableByItsOwnerOnly(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "fresh.db")
 	s := open(t, path, policy)
-	require.ErrorIs(t, s.Ping(t.Context()), nil)
+	require.NoError(t, s.Ping(t.Context()))
 	path2 := migrated(t)
 	enter(t, open(t, path2, policy), "o1")
 	for _, dir := range []string{filepath.Dir(path), filepath.Dir(path2)} {
@@ -201,6 +201,8 @@ func TestTwoProcessesShareAFile(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestTwoProcessesShareAFile$", "-test.v")
 	cmd.Env = append(os.Environ(), childEnv+"="+path)
 	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	require.NoError(t, err)
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
@@ -232,6 +234,8 @@ func TestTwoProcessesShareAFile(t *testing.T) {
 	for len(woken) > 0 {
 		<-woken
 	}
+	_, err = fmt.Fprintln(in, "go on")
+	require.NoError(t, err)
 	require.Equal(t, "ended", <-answers)
 	select {
 	case <-woken:
@@ -257,7 +261,8 @@ func child(t *testing.T, path string) {
 		require.NoError(t, err)
 	}
 	fmt.Println("child: 200 logins")
-	time.Sleep(500 * time.Millisecond) // the parent gets ready to be woken
+	_, err := bufio.NewReader(os.Stdin).ReadString('\n') // the parent is ready to be woken
+	require.NoError(t, err)
 	in, err := s.Login(t.Context(), signIn("shared"))
 	require.NoError(t, err)
 	ended, err := s.EndSessions(t.Context(), auth.Ending{UserID: in.User.ID, Reason: auth.ReasonOperator, Actor: "cli", Now: start.Add(time.Hour)})

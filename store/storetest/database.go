@@ -71,6 +71,21 @@ func (d *Database) exec(t require.TestingT, query string, args ...any) {
 	require.NoError(t, err, query)
 }
 
+// execAll runs one statement for each row of arguments, in one transaction.
+func (d *Database) execAll(t require.TestingT, query string, rows [][]any) {
+	tx, err := d.DB.Begin() //nolint:noctx // it ends with the test
+	require.NoError(t, err)
+	defer tx.Rollback()
+	statement, err := tx.Prepare(d.text(query)) //nolint:noctx // as above
+	require.NoError(t, err)
+	defer statement.Close()
+	for _, row := range rows {
+		_, err := statement.Exec(d.args(row)...) //nolint:noctx // as above
+		require.NoError(t, err, query)
+	}
+	require.NoError(t, tx.Commit())
+}
+
 func (d *Database) count(t require.TestingT, query string, args ...any) (n int) {
 	require.NoError(t, d.DB.QueryRow(d.text(`SELECT count(*) FROM `+query), d.args(args)...).Scan(&n), query) //nolint:noctx // as above
 	return n

@@ -24,9 +24,6 @@ func everyRotation(t *testing.T, db *Database) {
 		before auth.Counters
 	}
 	var tries []try
-	openID := someone() // MaxSessions would end the earlier ones
-	p.MaxSessions = 0
-	opener := db.open(t, p)
 	for used := range int64(3) {
 		for last := used + 1; last <= used+2; last++ {
 			for seq := range int64(6) {
@@ -44,27 +41,22 @@ func everyRotation(t *testing.T, db *Database) {
 			}
 		}
 	}
-	// All at once: groups must keep the requests apart.
-	together(len(tries), func(i int) {
-		x := &tries[i]
-		in, err := opener.Login(t.Context(), signIn(t, app1, openID+fmt.Sprint(i%50), start))
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		x.userID = in.User.ID
-	})
-	require.False(t, t.Failed())
-	// One session of each user, at a state of the grid each time.
-	for i := range tries {
-		tries[i].id = newID(t)
-		x := tries[i]
-		db.exec(t, `
-INSERT INTO sessions (user_id, id, app_id, used, last, created_at, rotated_at, expires_at, ip, user_agent)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'old', 'old')`,
-			x.userID, x.id, app1, x.before.Used, x.before.Last, start, x.before.RotatedAt, start.Add(p.RefreshTTL))
+	var people []seat
+	for range 50 {
+		people = append(people, newcomer(t, s, start))
 	}
+	// Many sessions of each user, at a state of the grid each.
+	var rows [][]any
+	for i := range tries {
+		tries[i].userID, tries[i].id = people[i%len(people)].userID, newID(t)
+		x := tries[i]
+		rows = append(rows, []any{x.userID, x.id, app1, x.before.Used, x.before.Last, start, x.before.RotatedAt, start.Add(p.RefreshTTL)})
+	}
+	db.execAll(t, `
+INSERT INTO sessions (user_id, id, app_id, used, last, created_at, rotated_at, expires_at, ip, user_agent)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'old', 'old')`, rows)
 	got, errs := make([]auth.Exchanged, len(tries)), make([]error, len(tries))
+	// All at once: groups must keep the requests apart.
 	together(len(tries), func(i int) { got[i], errs[i] = s.Exchange(t.Context(), tries[i].present(now)) })
 
 	seen := map[auth.Outcome]int{}

@@ -96,8 +96,9 @@ func issued(o auth.Outcome) bool {
 	switch o {
 	case auth.OutcomeRotated, auth.OutcomeSameChild, auth.OutcomeSibling, auth.OutcomeRestored:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // sessionIDs are the ids of the live sessions of a user.

@@ -125,10 +125,10 @@ func deletedLogin(t *testing.T, db *Database) {
 }
 
 // burst runs n logins at once on two stores.
-func burst(t *testing.T, stores [2]Store, n int, make func(i int) auth.Login) []auth.LoggedIn {
+func burst(t *testing.T, stores [2]Store, n int, one func(i int) auth.Login) []auth.LoggedIn {
 	t.Helper()
-	logins := make2(n, make)
-	out, errs := make2(n, func(int) auth.LoggedIn { return auth.LoggedIn{} }), make2(n, func(int) error { return nil })
+	logins := repeat(n, one)
+	out, errs := repeat(n, func(int) auth.LoggedIn { return auth.LoggedIn{} }), repeat(n, func(int) error { return nil })
 	together(n, func(i int) { out[i], errs[i] = stores[i%2].Login(t.Context(), logins[i]) })
 	for _, err := range errs {
 		noError(t, err)
@@ -136,7 +136,7 @@ func burst(t *testing.T, stores [2]Store, n int, make func(i int) auth.Login) []
 	return out
 }
 
-func make2[T any](n int, one func(i int) T) []T {
+func repeat[T any](n int, one func(i int) T) []T {
 	out := make([]T, n)
 	for i := range out {
 		out[i] = one(i)

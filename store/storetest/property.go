@@ -113,8 +113,8 @@ func property(t *testing.T, db *Database) {
 	}
 	stores := pair(t, db, p)
 	seen := map[auth.Outcome]int{}
-	atLeast(t, "rapid.checks", 150)
-	atLeast(t, "rapid.steps", 80)
+	atLeast(t, "rapid.checks", 100)
+	atLeast(t, "rapid.steps", 60)
 	rapid.Check(t, func(t *rapid.T) {
 		m := &model{policy: p, now: start, people: map[string]uuid.UUID{}}
 		names := []string{someone(), someone()}

@@ -206,6 +206,7 @@ func graveyard(t *testing.T, db *Database, s Store, n int, now time.Time) (dead,
 	t.Helper()
 	p := newcomer(t, s, start)
 	alive = 1
+	var rows [][]any
 	for i := range n {
 		expires, revoked := now.Add(time.Hour), any(nil)
 		switch i % 4 {
@@ -221,10 +222,10 @@ func graveyard(t *testing.T, db *Database, s Store, n int, now time.Time) (dead,
 		default:
 			alive++
 		}
-		db.exec(t, `
-INSERT INTO sessions (user_id, id, app_id, created_at, rotated_at, expires_at, revoked_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-			p.userID, newID(t), app1, start, start, expires, revoked)
+		rows = append(rows, []any{p.userID, newID(t), app1, start, start, expires, revoked})
 	}
+	db.execAll(t, `
+INSERT INTO sessions (user_id, id, app_id, created_at, rotated_at, expires_at, revoked_at) VALUES (?, ?, ?, ?, ?, ?, ?)`, rows)
 	return dead, alive
 }
 

@@ -26,12 +26,12 @@ type Store interface {
 // Run holds a store against every promise. The function makes an empty,
 // migrated database of its own for each call, and is called from tests that
 // run in parallel.
-func Run(t *testing.T, make func(t *testing.T) *Database) {
+func Run(t *testing.T, fresh func(t *testing.T) *Database) {
 	t.Helper()
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			c.run(t, make(t))
+			c.run(t, fresh(t))
 		})
 	}
 }

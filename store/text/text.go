@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// ErrUnfit: the string holds a NUL or is no valid UTF-8. PostgreSQL refuses
+// ErrUnfit says that a string holds a NUL or is no valid UTF-8. PostgreSQL refuses
 // both (SQLSTATE 22021), and with one value it refuses the whole statement, so
 // that a stranger's User-Agent could fail the requests grouped with it.
 var ErrUnfit = errors.New("text: a NUL or invalid UTF-8 cannot be stored")
