@@ -1,0 +1,70 @@
+/** The one client of this app, and the two mishaps that the buttons bring about. */
+import { createClient } from '@wugan/client'
+
+/** Where wugan is, and where the business service (examples/shop) is. */
+const AUTH = import.meta.env.VITE_AUTH_URL || 'http://localhost:8080'
+const SHOP = import.meta.env.VITE_SHOP_URL || 'http://localhost:8081'
+const KEY = 'wugan'
+const REFRESH = '/api/v1/auth/refresh'
+
+/** An access token that no service is to accept any more: it goes out damaged. */
+let spoiled = ''
+
+export const client = createClient({
+  host: uni,
+  baseURL: AUTH,
+  storageKey: KEY,
+  // #ifdef H5
+  // A page has no wx.login. `wugan dev` logs NAME in with the code dev:NAME.
+  getCode: () => 'dev:' + (new URLSearchParams(location.search).get('name') || 'alice'),
+  // #endif
+  attach: (header, token) => {
+    header.Authorization = 'Bearer ' + token + (token === spoiled ? '.expired' : '')
+  },
+})
+
+/** A request to the business service. It stands elsewhere than wugan, so the token has to be asked for. */
+export const shop = <T>(path: string) => client.get<T>(SHOP + path, undefined, { auth: true })
+
+export const sendReceipt = (filePath: string) =>
+  client.uploadFile({ url: SHOP + '/receipts', filePath, name: 'file', auth: true })
+
+/** From now on every service answers 401 to the present access token, whatever this device's clock says. */
+export const expireToken = () =>
+  client.getAccessToken().then((token) => {
+    spoiled = token
+  })
+
+interface Answer { statusCode: number; data: { refreshToken: string; code?: string } }
+
+/** What somebody without this client does with a refresh token. */
+const exchange = (refreshToken: string): Promise<Answer> =>
+  new Promise((success, fail) => {
+    uni.request({
+      url: AUTH + REFRESH,
+      method: 'POST',
+      data: { refreshToken },
+      success: (answer) => { success(answer as unknown as Answer) },
+      fail,
+    })
+  })
+
+let stolen = ''
+
+/** A thief copies the refresh token from this device and uses it twice. The owner's next refresh will give both away. */
+export async function stealToken(): Promise<string> {
+  await client.getAccessToken()
+  stolen = (JSON.parse(uni.getStorageSync(KEY)) as { refreshToken: string }).refreshToken
+  for (const _ of [1, 2]) {
+    const { statusCode, data } = await exchange(stolen)
+    if (statusCode !== 200) return data.code || String(statusCode)
+    stolen = data.refreshToken
+  }
+  return 'ok'
+}
+
+/** The thief comes back. */
+export async function useStolenToken(): Promise<string> {
+  const { statusCode, data } = await exchange(stolen)
+  return data.code || String(statusCode)
+}
