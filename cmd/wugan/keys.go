@@ -24,7 +24,7 @@ const keyFileMode = 0o600
 
 func keysCommand() *cobra.Command {
 	c := &cobra.Command{Use: "keys", Short: "Make, rotate and list signing keys"}
-	c.AddCommand(keysNewCommand(), keysRotateCommand(), keysListCommand())
+	c.AddCommand(keysNewCommand(), keysRotateCommand(), keysListCommand(), keysPEMCommand())
 	return c
 }
 
