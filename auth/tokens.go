@@ -27,6 +27,8 @@ type Tokens struct {
 	// seconds.
 	ExpiresIn        time.Duration
 	RefreshExpiresIn time.Duration
+	// UserID and SessionID say whose they are, for the log.
+	UserID, SessionID uuid.UUID
 }
 
 // String keeps tokens out of logs.
@@ -167,6 +169,8 @@ func (i *issuer) issue(g grant) (Tokens, error) {
 		RefreshToken:     refresh,
 		ExpiresIn:        end.Sub(now),
 		RefreshExpiresIn: g.expiresAt.Sub(now),
+		UserID:           g.userID,
+		SessionID:        g.sessionID,
 	}, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
+	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/auth/verify"
 )
 
@@ -47,6 +48,9 @@ func callerOf(claims *verify.Claims) (caller, error) {
 	}
 	return caller{userID: userID, sessionID: sessionID, appID: claims.ClientID, roles: claims.Roles}, nil
 }
+
+// callerWith is who got these tokens, for the log.
+func callerWith(t auth.Tokens) caller { return caller{userID: t.UserID, sessionID: t.SessionID} }
 
 // Key is a shared secret of operators or gateways. It prints as [redacted].
 type Key string

@@ -96,7 +96,7 @@ func (a *api) signIn(c echo.Context, r auth.LoginRequest) (auth.LoginResult, err
 		}
 		return auth.LoginResult{}, err
 	}
-	c.Set(callerKey, caller{userID: result.User.ID, appID: result.AppID})
+	c.Set(callerKey, callerWith(result.Tokens))
 	return result, nil
 }
 
@@ -122,6 +122,7 @@ func (a *api) refresh(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	c.Set(callerKey, callerWith(tokens))
 	return answerTokens(c, renderTokens(tokens))
 }
 
