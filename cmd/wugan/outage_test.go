@@ -67,7 +67,7 @@ func TestAStopAnswersWhatWasAcceptedAndReadinessFallsFirst(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, pgtest.Migrated(t))
 	c := w.settings()
-	c.Addr, c.ShutdownDelay = "127.0.0.1:0", 300*time.Millisecond
+	c.Addr, c.ShutdownDelay = "127.0.0.1:0", 3*time.Second
 	ctx, stop := context.WithCancel(context.Background())
 	address := make(chan string, 1)
 	done := make(chan error, 1)
@@ -77,7 +77,7 @@ func TestAStopAnswersWhatWasAcceptedAndReadinessFallsFirst(t *testing.T) {
 	base := "http://" + <-address
 	require.Eventually(t, func() bool { return status(base+"/readyz") == 200 }, 5*time.Second, 10*time.Millisecond)
 
-	w.wechat.SetFault(fakewechat.Fault{Delay: 800 * time.Millisecond})
+	w.wechat.SetFault(fakewechat.Fault{Delay: 2 * time.Second})
 	var (
 		wg   sync.WaitGroup
 		good atomic.Int32
@@ -92,7 +92,7 @@ func TestAStopAnswersWhatWasAcceptedAndReadinessFallsFirst(t *testing.T) {
 	}
 	time.Sleep(200 * time.Millisecond)
 	stop()
-	require.Eventually(t, func() bool { return status(base+"/readyz") == 503 }, 250*time.Millisecond, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return status(base+"/readyz") == 503 }, 2900*time.Millisecond, 10*time.Millisecond)
 	wg.Wait()
 	require.NoError(t, <-done)
 	require.EqualValues(t, 8, good.Load())
