@@ -64,9 +64,7 @@ func rootCommand() *cobra.Command {
 		devCommand(), serveCommand(), migrateCommand(), keysCommand(), fakewechatCommand(),
 		healthcheckCommand(), usersCommand(), sessionsCommand(), versionCommand(),
 	)
-	for _, c := range root.Commands() {
-		strictArgs(c)
-	}
+	strictArgs(root)
 	return root
 }
 

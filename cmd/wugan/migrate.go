@@ -39,6 +39,10 @@ func migrateCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
+				if s.Version == 0 {
+					_, err = fmt.Fprintln(out, "there is no step to take back")
+					return err
+				}
 				_, err = fmt.Fprintf(out, "took back %d %s\n", s.Version, s.Name)
 				return err
 			}),
