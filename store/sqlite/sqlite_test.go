@@ -23,23 +23,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// folder makes a directory for the test, in memory where there is such a place:
-// the suite commits tens of thousands of times, and a busy disk takes 20 ms to
-// sync each. That a commit is synced at all is a test of its own.
-func folder(t testing.TB) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "wugan-test-")
-	if err != nil {
-		return t.TempDir()
-	}
-	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	return dir
-}
-
 // migrated makes a file with the current schema and gives its path.
 func migrated(t testing.TB) string {
 	t.Helper()
-	path := filepath.Join(folder(t), "wugan ?#%20&=.db") // nothing in a path is syntax
+	path := filepath.Join(t.TempDir(), "wugan ?#%20&=.db") // nothing in a path is syntax
 	runner, err := migrations.Open(t.Context(), "sqlite:"+path)
 	require.NoError(t, err)
 	_, err = runner.Up(t.Context())
