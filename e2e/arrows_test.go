@@ -33,7 +33,7 @@ func TestTheLinterHoldsTheArrows(t *testing.T) {
 	}
 	for _, pkg := range []string{
 		"lowest", "internal/helper", "store/shared", "store/storetest", "wechat", "auth", "auth/verify",
-		"users", "migrations", "seal", "httpapi",
+		"users", "migrations", "seal", "httpapi", "gateway",
 	} {
 		write(pkg+"/p.go", "package "+filepath.Base(pkg)+"\n")
 	}
@@ -56,6 +56,8 @@ func TestTheLinterHoldsTheArrows(t *testing.T) {
 		{"auth/verify", module + "lowest"},
 		{"auth/verify", "github.com/google/uuid"},
 		{"auth/verify", "github.com/labstack/echo/v4"},
+		{"gateway", module + "auth"},
+		{"gateway", "github.com/labstack/echo/v4"},
 		{"users", module + "lowest"},
 		{"wechat", module + "lowest"},
 		{"wechat/fakewechat", module + "wechat"},
@@ -68,6 +70,8 @@ func TestTheLinterHoldsTheArrows(t *testing.T) {
 		{"httpapi", module + "auth"},
 		{"httpapi", module + "auth/verify"},
 		{"httpapi", module + "users"},
+		{"httpapi", module + "gateway"},
+		{"gateway", module + "auth/verify"},
 		{"httpapi", "github.com/labstack/echo/v4"},
 		{"store/postgres", module + "auth"},
 		{"store/postgres", module + "users"},
