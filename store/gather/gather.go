@@ -33,6 +33,7 @@ type Gatherer[Key comparable, In, Out any] struct {
 }
 
 type request[Key comparable, In, Out any] struct {
+	ctx  context.Context //nolint:containedctx // waits in a queue; only its values are used
 	key  Key
 	in   In
 	done chan Result[Out]
@@ -41,8 +42,9 @@ type request[Key comparable, In, Out any] struct {
 // New makes a gatherer that runs at most limit groups at once, of at most
 // largest requests each. The function run gets a group in order of arrival and
 // returns one result for each, in the same order. Its context has the values of
-// no caller and is never cancelled by one: a caller who leaves must not take
-// the others along. It must end by itself.
+// the first request (the trace that the statement belongs to) and is never
+// cancelled by a caller: one who leaves must not take the others along. It must
+// end by itself.
 func New[Key comparable, In, Out any](limit, largest int, run func(context.Context, []In) []Result[Out]) *Gatherer[Key, In, Out] {
 	return &Gatherer[Key, In, Out]{run: run, limit: limit, largest: largest}
 }
@@ -50,13 +52,13 @@ func New[Key comparable, In, Out any](limit, largest int, run func(context.Conte
 // Do adds a request and returns its result. When ctx ends first, Do returns the
 // context's error and the request may still take effect.
 func (g *Gatherer[Key, In, Out]) Do(ctx context.Context, key Key, in In) (Out, error) {
-	r := &request[Key, In, Out]{key: key, in: in, done: make(chan Result[Out], 1)}
+	r := &request[Key, In, Out]{ctx: ctx, key: key, in: in, done: make(chan Result[Out], 1)}
 
 	g.mu.Lock()
 	g.waiting = append(g.waiting, r)
 	if g.running < g.limit {
 		g.running++
-		go g.work(context.WithoutCancel(ctx))
+		go g.work()
 	}
 	g.mu.Unlock()
 
@@ -70,7 +72,7 @@ func (g *Gatherer[Key, In, Out]) Do(ctx context.Context, key Key, in In) (Out, e
 }
 
 // work runs groups until nobody waits.
-func (g *Gatherer[Key, In, Out]) work(ctx context.Context) {
+func (g *Gatherer[Key, In, Out]) work() {
 	for {
 		group := g.next()
 		if len(group) == 0 {
@@ -80,7 +82,7 @@ func (g *Gatherer[Key, In, Out]) work(ctx context.Context) {
 		for i, r := range group {
 			in[i] = r.in
 		}
-		for i, res := range g.safely(ctx, in) {
+		for i, res := range g.safely(context.WithoutCancel(group[0].ctx), in) {
 			group[i].done <- res
 		}
 	}
