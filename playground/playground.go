@@ -175,6 +175,7 @@ func (s *site) refuse(ctx context.Context, down bool) error {
 		return err
 	}
 	if down {
+		later := context.WithoutCancel(ctx)
 		var own *time.Timer
 		own = time.AfterFunc(longestOutage, func() {
 			s.mu.Lock()
@@ -183,7 +184,7 @@ func (s *site) refuse(ctx context.Context, down bool) error {
 				return // switched meanwhile
 			}
 			s.back = nil
-			_ = s.config.RefuseWeChat(context.Background(), false) // nobody is left to tell
+			_ = s.config.RefuseWeChat(later, false) // nobody is left to tell
 		})
 		s.back = own
 	}

@@ -1,6 +1,7 @@
 package playground_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -24,6 +25,7 @@ import (
 // world is a playground on a service that says what it was asked, and a WeChat
 // that remembers whether it is cut off.
 type world struct {
+	t       *testing.T
 	handler http.Handler
 
 	mu      sync.Mutex
@@ -33,7 +35,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{}
+	w := &world{t: t}
 	echo := func(name string) http.Handler {
 		return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(rw, name+" "+r.Method+" "+r.URL.Path)
@@ -57,7 +59,7 @@ func newWorld(t *testing.T) *world {
 }
 
 func (w *world) do(method, path, body string, header ...string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r := httptest.NewRequestWithContext(w.t.Context(), method, path, strings.NewReader(body))
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
@@ -216,7 +218,7 @@ func TestTheCommittedScriptIsThatOfTheSources(t *testing.T) {
 	require.NoError(t, err)
 	have, err := os.ReadFile(filepath.Join("page", "playground.js"))
 	require.NoError(t, err)
-	require.True(t, string(want) == string(have), "the sources have changed: run go generate ./playground")
+	require.True(t, bytes.Equal(want, have), "the sources have changed: run go generate ./playground")
 }
 
 func TestTheSourcesKeepTheirTypes(t *testing.T) {

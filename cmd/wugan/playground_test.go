@@ -17,8 +17,11 @@ func TestServeHasNoPlayground(t *testing.T) {
 	// Not by the checking client: these paths are in no document.
 	p.client = p.server.Client()
 	for _, request := range [][2]string{
-		{"GET", "/"}, {"GET", "/playground/playground.js"}, {"GET", "/playground/page.css"},
-		{"POST", "/playground/wechat"}, {"POST", "/playground/life/30s/api/v1/auth/login"},
+		{"GET", "/"},
+		{"GET", "/playground/playground.js"},
+		{"GET", "/playground/page.css"},
+		{"POST", "/playground/wechat"},
+		{"POST", "/playground/life/30s/api/v1/auth/login"},
 	} {
 		a := p.do(request[0], request[1], "", map[string]any{"down": true, "code": "dev:alice"})
 		require.Equal(t, 404, a.status, "%v", request)

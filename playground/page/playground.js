@@ -287,16 +287,14 @@
     const login = (mine, code) => {
       let fresh = 2;
       const attempt = (milliseconds) => {
-        const given = code;
-        code = void 0;
-        return (given ? Promise.resolve(given) : newCode(milliseconds)).then((value) => {
+        return (code ? Promise.resolve(code) : newCode(milliseconds)).then((value) => {
           if (mine !== epoch) throw gone();
           return ask(
             paths.login,
             { code: value, appId: options.appId, deviceId: options.deviceId, deviceName: options.deviceName },
             milliseconds
           ).catch((error) => {
-            if (canLogIn && /^(code_used|invalid_code)$/.test(error.code) && --fresh) return attempt(milliseconds);
+            if (!code && /^(code_used|invalid_code)$/.test(error.code) && --fresh) return attempt(milliseconds);
             throw error;
           });
         });
@@ -1178,7 +1176,7 @@
     phone: "This phone",
     noticed: "Noticed by the user",
     noticedNothing: "nothing",
-    answered: "Requests answered",
+    answered: "Answers",
     renewals: "Refreshes",
     silentLogins: "Silent logins",
     access: "Access token",
@@ -1243,7 +1241,7 @@
     phone: "这台手机",
     noticed: "用户察觉到的",
     noticedNothing: "毫无察觉",
-    answered: "已应答的请求",
+    answered: "应答",
     renewals: "刷新",
     silentLogins: "静默登录",
     access: "访问令牌",
@@ -1339,7 +1337,7 @@
         lead: "The tokens are forgotten here first, then the session ends on the server.",
         told: "Logged out, and it stays so: no request signs in silently now."
       },
-      switched: { title: "Another life", lead: "A refresh, so that the next token has the life you chose.", told: "The new access token has it." },
+      switched: { title: "A new token", lead: "A refresh, so that the next token has the life you chose.", told: "The new access token has it." },
       steady: {
         title: "A request every 2 seconds",
         lead: "With 30-second tokens, one in fifteen or so finds the token near its end.",
@@ -1385,7 +1383,7 @@
         lead: "先忘掉本机的令牌，再结束服务器上的会话。",
         told: "已退出，并且保持退出：现在没有请求会静默登录。"
       },
-      switched: { title: "换一种寿命", lead: "刷新一次，让下一枚令牌有你选的寿命。", told: "新的访问令牌就是这个寿命。" },
+      switched: { title: "换一枚令牌", lead: "刷新一次，让下一枚令牌有你选的寿命。", told: "新的访问令牌就是这个寿命。" },
       steady: {
         title: "每 2 秒请求一次",
         lead: "用 30 秒令牌时，大约每十五个请求里有一个会碰上令牌将尽。",
