@@ -86,6 +86,8 @@ var cases = []struct {
 	{"a phone number has one holder", phone},
 	{"a phone number stored under an earlier key is found", phoneEarlierKey},
 	{"two users who bind one number at the same moment: one gets it", racingPhone},
+	{"calls for phone numbers are counted over a sliding day, for each user alone", phoneCalls},
+	{"calls for phone numbers at the same moment stay within the limit", racingPhoneCalls},
 
 	{"any text comes back as it was, or as near as a database can hold", anyText},
 	{"one request with unfit text does not fail its neighbours", unfitNeighbour},

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/wugan/wugan/users"
@@ -153,5 +154,56 @@ func racingPhone(t *testing.T, db *Database) {
 			}
 		}
 		require.Equal(t, 1, bound)
+	}
+}
+
+func phoneCalls(t *testing.T, db *Database) {
+	s := db.open(t, policy())
+	a, b := newcomer(t, s, start), newcomer(t, s, start)
+	const limit, day = 2, 24 * time.Hour
+	take := func(p seat, now time.Time) bool {
+		granted, err := s.TakePhoneCall(t.Context(), p.userID, limit, now.Add(-day), now)
+		noError(t, err)
+		return granted
+	}
+	require.True(t, take(a, start))
+	require.True(t, take(a, start.Add(time.Hour)))
+	require.False(t, take(a, start.Add(2*time.Hour)))
+	require.True(t, take(b, start.Add(2*time.Hour)), "another user has a limit of their own")
+	require.False(t, take(a, start.Add(day-time.Microsecond)), "what was refused has not been counted, and the first still counts")
+	require.True(t, take(a, start.Add(day)), "a day later to the microsecond it does not")
+	require.False(t, take(a, start.Add(day)))
+	require.Equal(t, []users.EventKind{
+		users.EventUserCreated, users.EventPhoneAsked, users.EventPhoneAsked, users.EventPhoneAsked,
+	}, db.kinds(t, a.userID))
+
+	gone := newcomer(t, s, start)
+	db.delete(t, gone.userID, start)
+	for _, id := range []uuid.UUID{gone.userID, newID(t)} {
+		granted, err := s.TakePhoneCall(t.Context(), id, limit, start.Add(-day), start)
+		require.ErrorIs(t, err, users.ErrNotFound)
+		require.NotErrorIs(t, err, users.ErrUnavailable)
+		require.False(t, granted, "nothing is paid for nobody")
+	}
+}
+
+func racingPhoneCalls(t *testing.T, db *Database) {
+	stores := pair(t, db, policy())
+	for range 5 {
+		p := newcomer(t, stores[0], start)
+		const n, limit = 16, 3
+		granted, errs := make([]bool, n), make([]error, n)
+		together(n, func(i int) {
+			granted[i], errs[i] = stores[i%2].TakePhoneCall(t.Context(), p.userID, limit, start.Add(-time.Hour), start)
+		})
+		count := 0
+		for i := range n {
+			noError(t, errs[i])
+			if granted[i] {
+				count++
+			}
+		}
+		require.Equal(t, limit, count)
+		require.Equal(t, limit, db.count(t, `events WHERE kind = 'phone_asked' AND user_id = ?`, p.userID))
 	}
 }
