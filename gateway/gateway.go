@@ -50,6 +50,12 @@ type Upstream struct {
 // DefaultTimeout is how long an upstream may take until its answer begins.
 const DefaultTimeout = 60 * time.Second
 
+// flushWithin is how long a piece of an answer of known length may wait for the
+// next one. Streams, whose length is not known, are passed on at once by
+// ReverseProxy itself. To do so with every answer would cost each of them one
+// more write, for its header alone.
+const flushWithin = 50 * time.Millisecond
+
 // Config is what a Gateway is made of. Upstreams, Verifier, OnError and Log are
 // needed.
 type Config struct {
@@ -110,7 +116,7 @@ func New(c Config) (*Gateway, error) {
 		g.routes = append(g.routes, route{u.Path, &httputil.ReverseProxy{
 			Rewrite:        g.rewriter(u.Target),
 			Transport:      transport,
-			FlushInterval:  -1, // an answer that comes in pieces reaches the client in pieces
+			FlushInterval:  flushWithin,
 			BufferPool:     buffers,
 			ErrorLog:       log.New(logWriter{c.Log}, "", 0),
 			ModifyResponse: settle,

@@ -184,3 +184,28 @@ func TestAClientThatBreaksOffIsNoFaultOfTheUpstream(t *testing.T) {
 		t.Fatal("it waits for ever")
 	}
 }
+
+func TestAnAnswerOfKnownLengthThatPausesArrivesInPieces(t *testing.T) {
+	t.Parallel()
+	next := make(chan struct{})
+	front, _ := impatient(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "10")
+		_, _ = io.WriteString(w, "tick\n")
+		_ = http.NewResponseController(w).Flush()
+		<-next
+		_, _ = io.WriteString(w, "tock\n")
+	})
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, front.URL, http.NoBody)
+	require.NoError(t, err)
+	res, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	reader := bufio.NewReader(res.Body)
+	line, err := reader.ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "tick\n", line)
+	close(next)
+	line, err = reader.ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "tock\n", line)
+}
