@@ -121,12 +121,18 @@ func (s *Store) change(ctx context.Context, op string, c users.Change, do func(c
 
 // note records what an operator did.
 func note(ctx context.Context, tx pgx.Tx, c users.Change, kind users.EventKind, detail map[string]any) error {
-	const sql = `INSERT INTO events (at, kind, user_id, actor, detail) VALUES ($1, $2, $3, $4, $5)`
+	// As text and with a cast, because a pooler may allow no statement to be
+	// described first, and then pgx does not know that jsonb is wanted.
+	const sql = `INSERT INTO events (at, kind, user_id, actor, detail) VALUES ($1, $2, $3, $4, $5::text::jsonb)`
 	if detail == nil {
 		detail = map[string]any{}
 	}
 	detail["reason"] = text.Clean(c.Reason)
-	_, err := tx.Exec(ctx, sql, c.Now, kind, c.UserID, c.Actor, detail)
+	data, err := json.Marshal(detail)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, sql, c.Now, string(kind), c.UserID, c.Actor, string(data))
 	return err
 }
 
@@ -189,14 +195,14 @@ func (s *Store) SetRoles(ctx context.Context, c users.Change, roles []string) er
 func (s *Store) SetMetadata(ctx context.Context, c users.Change, metadata json.RawMessage) error {
 	const (
 		beforeSQL = `SELECT metadata FROM users WHERE id = $1`
-		sql       = `UPDATE users SET metadata = $2 WHERE id = $1`
+		sql       = `UPDATE users SET metadata = $2::text::jsonb WHERE id = $1`
 	)
 	return s.change(ctx, "set metadata", c, func(ctx context.Context, tx pgx.Tx) error {
 		var before json.RawMessage
 		if err := tx.QueryRow(ctx, beforeSQL, c.UserID).Scan(&before); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, sql, c.UserID, metadata); err != nil {
+		if _, err := tx.Exec(ctx, sql, c.UserID, string(metadata)); err != nil {
 			return err
 		}
 		return note(ctx, tx, c, users.EventMetadataChanged, map[string]any{"before": before})
