@@ -459,10 +459,11 @@ func TestAnUpstreamThatIsDownIsNoReasonToLogIn(t *testing.T) {
 		}
 	}
 	res, err := p.plain(t).Do(p.request(t, "GET", "/half/x", alice.access, nil))
-	require.NoError(t, err)
-	defer res.Body.Close()
-	_, err = io.ReadAll(res.Body)
-	require.ErrorIs(t, err, io.ErrUnexpectedEOF, "half an answer never looks like a whole one")
+	if err == nil { // its header may or may not have been sent before it broke off
+		_, err = io.ReadAll(res.Body)
+		require.NoError(t, res.Body.Close())
+	}
+	require.Error(t, err, "half an answer never looks like a whole one")
 	require.Eventually(t, func() bool { return strings.Contains(w.log.String(), "broke off") }, 5*time.Second, 10*time.Millisecond)
 }
 
