@@ -188,10 +188,8 @@ export function createClient(options: ClientOptions): Client {
               listener(event)
             })
           })
-          one.stop = () => {
-            onWire.abort()
-            leave()
-          }
+          // Settles the call as well, and so gives the place back.
+          one.stop = onWire.abort
           return onWire.answer.then(
             (response: R) => {
               leave()

@@ -53,6 +53,8 @@ export function createFlights(parts: FlightParts): Flights {
   const canLogIn = !!(getCode || host.login)
   let epoch = 0
   let flight: Flight | undefined
+  /** The flight whose work is being done: an explicit login may wait behind it, and is `flight` by then. */
+  let working: Flight | undefined
   /** Settles when the last flight has: there is never a second one on the wire, not even beside one that was dropped. */
   let tail: Promise<unknown> = Promise.resolve()
   let failure: { error: ClientError; at: number; pause: number } | undefined
@@ -89,6 +91,8 @@ export function createFlights(parts: FlightParts): Flights {
       parts.revoke(tokens.refreshToken)
       throw gone()
     }
+    // Whoever hears of the new tokens finds a session that is settled, and not one that is being renewed still.
+    if (flight === working) flight = undefined
     parts.accepted(type, tokens)
     return store.token()
   }
@@ -109,9 +113,7 @@ export function createFlights(parts: FlightParts): Flights {
   const login = (mine: number, code?: string): Promise<string> => {
     let fresh = 2
     const attempt = (milliseconds: number): Promise<Tokens & { user?: User }> => {
-      const given = code
-      code = undefined
-      return (given ? Promise.resolve(given) : newCode(milliseconds)).then((value) => {
+      return (code ? Promise.resolve(code) : newCode(milliseconds)).then((value) => {
         if (mine !== epoch) throw gone()
         return ask(
           paths.login,
@@ -119,7 +121,8 @@ export function createFlights(parts: FlightParts): Flights {
           milliseconds,
         ).catch((error: ClientError) => {
           // The code was spent on an answer that got lost, or is too old: a new one may do (WeChat 40163, 40029).
-          if (canLogIn && /^(code_used|invalid_code)$/.test(error.code) && --fresh) return attempt(milliseconds)
+          // A code that somebody brought stands for that person, and is never replaced by the device's own.
+          if (!code && /^(code_used|invalid_code)$/.test(error.code) && --fresh) return attempt(milliseconds)
           throw error
         })
       })
@@ -151,6 +154,7 @@ export function createFlights(parts: FlightParts): Flights {
     }
     const work = (): Promise<string> =>
       Promise.resolve().then(() => {
+        working = mineNow
         const done = isDone()
         if (explicit) return logIn()
         if (done) return store.token()

@@ -70,8 +70,8 @@ export function createStore(host: Host, key: string, now: () => number, onWriteF
 
   const age = (): number => {
     const life = held!.expiresIn! * 1000
-    // A clock that went backwards, or no lifetime at all: unknown, and comparisons with NaN are false.
-    return spent() >= 0 && spent() > life - Math.min(60000, life / 10) ? (spent() < life ? ENDING : OVER) : GOOD
+    // A clock that went backwards, or no lifetime at all: unknown (comparisons with NaN are false).
+    return spent() > life - Math.min(60000, life / 10) ? (spent() < life ? ENDING : OVER) : GOOD
   }
 
   return {

@@ -42,7 +42,16 @@ describe('cold start', () => {
     const { client, device, service } = scene()
     device.storage.values.set('wugan', text)
     expect(await outcome(client.get('/a'))).toMatchObject({ ok: true, value: { statusCode: 200 } })
-    expect(service.to(LOGIN)).toHaveLength(1)
+    expect(service.calls.map((call) => call.path)).toEqual([LOGIN, '/a'])
+  })
+
+  it('the storage is read once, and again when tokens are to be renewed: memory comes first', async () => {
+    const { client, device } = scene()
+    const reads = vi.spyOn(device.host, 'getStorageSync')
+    await outcome(client.get('/a'))
+    expect(reads).toHaveBeenCalledTimes(2)
+    await outcome(Promise.all([client.get('/a'), client.get('/b'), client.getAccessToken()]))
+    expect(reads).toHaveBeenCalledTimes(2)
   })
 
   it('goes through anonymous, authenticating and authenticated', async () => {
@@ -102,6 +111,14 @@ describe('login refused', () => {
     expect(device.logins).toBe(2)
   })
 
+  it('a clock that is set back ends the 3 s rather than stretching them', async () => {
+    const { client, service } = scene()
+    service.script(LOGIN, problem(403, 'user_disabled'))
+    await outcome(client.get('/a'))
+    vi.setSystemTime(Date.now() - 86400000)
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: true })
+  })
+
   it('a code that somebody has just brought does not wait for the 3 s', async () => {
     const { client, service } = scene()
     service.script(LOGIN, problem(403, 'user_disabled'))
@@ -149,6 +166,25 @@ describe('a login that meets trouble', () => {
     expect(await outcome(client.get('/a'))).toMatchObject({ ok: true })
   })
 
+  it('a code that somebody brought is not replaced by the code of the device: no login as somebody else', async () => {
+    const { client, service, device } = scene()
+    expect(await outcome(client.login('nonsense'))).toMatchObject({ ok: false, error: { code: 'invalid_code' } })
+    service.script(LOGIN, problem(503, 'wechat_unavailable'), { kind: 'fail' })
+    expect(await outcome(client.login(service.newCode('bob')))).toMatchObject({ ok: true, value: { user: { id: 'bob' } } })
+    expect(device.logins).toBe(0)
+  })
+
+  it('an answer without expiresIn: the service alone says when the token has ended', async () => {
+    const { client, service } = scene()
+    service.script(LOGIN, { kind: 'answer', status: 200, body: { accessToken: 'at.own', refreshToken: 'rt.own' } })
+    service.script('/a', { kind: 'answer', status: 200, body: {} })
+    await outcome(client.get('/a'))
+    await pass(86400000)
+    service.script('/a', { kind: 'answer', status: 200, body: {} })
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: true, value: { statusCode: 200 } })
+    expect(service.calls).toHaveLength(3)
+  })
+
   it('getCode takes the place of host.login', async () => {
     const device = new Device()
     const { client } = scene({ getCode: () => device.service.newCode('carol') }, device)
@@ -159,6 +195,39 @@ describe('a login that meets trouble', () => {
   it('a getCode that throws is a refusal, and says why', async () => {
     const { client } = scene({ getCode: () => { throw new Error('no cookie') } })
     expect(await outcome(client.get('/a'))).toMatchObject({ ok: false, error: { name: 'AuthError', code: 'no_code', cause: { message: 'no cookie' } } })
+  })
+})
+
+describe('an explicit login', () => {
+  it('beside a refresh is a login of its own, after it', async () => {
+    const { client, service, device } = scene()
+    await outcome(client.get('/a'))
+    const refresh = watched(client.refresh())
+    await pass(10)
+    device.user = 'bob'
+    expect(await outcome(client.login())).toMatchObject({ ok: true, value: { user: { id: 'bob' } } })
+    expect(refresh.now).toMatchObject({ ok: true })
+    expect(service.to(LOGIN)).toHaveLength(2)
+  })
+
+  it('that is under way is joined, also after the refresh before it has landed', async () => {
+    const { client, device } = scene()
+    await outcome(client.get('/a'))
+    void watched(client.refresh())
+    const first = watched(client.login())
+    await pass(60)
+    const second = watched(client.login())
+    await runOut()
+    expect(first.now).toMatchObject({ ok: true })
+    expect(second.now).toMatchObject({ ok: true })
+    expect(device.logins).toBe(2)
+  })
+
+  it('with a code is not taken for another one that is under way', async () => {
+    const { client, service } = scene()
+    void watched(client.login(service.newCode('alice')))
+    expect(await outcome(client.login(service.newCode('bob')))).toMatchObject({ ok: true, value: { user: { id: 'bob' } } })
+    expect(client.getSession().user?.id).toBe('bob')
   })
 })
 
@@ -201,7 +270,7 @@ describe('another user after a re-login', () => {
     service.script('/slow', { kind: 'hang' })
     const earlier = watched(client.get('/slow'))
     device.user = 'bob'
-    await outcome(client.login())
+    expect(await outcome(client.login())).toMatchObject({ ok: true, value: { user: { id: 'bob' } } })
     expect(earlier.now).toMatchObject({ ok: false, error: { name: 'AuthError', code: 'user_changed' } })
     expect(types()).toEqual(['loggedIn', 'userChanged', 'loggedIn'])
     expect(client.getSession().user?.id).toBe('bob')

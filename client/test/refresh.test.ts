@@ -148,12 +148,32 @@ describe('refresh refused for good, or too old', () => {
     expect(types()).toEqual(['loggedIn'])
   })
 
+  it('a 401 without a code is a refusal too: it is what the status says', async () => {
+    const { client, service } = await loggedIn()
+    service.expireAccess()
+    service.script(REFRESH, { kind: 'answer', status: 401, body: '' })
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: true, value: { statusCode: 200 } })
+    expect(service.to(LOGIN)).toHaveLength(1)
+  })
+
   it('a refresh token that is too old is not even presented', async () => {
     const { client, service } = await loggedIn()
     await pass(8 * DAY)
     expect(await outcome(client.get('/a'))).toMatchObject({ ok: true, value: { statusCode: 200 } })
     expect(service.to(REFRESH)).toHaveLength(0)
     expect(service.to(LOGIN)).toHaveLength(1)
+  })
+
+  it('where there is no silent login, a refresh token that seems too old is presented all the same: the clock may be wrong', async () => {
+    const made = await loggedIn()
+    const again = scene({ host: { ...made.device.host, login: undefined } }, made.device)
+    vi.setSystemTime(Date.now() + 6 * DAY)
+    made.service.refreshTtl = 30 * 86400
+    await outcome(again.client.refresh())
+    vi.setSystemTime(Date.now() + 31 * DAY)
+    made.service.calls.length = 0
+    expect(await outcome(again.client.get('/a'))).toMatchObject({ ok: false, error: { code: 'login_required' } })
+    expect(made.service.to(REFRESH)).toHaveLength(1)
   })
 
   it('a refused refresh token is not presented twice, even when the login after it fails', async () => {
@@ -250,6 +270,15 @@ describe('network error, timeout, 5xx or 429 in a refresh', () => {
     expect(await outcome(client.get('/a'))).toMatchObject({ ok: true })
   })
 
+  it('a Retry-After of an hour is believed for a minute', async () => {
+    const { client, service } = await loggedIn()
+    service.expireAccess()
+    service.script(REFRESH, problem(503, 'database_unavailable', { 'Retry-After': '3600' }))
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: false })
+    await pass(60000)
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: true })
+  })
+
   it('an app that slept in the middle of a refresh goes on when it wakes', async () => {
     const { client, service } = await loggedIn()
     service.expireAccess()
@@ -265,7 +294,10 @@ describe('network error, timeout, 5xx or 429 in a refresh', () => {
 describe('a refresh ahead of time', () => {
   it('starts in the last minute, and the request does not wait for it', async () => {
     const { client, service } = await loggedIn()
-    await pass((14400 - 59) * 1000)
+    await pass((14400 - 62) * 1000)
+    await outcome(client.get('/a'))
+    expect(service.to(REFRESH)).toHaveLength(0)
+    await pass(3000)
     const began = Date.now()
     const request = watched(client.get('/a'))
     await pass(60)
@@ -388,5 +420,31 @@ describe('clock', () => {
     service.accessTtl = 0
     service.expireAccess()
     expect(await outcome(client.get('/a'), 200)).toMatchObject({ ok: false, error: { code: 'unauthorized' } })
+  })
+
+  it('tokens that end while requests wait for a place are renewed, and looked at twice at most', async () => {
+    const { client, service, device } = await loggedIn({ maxConcurrent: 1 })
+    service.accessTtl = 1
+    await outcome(client.refresh())
+    service.calls.length = 0
+    device.latency = (path) => (path === REFRESH ? 10 : 1000)
+    const all = Array.from({ length: 6 }, () => watched(client.get('/a')))
+    await runOut(400)
+    for (const one of all) expect(one.now).toBeDefined()
+    expect(service.to('/a').length).toBeLessThanOrEqual(12)
+    expect(service.to(REFRESH).length).toBeGreaterThan(0)
+  })
+
+  it('a token that ended while a request waited for a place is renewed before it is sent', async () => {
+    const { client, service, device } = await loggedIn({ maxConcurrent: 1 })
+    service.accessTtl = 100
+    await outcome(client.refresh())
+    service.calls.length = 0
+    device.latency = (path) => (path === '/long' ? 55000 : 25)
+    void watched(client.get('/long', undefined, { timeout: 200000 }))
+    const next = watched(client.get('/a'))
+    await runOut()
+    expect(next.now).toMatchObject({ ok: true, value: { statusCode: 200 } })
+    expect(service.to('/a')).toHaveLength(1)
   })
 })

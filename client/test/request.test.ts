@@ -62,6 +62,7 @@ describe('logout', () => {
     await pass(20)
     expect(client.getSession().state).toBe('renewing')
     void client.logout()
+    expect(client.getSession()).toEqual({ state: 'loggedOut' })
     await drained()
     for (const one of waiting) expect(one.now).toMatchObject({ ok: false, error: { name: 'AuthError', code: 'logged_out' } })
     expect(token.now).toMatchObject({ ok: false, error: { code: 'logged_out' } })
@@ -83,6 +84,30 @@ describe('logout', () => {
     expect(service.to(LOGIN)).toHaveLength(1)
     expect(service.liveSessions()).toBe(0)
     expect(client.getSession().state).toBe('loggedOut')
+  })
+
+  it('while wx.login is under way: its code is not even sent', async () => {
+    const { client, service } = scene()
+    void watched(client.get('/a'))
+    await pass(10)
+    void client.logout()
+    await runOut()
+    expect(service.to(LOGIN)).toHaveLength(0)
+  })
+
+  it('clears the storage before it takes anything off the wire, and leaves finished requests alone', async () => {
+    const { client, service, device } = await loggedIn()
+    await outcome(client.get('/a'))
+    service.script('/hang', { kind: 'hang' })
+    void watched(client.get('/hang'))
+    await pass(10)
+    const stored: (string | undefined)[] = []
+    device.onAbort = () => stored.push(device.storage.values.get('wugan'))
+    void client.logout()
+    expect(stored).toHaveLength(1)
+    expect(stored[0]).not.toContain('at.')
+    await runOut()
+    expect(device.aborts).toBe(1)
   })
 
   it('during the pause between two tries: no further try', async () => {
@@ -152,8 +177,8 @@ describe('upload, download', () => {
   it('expiry is looked at first, so that a file is not sent twice', async () => {
     const { client, service, device } = await loggedIn()
     await pass((14400 - 10) * 1000)
-    // The renewal takes 8 s, and the upload arrives after the end of the token that was held when it was asked for.
-    device.latency = () => 4000
+    // The upload arrives after the end of the token that was held when it was asked for.
+    device.latency = (path) => (path === '/upload' ? 12000 : 1000)
     expect(await outcome(client.uploadFile({ url: '/upload', filePath: 'p', name: 'f' }))).toMatchObject({ ok: true, value: { statusCode: 200 } })
     expect(service.to('/upload')).toHaveLength(1)
   })
@@ -225,8 +250,31 @@ describe('cancel', () => {
     await pass(200)
     expect(next.now).toBeUndefined()
     hanging.abort()
-    await runOut()
+    await pass(200)
     expect(next.now).toMatchObject({ ok: true })
+  })
+
+  it('between two tries of a GET, nothing more is done', async () => {
+    const { client, service } = await loggedIn()
+    service.script('/a', { kind: 'fail' })
+    const request = client.get('/a', undefined, { retry: 3 })
+    const seen = watched(request)
+    await pass(100)
+    request.abort()
+    await runOut()
+    expect(seen.now).toMatchObject({ ok: false, error: { name: 'CancelError' } })
+    expect(service.to('/a')).toHaveLength(0)
+  })
+
+  it('of a GET that would be tried again leaves no timer behind', async () => {
+    const { client, service } = await loggedIn()
+    service.script('/a', { kind: 'hang' })
+    const request = client.get('/a', undefined, { retry: 3 })
+    void watched(request)
+    await pass(100)
+    request.abort()
+    await drained()
+    expect(vi.getTimerCount()).toBe(0)
   })
 
   it('after the answer it does nothing', async () => {
@@ -405,6 +453,17 @@ describe('the token goes nowhere else', () => {
     await outcome(client.get('/public'))
     expect(device.sent[0]?.header['X-Token']).toMatch(/^at\./)
     expect(device.sent[0]?.header).not.toHaveProperty('Authorization')
+  })
+
+  it('an attach that throws rejects its request and keeps no place', async () => {
+    let broken = true
+    const { client } = scene({ maxConcurrent: 1, attach: (header: Record<string, string>, token: string) => {
+      if (broken) throw new Error('mine')
+      header.Authorization = 'Bearer ' + token
+    } })
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: false, error: { message: 'mine' } })
+    broken = false
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: true, value: { statusCode: 200 } })
   })
 
   it('no error and no event ever holds a token or a code', async () => {

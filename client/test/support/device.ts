@@ -17,7 +17,7 @@ export interface SharedStorage {
 
 export class Device {
   /** How long one way takes, in milliseconds. */
-  latency: () => number = () => 25
+  latency: (path?: string) => number = () => 25
   user = 'alice'
   /** What `wx.login` does next, one call each; then it gives codes. */
   readonly loginScript: ('fail' | 'hang' | 'empty')[] = []
@@ -27,6 +27,9 @@ export class Device {
   /** Addresses as they went out, in order. */
   readonly sent: { url: string; header: Record<string, string>; method: string }[] = []
   readonly unlinked: string[] = []
+  /** Calls given up; `onAbort` hears of each. */
+  aborts = 0
+  onAbort: () => void = () => undefined
   /** Calls of `wx.login`. */
   logins = 0
   private readonly shows = new Set<() => void>()
@@ -127,10 +130,12 @@ export class Device {
           if (fault?.kind === 'lost') sent.fail({ errMsg: `${kind}:fail interrupted` })
           else sent.success(answer)
         })
-      }, this.latency())
-    }, this.latency())
+      }, this.latency(path))
+    }, this.latency(path))
     return {
       abort: () => {
+        this.aborts++
+        this.onAbort()
         end(() => { sent.fail({ errMsg: `${kind}:fail abort` }) })
       },
       onProgressUpdate: (listener) => { progress = listener },

@@ -1,0 +1,37 @@
+/** What an event says of the session: what is true once it has happened. */
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { AuthEvent } from '../src'
+import { scene } from './support/setup'
+import { freeze, outcome } from './support/time'
+
+beforeEach(freeze)
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+describe('an event', () => {
+  it('that says loggedIn or refreshed comes with a session that is authenticated, so that a page can show it', async () => {
+    const { client } = scene()
+    const events: AuthEvent[] = []
+    client.onAuthStateChange((event) => events.push(event))
+    await outcome(client.get('/a'))
+    await outcome(client.refresh())
+    expect(events.map(({ type, session }) => [type, session.state])).toEqual([
+      ['loggedIn', 'authenticated'],
+      ['refreshed', 'authenticated'],
+    ])
+  })
+
+  it('that comes while another login waits its turn says that the session is being renewed', async () => {
+    const { client } = scene()
+    await outcome(client.get('/a'))
+    const events: AuthEvent[] = []
+    client.onAuthStateChange((event) => events.push(event))
+    const refresh = client.refresh()
+    await outcome(Promise.all([refresh, client.login()]))
+    expect(events.map(({ type, session }) => [type, session.state])).toEqual([
+      ['refreshed', 'renewing'],
+      ['loggedIn', 'authenticated'],
+    ])
+  })
+})
