@@ -69,6 +69,9 @@ func (o object) text(name string) string {
 	return text
 }
 
+// sizeP256 is the length in base64url of a coordinate on P-256.
+const sizeP256 = 43
+
 func parseJWK(kid string, members object) (Key, error) {
 	for _, private := range []string{"d", "k", "p", "q", "dp", "dq", "qi", "oth"} {
 		if _, ok := members.get(private); ok {
@@ -92,6 +95,10 @@ func parseJWK(kid string, members object) (Key, error) {
 	parts.Y = members.text("y")
 	parts.N = members.text("n")
 	parts.E = members.text("e")
+	// The library panics over a coordinate that its curve has no room for.
+	if kty == "EC" && (crv != "P-256" || len(parts.X) != sizeP256 || len(parts.Y) != sizeP256) {
+		return Key{}, errors.New("an EC key must be on P-256, with x and y of 32 bytes each (RFC 7518 section 6.2.1)")
+	}
 	jwk, err := jwkset.NewJWKFromMarshal(parts, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{})
 	if err != nil {
 		return Key{}, fmt.Errorf("not a public key: %w", err)
