@@ -35,8 +35,10 @@ type SigningKey struct {
 	// knows it in time.
 	ActiveFrom time.Time
 
-	private any
-	public  verify.Key
+	// fmt prints the bytes of unexported fields in whatever struct holds them,
+	// but not what a function has captured.
+	private func() any
+	public  func() verify.Key
 }
 
 // Format prints the id, whatever the verb.
@@ -46,12 +48,12 @@ func (k SigningKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "key 
 // called.
 func (k SigningKey) Same(other SigningKey) bool {
 	type equaler interface{ Equal(crypto.PublicKey) bool }
-	if a, ok := k.public.Public.(verify.Secret); ok {
-		b, ok := other.public.Public.(verify.Secret)
+	if a, ok := k.public().Public.(verify.Secret); ok {
+		b, ok := other.public().Public.(verify.Secret)
 		return ok && bytes.Equal(a, b)
 	}
-	a, ok := k.public.Public.(equaler)
-	return ok && a.Equal(other.public.Public)
+	a, ok := k.public().Public.(equaler)
+	return ok && a.Equal(other.public().Public)
 }
 
 // KeySet is an unchanging set of keys for one kind of token: the newest active
@@ -70,7 +72,7 @@ func NewKeySet(keys ...SigningKey) (*KeySet, error) {
 	s := &KeySet{keys: slices.Clone(keys), byID: make(map[string]SigningKey, len(keys))}
 	slices.SortStableFunc(s.keys, func(a, b SigningKey) int { return b.ActiveFrom.Compare(a.ActiveFrom) })
 	for i, k := range s.keys {
-		if err := k.public.Validate(); err != nil {
+		if err := k.public().Validate(); err != nil {
 			return nil, err
 		}
 		if _, twice := s.byID[k.ID]; twice {
@@ -122,7 +124,7 @@ func (s *KeySet) Key(_ context.Context, kid string) (verify.Key, error) {
 	if !known {
 		return verify.Key{}, verify.ErrUnknownKey
 	}
-	return k.public, nil
+	return k.public(), nil
 }
 
 // Public returns the public keys as a JWK Set (RFC 7517 section 5). Symmetric
@@ -132,10 +134,10 @@ func (s *KeySet) Public() ([]byte, error) {
 		Keys []jwkset.JWKMarshal `json:"keys"`
 	}{Keys: []jwkset.JWKMarshal{}}
 	for _, k := range s.keys {
-		if _, symmetric := k.public.Public.(verify.Secret); symmetric {
+		if _, symmetric := k.public().Public.(verify.Secret); symmetric {
 			continue
 		}
-		jwk, err := marshalKey(k.public.Public, k, false)
+		jwk, err := marshalKey(k.public().Public, k, false)
 		if err != nil {
 			return nil, err
 		}
@@ -156,7 +158,7 @@ func (s *KeySet) Private() ([]byte, error) {
 		Keys []storedKey `json:"keys"`
 	}
 	for _, k := range s.keys {
-		jwk, err := marshalKey(k.private, k, true)
+		jwk, err := marshalKey(k.private(), k, true)
 		if err != nil {
 			return nil, err
 		}
@@ -215,6 +217,9 @@ func parseKey(stored storedKey) (SigningKey, error) {
 	if stored.USE != "" && stored.USE != jwkset.UseSig {
 		return SigningKey{}, fmt.Errorf("its use is %q, not sig", stored.USE)
 	}
+	if stored.KTY == jwkset.KtyEC && !sizedP256(stored) {
+		return SigningKey{}, errors.New("an EC key must be on P-256, with x, y and d of 32 bytes each (RFC 7518 section 6.2)")
+	}
 	jwk, err := jwkset.NewJWKFromMarshal(stored.JWKMarshal, jwkset.JWKMarshalOptions{Private: true}, jwkset.JWKValidateOptions{})
 	if err != nil {
 		// The library's error can repeat members of the key.
@@ -231,12 +236,44 @@ func parseKey(stored storedKey) (SigningKey, error) {
 	if stored.ALG != "" && string(stored.ALG) != k.Algorithm {
 		return SigningKey{}, fmt.Errorf("its alg is %q, but a key of this type signs with %s", stored.ALG, k.Algorithm)
 	}
-	return k, nil
+	if err := k.public().Validate(); err != nil {
+		return SigningKey{}, err
+	}
+	return k, k.fits()
+}
+
+// sizedP256 tells whether an EC key's numbers have the length that its curve
+// gives them. The library panics over longer ones, and a file that changes while
+// the service runs must not end it.
+func sizedP256(stored storedKey) bool {
+	const size = 43 // 32 bytes in base64url
+	return stored.CRV == jwkset.CrvP256 && len(stored.X) == size && len(stored.Y) == size &&
+		(stored.D == "" || len(stored.D) == size)
+}
+
+// fits reports an error when the private half does not belong to the public one:
+// nobody could check its tokens.
+func (k SigningKey) fits() error {
+	const text = "a text to sign"
+	method := jwt.GetSigningMethod(k.Algorithm)
+	private, public := k.private(), k.public().Public
+	if secret, ok := private.(verify.Secret); ok {
+		private, public = []byte(secret), []byte(secret)
+	}
+	signature, err := method.Sign(text, private)
+	if err == nil {
+		err = method.Verify(text, signature, public)
+	}
+	if err != nil {
+		// The cause could repeat a part of the key.
+		return errors.New("its private half does not belong to its public half")
+	}
+	return nil
 }
 
 // newSigningKey finds the one algorithm that a private key is for.
 func newSigningKey(id string, private any, activeFrom time.Time) (SigningKey, error) {
-	k := SigningKey{ID: id, ActiveFrom: activeFrom, private: private}
+	k := SigningKey{ID: id, ActiveFrom: activeFrom}
 	var public any
 	switch key := private.(type) {
 	case *ecdsa.PrivateKey:
@@ -246,11 +283,13 @@ func newSigningKey(id string, private any, activeFrom time.Time) (SigningKey, er
 	case *rsa.PrivateKey:
 		k.Algorithm, public = verify.RS256, &key.PublicKey
 	case []byte:
-		k.Algorithm, public, k.private = verify.HS256, verify.Secret(key), verify.Secret(key)
+		k.Algorithm, public = verify.HS256, verify.Secret(key)
+		private = public
 	default:
 		return SigningKey{}, errors.New("it is not a private key of type EC (P-256), OKP (Ed25519), RSA or oct")
 	}
-	k.public = verify.Key{ID: id, Algorithm: k.Algorithm, Public: public}
+	checked := verify.Key{ID: id, Algorithm: k.Algorithm, Public: public}
+	k.private, k.public = func() any { return private }, func() verify.Key { return checked }
 	return k, nil
 }
 
@@ -301,7 +340,7 @@ func (k SigningKey) sign(typ string, claims jwt.Claims) (string, error) {
 	token := jwt.NewWithClaims(jwt.GetSigningMethod(k.Algorithm), claims)
 	token.Header["typ"] = typ
 	token.Header["kid"] = k.ID
-	key := k.private
+	key := k.private()
 	if secret, ok := key.(verify.Secret); ok {
 		key = []byte(secret)
 	}

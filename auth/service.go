@@ -41,6 +41,9 @@ func (ProvenIdentity) String() string { return "[redacted]" }
 // GoString keeps the session key out of %#v.
 func (ProvenIdentity) GoString() string { return "[redacted]" }
 
+// MarshalText keeps the session key out of JSON logs.
+func (ProvenIdentity) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
+
 // Vault seals values at rest and opens them again.
 type Vault interface {
 	Seal(plain []byte, context string) ([]byte, error)

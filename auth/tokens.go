@@ -37,6 +37,9 @@ func (Tokens) String() string { return "[redacted]" }
 // GoString keeps tokens out of %#v.
 func (Tokens) GoString() string { return "[redacted]" }
 
+// MarshalText keeps tokens out of JSON logs; httpapi renders them on purpose.
+func (Tokens) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
+
 // accessClaims are those of RFC 9068 section 2.2, and the session.
 type accessClaims struct {
 	claims

@@ -1,0 +1,322 @@
+package auth_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/wugan/wugan/auth"
+)
+
+const accessTTL = 4 * time.Hour
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// hands is a clock that tests move.
+type hands struct{ now time.Time }
+
+func (h *hands) Now() time.Time { return h.now }
+
+func memory(h *hands) *auth.Revocations {
+	return auth.NewRevocations(accessTTL, h.Now, slog.New(slog.DiscardHandler))
+}
+
+// session is a session id that tests can order by eye.
+func session(n byte) uuid.UUID { return uuid.UUID{15: n, 6: 0x70, 8: 0x80} }
+
+func since(t *testing.T, r *auth.Revocations, cursor string) auth.Feed {
+	t.Helper()
+	f, err := r.Since(cursor)
+	require.NoError(t, err)
+	return f
+}
+
+func ids(f auth.Feed) []byte {
+	out := []byte{}
+	for _, x := range f.Entries {
+		out = append(out, x.SessionID[15])
+	}
+	return out
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+func TestARevocationIsRememberedAsLongAsATokenCanLive(t *testing.T) {
+	h := &hands{noon}
+	r := memory(h)
+	r.Add(noon, session(1))
+	require.True(t, r.Revoked(session(1).String()))
+	require.True(t, r.Revoked(strings.ToUpper(session(1).String())))
+	require.False(t, r.Revoked(session(2).String()))
+	require.Equal(t, noon.Add(accessTTL), r.ExpiresAt(since(t, r, "").Entries[0]))
+
+	h.now = noon.Add(accessTTL)
+	r.Add(h.now, session(2))
+	require.True(t, r.Revoked(session(1).String()), "its last token may be of the same moment")
+	h.now = h.now.Add(time.Microsecond)
+	r.Add(h.now, session(3))
+	require.False(t, r.Revoked(session(1).String()))
+	require.Equal(t, 2, r.Size())
+}
+
+func TestWhatIsNoSessionOfOursCountsAsEnded(t *testing.T) {
+	r := memory(&hands{noon})
+	for _, id := range []string{"", "nonsense", session(1).String() + "0"} {
+		require.True(t, r.Revoked(id), id)
+	}
+	var none *auth.Revocations
+	require.False(t, none.Revoked("nonsense"), "nobody keeps a memory here")
+	none.Add(noon, session(1))
+}
+
+func TestPodsWithTheSameRevocationsGiveTheSameCursorWhateverTheOrder(t *testing.T) {
+	h := &hands{noon.Add(time.Minute)}
+	type entry struct {
+		n  byte
+		at time.Time
+	}
+	entries := []entry{{1, noon}, {2, noon.Add(time.Second)}, {3, noon.Add(time.Second)}, {4, noon.Add(20 * time.Second)}, {5, noon.Add(25 * time.Second)}}
+	cursors := map[string]bool{}
+	for range len(entries) {
+		entries = append(entries[1:], entries[0])
+		for _, order := range [][]entry{entries, reversed(entries)} {
+			r := memory(h)
+			for _, e := range order {
+				r.Add(e.at, session(e.n))
+				r.Add(e.at, session(e.n)) // told twice, by memory and by the database
+			}
+			cursors[since(t, r, "").Cursor] = true
+			require.Equal(t, []byte{1}, ids(since(t, r, ""))[:1], "oldest first")
+			require.Len(t, since(t, r, "").Entries, 5)
+		}
+	}
+	require.Len(t, cursors, 1)
+	less := memory(h)
+	for _, e := range entries[1:] {
+		less.Add(e.at, session(e.n))
+	}
+	require.NotContains(t, cursors, since(t, less, "").Cursor)
+}
+
+func reversed[T any](list []T) []T {
+	list = slices.Clone(list)
+	slices.Reverse(list)
+	return list
+}
+
+func TestACommitThatComesLateWithAnEarlierTimeIsStillRead(t *testing.T) {
+	h := &hands{noon.Add(time.Minute)}
+	r := memory(h)
+	r.Add(noon.Add(20*time.Second), session(2))
+	before := since(t, r, "")
+	require.Equal(t, []byte{2}, ids(before))
+	require.False(t, isClosed(before.Changed))
+
+	r.Add(noon, session(1)) // revoked earlier, committed later
+	require.True(t, isClosed(before.Changed), "who waits is woken")
+	after := since(t, r, before.Cursor)
+	require.NotEqual(t, before.Cursor, after.Cursor)
+	require.Contains(t, ids(after), byte(1))
+	again := since(t, r, after.Cursor)
+	require.Empty(t, again.Entries)
+	require.Equal(t, after.Cursor, again.Cursor)
+}
+
+func TestAReaderIsGivenWhatItMayLackAndNoMore(t *testing.T) {
+	h := &hands{noon}
+	r := memory(h)
+	empty := since(t, r, "")
+	require.Empty(t, empty.Entries)
+	require.Equal(t, empty.Cursor, since(t, r, empty.Cursor).Cursor)
+	for n := range byte(10) {
+		h.now = noon.Add(time.Duration(n) * time.Minute)
+		r.Add(h.now, session(n))
+	}
+	all := since(t, r, "")
+	require.Len(t, all.Entries, 10)
+	require.Len(t, since(t, r, empty.Cursor).Entries, 10)
+	r.Add(h.now, session(9))
+	require.Equal(t, all.Cursor, since(t, r, "").Cursor, "what is known already is no news")
+	require.False(t, isClosed(all.Changed))
+
+	h.now = h.now.Add(time.Minute)
+	r.Add(h.now, session(10))
+	require.Equal(t, []byte{9, 10}, ids(since(t, r, all.Cursor)), "from thirty seconds before the cursor on")
+
+	// A reader may ask a pod that is behind the one it read before.
+	behind := memory(h)
+	behind.Add(noon, session(0))
+	require.Empty(t, since(t, behind, all.Cursor).Entries)
+	require.NotEqual(t, all.Cursor, since(t, behind, all.Cursor).Cursor)
+
+	// What was given out is a copy.
+	all.Entries[0].SessionID = session(99)
+	require.Len(t, since(t, r, "").Entries, 11)
+	require.Equal(t, byte(0), ids(since(t, r, ""))[0])
+}
+
+func TestACursorThatIsNotOursIsRefused(t *testing.T) {
+	r := memory(&hands{noon})
+	r.Add(noon, session(1))
+	for _, cursor := range []string{"nonsense", "-", "0", "0-", "-0", "-5-0", "1-2-3", "zz zz-1", strings.Repeat("z", 99) + "-1", "\x00-0"} {
+		_, err := r.Since(cursor)
+		require.ErrorIs(t, err, auth.ErrCursor, "%q", cursor)
+	}
+	for _, cursor := range []string{"0-0", "zzzzzzzzz-1"} {
+		_, err := r.Since(cursor)
+		require.NoError(t, err, cursor)
+	}
+}
+
+// database is the source of revocations, with faults.
+type database struct {
+	mu    sync.Mutex
+	list  []auth.Revocation
+	down  bool
+	asked []time.Time
+	wake  chan struct{}
+}
+
+var errDown = errors.New("no route to host")
+
+func (d *database) revoke(n byte, at time.Time, notify bool) {
+	d.mu.Lock()
+	d.list = append(d.list, auth.Revocation{SessionID: session(n), RevokedAt: at})
+	d.mu.Unlock()
+	if notify {
+		d.wake <- struct{}{}
+	}
+}
+
+func (d *database) setDown(down bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.down = down
+}
+
+func (d *database) RevokedSince(_ context.Context, since time.Time) ([]auth.Revocation, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.down {
+		return nil, errDown
+	}
+	d.asked = append(d.asked, since)
+	var out []auth.Revocation
+	for _, x := range d.list {
+		if !x.RevokedAt.Before(since) {
+			out = append(out, x)
+		}
+	}
+	return out, nil
+}
+
+func (d *database) WatchRevocations(ctx context.Context, woken func()) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-d.wake:
+			woken()
+		}
+	}
+}
+
+// Time stands still in these but for sleeping: synctest's clock.
+func TestRevocationsOfOtherPodsAreNoticedAtOnceAndWithoutNotificationSoonAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &database{wake: make(chan struct{})}
+		d.revoke(1, time.Now().Add(-time.Hour), false)
+		d.revoke(2, time.Now().Add(-accessTTL-time.Second), false)
+		r := auth.NewRevocations(accessTTL, time.Now, slog.New(slog.DiscardHandler))
+		require.True(t, r.Synced().IsZero())
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); r.Run(ctx, d) }()
+		synctest.Wait()
+		require.Equal(t, time.Now(), r.Synced())
+		require.True(t, r.Revoked(session(1).String()))
+		require.False(t, r.Revoked(session(2).String()), "no token of it can live")
+
+		d.revoke(3, time.Now(), true)
+		synctest.Wait()
+		require.True(t, r.Revoked(session(3).String()), "no time has passed")
+
+		d.revoke(4, time.Now().Add(-20*time.Second), false)
+		time.Sleep(500 * time.Millisecond)
+		synctest.Wait()
+		require.True(t, r.Revoked(session(4).String()), "by polling, half a second later")
+
+		// A commit later than any clock would have it is found all the same.
+		d.revoke(5, time.Now().Add(-10*time.Minute), false)
+		time.Sleep(5*time.Minute + time.Second)
+		synctest.Wait()
+		require.True(t, r.Revoked(session(5).String()), "by reading everything again")
+		stop()
+		<-done
+	})
+}
+
+func TestAnOutageIsLoggedOnceAndNothingIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		d := &database{wake: make(chan struct{})}
+		r := auth.NewRevocations(accessTTL, time.Now, slog.New(slog.NewTextHandler(&log, nil)))
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); r.Run(ctx, d) }()
+		d.revoke(1, time.Now(), true)
+		synctest.Wait()
+		d.setDown(true)
+		last := r.Synced()
+		d.revoke(2, time.Now(), false)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Equal(t, last, r.Synced(), "readers can tell how old it is")
+		require.True(t, r.Revoked(session(1).String()))
+		require.False(t, r.Revoked(session(2).String()))
+		require.Equal(t, 1, strings.Count(log.String(), "level=WARN"), log.String())
+
+		d.setDown(false)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.True(t, r.Revoked(session(2).String()), "what happened meanwhile is read")
+		require.Contains(t, log.String(), "read again")
+		stop()
+		<-done
+	})
+}
+
+func TestWhatIsReadEachTimeIsShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &database{wake: make(chan struct{})}
+		r := auth.NewRevocations(accessTTL, time.Now, slog.New(slog.DiscardHandler))
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); r.Run(ctx, d) }()
+		began := time.Now()
+		d.revoke(1, began, true)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		stop()
+		<-done
+		require.Equal(t, began.Add(-accessTTL), d.asked[0], "everything that can matter, once")
+		require.Equal(t, began.Add(-30*time.Second), d.asked[len(d.asked)-1])
+	})
+}
