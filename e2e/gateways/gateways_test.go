@@ -242,6 +242,7 @@ func (s *site) all(t *testing.T) {
 	t.Run("tells tokens apart", s.tellsTokensApart)
 	t.Run("identity cannot be forged", s.identityCannotBeForged)
 	t.Run("passes sign-in", s.passesSignIn)
+	t.Run("the client stays silent", s.theClientStaysSilent)
 }
 
 func tampered(token string) string {
