@@ -196,21 +196,13 @@ func TestASwitchThatFailsSaysSo(t *testing.T) {
 	require.Contains(t, rec.Body.String(), "the address is taken")
 }
 
-// needNode ends a test where Node is missing: as a failure in CI, where a check
-// that is left out must not look like one that passed; elsewhere as a skip,
-// because wugan itself is built and tried with Go alone.
-func needNode(t *testing.T) {
-	t.Helper()
+func TestTheCommittedScriptIsThatOfTheSources(t *testing.T) {
 	if _, err := exec.LookPath("npm"); err != nil {
-		if os.Getenv("CI") != "" {
-			require.NoError(t, err, "Node and npm are needed to compare the playground's script with its sources")
-		}
+		// In CI a check that is left out must not look like one that passed;
+		// elsewhere wugan is built and tried with Go alone.
+		require.Empty(t, os.Getenv("CI"), "Node and npm are needed to compare the playground's script with its sources")
 		t.Skip("Node and npm are not installed: the playground's script was not compared with its sources")
 	}
-}
-
-func TestTheCommittedScriptIsThatOfTheSources(t *testing.T) {
-	needNode(t)
 	built := filepath.Join(t.TempDir(), "playground.js")
 	output, err := exec.CommandContext(t.Context(), "./build.sh", built).CombinedOutput()
 	require.NoError(t, err, "%s", output)
@@ -219,11 +211,4 @@ func TestTheCommittedScriptIsThatOfTheSources(t *testing.T) {
 	have, err := os.ReadFile(filepath.Join("page", "playground.js"))
 	require.NoError(t, err)
 	require.True(t, bytes.Equal(want, have), "the sources have changed: run go generate ./playground")
-}
-
-func TestTheSourcesKeepTheirTypes(t *testing.T) {
-	needNode(t)
-	output, err := exec.CommandContext(t.Context(), "bash", "-c",
-		"[[ -x ../client/node_modules/.bin/tsc ]] || make -C .. client/node_modules/.package-lock.json; ../client/node_modules/.bin/tsc -p .").CombinedOutput()
-	require.NoError(t, err, "%s", output)
 }

@@ -243,6 +243,7 @@
     const canLogIn = !!(getCode || host.login);
     let epoch = 0;
     let flight;
+    let working;
     let tail = Promise.resolve();
     let failure;
     const within = (pause2) => !!failure && Math.abs(now() - failure.at) < pause2;
@@ -271,6 +272,7 @@
         parts.revoke(tokens.refreshToken);
         throw gone();
       }
+      if (flight === working) flight = void 0;
       parts.accepted(type, tokens);
       return store.token();
     };
@@ -319,6 +321,7 @@
         return login(mine, code);
       };
       const work = () => Promise.resolve().then(() => {
+        working = mineNow;
         const done = isDone();
         if (explicit) return logIn();
         if (done) return store.token();
@@ -383,7 +386,7 @@
     };
     const age = () => {
       const life = held.expiresIn * 1e3;
-      return spent() >= 0 && spent() > life - Math.min(6e4, life / 10) ? spent() < life ? ENDING : OVER : GOOD;
+      return spent() > life - Math.min(6e4, life / 10) ? spent() < life ? ENDING : OVER : GOOD;
     };
     return {
       held: () => held,
@@ -567,10 +570,7 @@
               listener(event);
             });
           });
-          one.stop = () => {
-            onWire.abort();
-            leave();
-          };
+          one.stop = onWire.abort;
           return onWire.answer.then(
             (response) => {
               leave();
