@@ -17,7 +17,7 @@ var (
 	// ErrNoUpstream: the path belongs to no upstream. 404.
 	ErrNoUpstream = errors.New("no upstream answers this path")
 	// ErrPath: the path has segments that lead up. 400.
-	ErrPath = errors.New("the path has segments . or ..")
+	ErrPath = errors.New("the path has segments that lead up or stay")
 	// ErrUpstreamDown: the upstream cannot be reached, or broke off before its
 	// answer began. 502.
 	ErrUpstreamDown = errors.New("the upstream does not answer")

@@ -2,7 +2,6 @@ package gateway_test
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -110,7 +109,7 @@ func TestAnUpstreamThatTakesNothingOfAnUploadIsGivenUp(t *testing.T) {
 			if err != nil {
 				return
 			}
-			defer conn.Close() //nolint:revive // held open, unread, to the end of the test
+			defer conn.Close() // held open, unread, to the end of the test
 		}
 	}()
 	front, failed := impatientTo(t, &url.URL{Scheme: "http", Host: listener.Addr().String()})
@@ -179,7 +178,7 @@ func TestAClientThatBreaksOffIsNoFaultOfTheUpstream(t *testing.T) {
 	require.NoError(t, conn.Close())
 	select {
 	case err := <-failed:
-		require.True(t, errors.Is(err, gateway.ErrClientGone), "%v", err)
+		require.ErrorIs(t, err, gateway.ErrClientGone)
 	case <-time.After(5 * time.Second):
 		t.Fatal("it waits for ever")
 	}

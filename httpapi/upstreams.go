@@ -38,7 +38,7 @@ func (a *api) mountUpstreams(c gateway.Config) (echo.MiddlewareFunc, error) {
 			ec.Response().WriteHeader(statusClientGone)
 		default:
 			setSafeHeaders(ec.Response().Header())
-			a.answerProblem(err, ec)
+			a.answerProblem(err, ec) //nolint:contextcheck // it is in Echo's
 		}
 	}
 	g, err := gateway.New(c)
@@ -59,7 +59,7 @@ func (a *api) mountUpstreams(c gateway.Config) (echo.MiddlewareFunc, error) {
 					// Half an answer must not look like a whole one, so
 					// ReverseProxy panics to have the connection closed.
 					a.log.InfoContext(r.Context(), "an answer of an upstream broke off",
-						slog.String("requestId", requestID(c)), slog.String("route", prefix)) //nolint:sloglint // as in every line about a request
+						slog.String("requestId", requestID(c)), slog.String("route", prefix))
 					panic(p)
 				}
 			}()
@@ -77,7 +77,7 @@ func untilStopped(stopping <-chan struct{}, after time.Duration) context.Context
 	if stopping == nil {
 		return context.Background()
 	}
-	ctx, end := context.WithCancel(context.Background())
+	ctx, end := context.WithCancel(context.Background()) //nolint:contextcheck // it outlives every request
 	go func() {
 		defer end()
 		<-stopping

@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -155,7 +154,7 @@ func (p *pod) raw(t *testing.T, request string) string {
 func TestNobodyButTheGatewaySaysWhoIsAsking(t *testing.T) {
 	t.Parallel()
 	w := newSQLiteWorld(t)
-	b := newBackend(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
+	b := newBackend(t, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
 	p := w.behind([]string{"/shop/=" + b.URL}, func(c *config) { c.PublicPaths = []string{"/shop/open/"} })
 	alice := p.signIn("alice")
 	me := p.do("GET", "/api/v1/auth/verify", alice.access, nil).header.Get("X-User-Id")
@@ -289,7 +288,7 @@ func TestWebSocketsPassOnceTheTokenIsGood(t *testing.T) {
 		if err != nil {
 			return
 		}
-		defer conn.CloseNow()
+		defer func() { _ = conn.CloseNow() }()
 		_ = conn.Write(r.Context(), websocket.MessageText, []byte(r.Header.Get("X-App-Id")))
 		for {
 			kind, data, err := conn.Read(r.Context())
@@ -302,15 +301,15 @@ func TestWebSocketsPassOnceTheTokenIsGood(t *testing.T) {
 	p := w.behind([]string{"/ws/=" + b.URL})
 	address := "ws" + strings.TrimPrefix(p.server.URL, "http") + "/ws/chat"
 
-	_, res, err := websocket.Dial(t.Context(), address, nil)
+	_, res, err := websocket.Dial(t.Context(), address, nil) //nolint:bodyclose // its documentation: never to be closed
 	require.Error(t, err)
 	require.Equal(t, 401, res.StatusCode)
 
 	conn, res, err := websocket.Dial(t.Context(), address, &websocket.DialOptions{
 		HTTPHeader: http.Header{"Authorization": {"Bearer " + p.signIn("alice").access}},
-	})
+	}) //nolint:bodyclose // as above
 	require.NoError(t, err)
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }()
 	require.NotEmpty(t, res.Header.Get("X-Request-Id"))
 	_, hello, err := conn.Read(t.Context())
 	require.NoError(t, err)
@@ -480,7 +479,7 @@ func TestAClientThatGoesAwayEndsTheWorkOfTheUpstream(t *testing.T) {
 	ctx, leave := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer leave()
 	_, err := p.plain(t).Do(r.WithContext(ctx)) //nolint:bodyclose // there is no answer
-	require.True(t, errors.Is(err, context.DeadlineExceeded), "%v", err)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
 	select {
 	case <-ended:
 	case <-time.After(5 * time.Second):

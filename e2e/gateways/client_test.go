@@ -12,10 +12,10 @@ import (
 )
 
 var buildClient = sync.OnceValues(func() ([]byte, error) {
-	if out, err := exec.Command("make", "-C", root, "client/node_modules/.package-lock.json").CombinedOutput(); err != nil { //nolint:noctx // once for all tests
+	if out, err := exec.Command("make", "-C", root, "client/node_modules/.package-lock.json").CombinedOutput(); err != nil {
 		return out, err
 	}
-	build := exec.Command("npm", "run", "build") //nolint:noctx // once for all tests
+	build := exec.Command("npm", "run", "build")
 	build.Dir = root + "/client"
 	return build.CombinedOutput()
 })

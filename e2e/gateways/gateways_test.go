@@ -188,7 +188,7 @@ func (s *site) identityCannotBeForged(t *testing.T) {
 		<-s.got
 	}
 	for _, connection := range []string{"close", "close, X-User-Id", "X-User-Id, X-Session-Id, close"} {
-		conn, err := net.Dial("tcp", s.gateway)
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", s.gateway)
 		require.NoError(t, err)
 		require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
 		_, err = io.WriteString(conn, strings.ReplaceAll("GET /shop/orders HTTP/1.1\nHost: shop\nAuthorization: Bearer "+alice.AccessToken+
@@ -224,16 +224,21 @@ func (s *site) identityCannotBeForged(t *testing.T) {
 // one host only.
 func (s *site) passesSignIn(t *testing.T) {
 	t.Helper()
-	res, err := http.Post("http://"+s.gateway+"/api/v1/auth/refresh", "application/json",
-		strings.NewReader(`{"refreshToken":"`+s.wugan.Login(t, "alice").RefreshToken+`"}`))
-	require.NoError(t, err)
-	defer res.Body.Close()
-	require.Equal(t, 200, res.StatusCode)
-	res, err = http.Post("http://"+s.gateway+"/api/v1/auth/refresh", "application/json", strings.NewReader(`{"refreshToken":"nonsense"}`))
-	require.NoError(t, err)
-	defer res.Body.Close()
-	require.Equal(t, 401, res.StatusCode)
-	require.Equal(t, "application/problem+json", res.Header.Get("Content-Type"))
+	refresh := func(token string) *http.Response {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.gateway+"/api/v1/auth/refresh",
+			strings.NewReader(`{"refreshToken":"`+token+`"}`))
+		require.NoError(t, err)
+		r.Header.Set("Content-Type", "application/json")
+		res, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		return res
+	}
+	require.Equal(t, 200, refresh(s.wugan.Login(t, "alice").RefreshToken).StatusCode)
+	refused := refresh("nonsense")
+	require.Equal(t, 401, refused.StatusCode)
+	require.Equal(t, "application/problem+json", refused.Header.Get("Content-Type"))
 }
 
 // all tries everything that a complete gateway does.

@@ -46,7 +46,7 @@ func TestEveryExampleSaysHowItWasTried(t *testing.T) {
 		}
 		seen++
 		readme := read(t, entry.Name()+"/README.md")
-		require.True(t, strings.Contains(readme, "Not run here") != strings.Contains(readme, "and tries"), entry.Name())
+		require.NotEqual(t, strings.Contains(readme, "Not run here"), strings.Contains(readme, "and tries"), entry.Name())
 	}
 	require.Equal(t, 8, seen)
 }
