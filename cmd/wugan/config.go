@@ -56,6 +56,8 @@ type config struct {
 	AccessSecret  secret `split_words:"true"`
 	RefreshSecret secret `split_words:"true"`
 	DataKey       secret `split_words:"true"`
+	// DataKeyOld are earlier data keys, for reading only.
+	DataKeyOld secret `split_words:"true"`
 
 	AccessTTL          time.Duration `split_words:"true" default:"4h"`
 	RefreshTTL         time.Duration `split_words:"true" default:"168h"`

@@ -18,6 +18,7 @@ type database interface {
 	auth.Store
 	auth.AdminStore
 	users.Store
+	users.RekeyStore
 	Writable(ctx context.Context) error
 	SchemaCurrent(ctx context.Context) error
 	Close() error

@@ -16,7 +16,7 @@ import (
 var (
 	jwtForm      = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}`)
 	phoneForm    = regexp.MustCompile(`(^|[^0-9:.a-f-])(\+?86)?1[3-9][0-9]{9}($|[^0-9a-f])`) // a duration has a colon before it
-	sessionForm  = regexp.MustCompile(`[A-Za-z0-9+/]{22}==`)                                  // a session_key
+	sessionForm  = regexp.MustCompile(`[A-Za-z0-9+/]{22}==`)                                 // a session_key
 	passwordForm = regexp.MustCompile(`postgres(ql)?://[^:@/ "]+:[^@ "]+@`)
 )
 

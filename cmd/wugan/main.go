@@ -62,7 +62,7 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		devCommand(), serveCommand(), migrateCommand(), keysCommand(), fakewechatCommand(),
-		healthcheckCommand(), usersCommand(), sessionsCommand(), versionCommand(),
+		healthcheckCommand(), usersCommand(), sessionsCommand(), copyCommand(), rekeyCommand(), versionCommand(),
 	)
 	strictArgs(root)
 	return root

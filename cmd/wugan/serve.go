@@ -267,7 +267,11 @@ func (c *config) box() (*seal.Box, error) {
 	if err != nil {
 		return nil, wrong("DATA_KEY", "expected base64 of 32 bytes (openssl rand -base64 32)")
 	}
-	return seal.NewBox(key), nil
+	earlier, err := c.oldDataKeys()
+	if err != nil {
+		return nil, err
+	}
+	return seal.NewBox(key, earlier...), nil
 }
 
 func listenReason(err error) string {

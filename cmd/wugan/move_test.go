@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/wugan/wugan/internal/pgtest"
+	"github.com/wugan/wugan/seal"
+	"github.com/wugan/wugan/users"
+)
+
+// givePhone gives a user a number, as getPhoneNumber would.
+func (p *pod) givePhone(userID, number string) {
+	p.w.t.Helper()
+	id := uuid.MustParse(userID)
+	key, err := seal.ParseKey(p.w.dataKey)
+	require.NoError(p.w.t, err)
+	box := seal.NewBox(key)
+	sealed, err := box.Seal([]byte(number), users.PhonePlace(id))
+	require.NoError(p.w.t, err)
+	_, err = p.service.db.BindPhone(context.Background(), users.PhoneBinding{UserID: id, Sealed: sealed, Hashes: box.Hashes(number), Now: p.w.clock.Now()})
+	require.NoError(p.w.t, err)
+}
+
+func TestEverySessionLivesOnWithItsTokensAfterTheMoveToPostgreSQL(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "wugan.db")
+	small := newWorld(t, "sqlite:"+path)
+	p := small.pod(withOperatorKeys)
+	held := map[string]tokens{}
+	for i := range 30 {
+		name := fmt.Sprint("person", i)
+		s := p.signIn(name, map[string]any{"deviceId": "d", "deviceName": "手机"})
+		for range i % 3 {
+			s = pair(p.refresh(s.refresh))
+		}
+		held[name] = s
+	}
+	// One who lost the last answer, one who was logged out, one disabled, one gone.
+	lost := p.signIn("lost")
+	require.Equal(t, 200, p.refresh(lost.refresh).status)
+	out := p.signIn("out")
+	require.Equal(t, 204, p.do("POST", "/api/v1/auth/logout", "", map[string]any{"refreshToken": out.refresh}).status)
+	barred := p.signIn("barred")
+	require.Equal(t, 200, p.admin("POST", "/users/"+p.userOf(barred.access)+"/disable", because).status)
+	gone := p.signIn("gone")
+	goneID := p.userOf(gone.access)
+	require.Equal(t, 204, p.admin("DELETE", "/users/"+goneID+"?reason=asked", nil).status)
+	id := p.userOf(held["person1"].access)
+	p.givePhone(id, "13800000000")
+	require.Equal(t, 200, p.admin("PUT", "/users/"+id+"/roles", map[string]any{"roles": []string{"editor"}, "reason": "hired"}).status)
+	require.Equal(t, 200, p.admin("PUT", "/users/"+id+"/metadata", map[string]any{"metadata": map[string]any{"tier": "gold"}, "reason": "paid"}).status)
+	person := p.admin("GET", "/users/"+id, nil)
+	events := p.admin("GET", "/users/"+id+"/events", nil)
+	p.server.Close()
+
+	// The same keys and secrets, another database.
+	big := *small
+	big.database = pgtest.Migrated(t)
+	t.Setenv("WUGAN_DATABASE_URL", big.database)
+	require.Contains(t, ok(t, "copy", "--from", "sqlite:"+path), "copied 34 users, 33 identities, 34 sessions and ")
+	q := big.pod(withOperatorKeys)
+	require.JSONEq(t, string(person.body), string(q.admin("GET", "/users/"+id, nil).body))
+	require.JSONEq(t, string(events.body), string(q.admin("GET", "/users/"+id+"/events", nil).body))
+	for name, s := range held {
+		require.Equal(t, 200, q.me(s.access).status, name)
+		next := q.refresh(s.refresh)
+		require.Equal(t, 200, next.status, "%s: %s", name, next.body)
+	}
+	require.Equal(t, 1, len(q.admin("GET", "/users?phone=13800000000", nil).json()["users"].([]any)))
+	big.clock.move(time.Minute) // past the grace
+	require.Equal(t, 200, q.refresh(lost.refresh).status)
+	require.Equal(t, "session_revoked", q.refresh(out.refresh).code())
+	require.Equal(t, "session_revoked", q.me(out.access).code())
+	require.Equal(t, "user_disabled", q.refresh(barred.refresh).code())
+	require.Equal(t, "session_revoked", q.refresh(gone.refresh).code())
+	// A copy is noticed as before: an old token of a session that has moved on.
+	victim := q.signIn("person2")
+	next := pair(q.refresh(victim.refresh))
+	require.Equal(t, 200, q.refresh(next.refresh).status)
+	require.Equal(t, "refresh_reused", q.refresh(victim.refresh).code())
+	require.Equal(t, false, q.login("person3").json()["newUser"])
+
+	_, exit, err := command(t, "copy", "--from", "sqlite:"+path)
+	require.Equal(t, exitFailed, exit)
+	require.ErrorContains(t, err, "only an empty one can be filled")
+	for _, args := range [][]string{{"copy"}, {"copy", "--from", path}} {
+		_, exit, _ := command(t, args...)
+		require.Equal(t, exitUsage, exit, args)
+	}
+	_, exit, _ = command(t, "copy", "--from", "sqlite:"+path+".none")
+	require.Equal(t, exitFailed, exit)
+	require.NoFileExists(t, path+".none")
+}
+
+func TestTheDataKeyChangesWhileTheServiceRuns(t *testing.T) {
+	commandStores(t, func(t *testing.T, w *world) {
+		fresh, err := newDataKey(rand.Read)
+		require.NoError(t, err)
+		old := w.dataKey
+		p := w.pod(withOperatorKeys)
+		alice := p.signIn("alice")
+		id := p.userOf(alice.access)
+		p.givePhone(id, "13800000000")
+
+		// Step by step as docs/operate.md says; at each step a pod of the step
+		// before is still there.
+		pods := []*pod{p, w.pod(withOperatorKeys, func(c *config) { c.DataKeyOld = secret(fresh) })}
+		check := func() {
+			t.Helper()
+			for _, p := range pods {
+				require.Equal(t, "138****0000", p.login("alice").json()["user"].(map[string]any)["phone"])
+				require.Len(t, p.admin("GET", "/users?phone=13800000000", nil).json()["users"], 1)
+			}
+		}
+		check()
+		w.dataKey = fresh
+		pods = []*pod{pods[1], w.pod(withOperatorKeys, func(c *config) { c.DataKeyOld = secret(old) })}
+		check()
+
+		// Logins go on meanwhile.
+		var stop atomic.Bool
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for n := 0; !stop.Load(); n++ {
+				if a := pods[n%2].login("alice"); a.status != http.StatusOK {
+					t.Errorf("a login beside the rekeying: %s", a.body)
+				}
+			}
+		})
+		t.Setenv("WUGAN_DATA_KEY", fresh)
+		t.Setenv("WUGAN_DATA_KEY_OLD", "")
+		_, exit, err := command(t, "rekey")
+		require.Equal(t, exitFailed, exit, "the phone number's key is missing")
+		require.ErrorContains(t, err, "open with none of the keys")
+		t.Setenv("WUGAN_DATA_KEY_OLD", old)
+		require.Contains(t, ok(t, "rekey"), "sealed anew")
+		stop.Store(true)
+		wg.Wait()
+		pods = pods[1:] // who still sealed with the old key is gone
+		ok(t, "rekey")
+		require.Contains(t, ok(t, "rekey"), " 0 sealed anew", "nothing is left to do")
+
+		// Without the old key everything opens.
+		pods = []*pod{w.pod(withOperatorKeys)}
+		check()
+		require.Contains(t, ok(t, "users", "list", "--phone", "13800000000"), id)
+	})
+}
+
+func TestAnOldDataKeyThatIsNoneIsNamed(t *testing.T) {
+	c := newSQLiteWorld(t).settings()
+	c.DataKeyOld = "not a key"
+	_, err := c.box()
+	require.ErrorContains(t, err, "WUGAN_DATA_KEY_OLD: expected")
+	require.NotContains(t, err.Error(), "not a key")
+}

@@ -1,0 +1,112 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/wugan/wugan/store/transfer"
+)
+
+// ErrNotEmpty says that a database which is to be filled holds users already.
+var ErrNotEmpty = errors.New("postgres: the database holds users already: only an empty one can be filled")
+
+// Import fills an empty database with what the function hands over, all of it or
+// nothing, and compares the counts before it commits.
+func (s *Store) Import(ctx context.Context, from func(to transfer.Rows) (transfer.Count, error)) (n transfer.Count, err error) {
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		// Pods that are there already wait, rather than make users in between.
+		if _, err := tx.Exec(ctx, `LOCK TABLE users, identities, sessions, events IN EXCLUSIVE MODE`); err != nil {
+			return err
+		}
+		var full bool
+		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM users)`).Scan(&full); err != nil {
+			return err
+		}
+		if full {
+			return ErrNotEmpty
+		}
+		if n, err = from(importer{ctx, tx}); err != nil {
+			return err
+		}
+		const countSQL = `
+SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM identities), (SELECT count(*) FROM sessions), (SELECT count(*) FROM events)`
+		var got transfer.Count
+		if err := tx.QueryRow(ctx, countSQL).Scan(&got.Users, &got.Identities, &got.Sessions, &got.Events); err != nil {
+			return err
+		}
+		if got != n {
+			return fmt.Errorf("postgres: import: %+v rows were handed over, %+v are there", n, got)
+		}
+		return nil
+	})
+	return n, err
+}
+
+// imported are the columns that are filled: all there are, but the number of an
+// event, which the new table counts by itself.
+var imported = map[string][]string{
+	"users": {
+		"id", "nickname", "avatar_url", "phone_sealed", "phone_hash", "roles", "metadata", "created_at", "last_login_at", "disabled_at", "disabled_reason", "deleted_at",
+	},
+	"identities": {
+		"app_id", "openid", "user_id", "unionid", "unionid_at", "session_key", "session_key_at", "created_at",
+	},
+	"sessions": {
+		"user_id", "id", "app_id", "device_id", "device_name", "user_agent", "ip", "used", "last", "created_at", "rotated_at", "expires_at", "revoked_at", "revoked_reason",
+	},
+	"events": {
+		"at", "kind", "user_id", "session_id", "actor", "detail",
+	},
+}
+
+// importer implements transfer.Rows with COPY.
+type importer struct {
+	ctx context.Context //nolint:containedctx // it lives as long as the transaction, whose context it is
+	tx  pgx.Tx
+}
+
+func (i importer) copy(table string, n int, row func(at int) []any) error {
+	_, err := i.tx.CopyFrom(i.ctx, pgx.Identifier{table}, imported[table], pgx.CopyFromSlice(n, func(at int) ([]any, error) { return row(at), nil }))
+	return failed("import "+table, err)
+}
+
+// Users implements transfer.Rows.
+func (i importer) Users(rows []transfer.User) error {
+	return i.copy("users", len(rows), func(at int) []any {
+		u := rows[at]
+		return []any{
+			u.ID, u.Nickname, u.AvatarURL, u.PhoneSealed, u.PhoneHash, u.Roles, u.Metadata, u.CreatedAt, u.LastLoginAt,
+			u.DisabledAt, u.DisabledReason, u.DeletedAt,
+		}
+	})
+}
+
+// Identities implements transfer.Rows.
+func (i importer) Identities(rows []transfer.Identity) error {
+	return i.copy("identities", len(rows), func(at int) []any {
+		x := rows[at]
+		return []any{x.AppID, x.OpenID, x.UserID, x.UnionID, x.UnionIDAt, x.SessionKey, x.SessionKeyAt, x.CreatedAt}
+	})
+}
+
+// Sessions implements transfer.Rows.
+func (i importer) Sessions(rows []transfer.Session) error {
+	return i.copy("sessions", len(rows), func(at int) []any {
+		x := rows[at]
+		return []any{
+			x.UserID, x.ID, x.AppID, x.DeviceID, x.DeviceName, x.UserAgent, x.IP, x.Used, x.Last, x.CreatedAt, x.RotatedAt,
+			x.ExpiresAt, x.RevokedAt, x.RevokedReason,
+		}
+	})
+}
+
+// Events implements transfer.Rows.
+func (i importer) Events(rows []transfer.Event) error {
+	return i.copy("events", len(rows), func(at int) []any {
+		e := rows[at]
+		return []any{e.At, e.Kind, e.UserID, e.SessionID, e.Actor, e.Detail}
+	})
+}

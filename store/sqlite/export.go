@@ -1,0 +1,144 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/wugan/wugan/store/transfer"
+)
+
+// exportBatch is how many rows are handed over at a time.
+const exportBatch = 1000
+
+// Export hands every row to another store. It holds the writer's turn to the
+// end, so that what is handed over is one state and nobody adds to it: a service
+// that still runs on the file answers 503 meanwhile.
+func (s *Store) Export(ctx context.Context, to transfer.Rows) (n transfer.Count, err error) {
+	tx, err := s.writer.BeginTx(ctx, nil)
+	if err != nil {
+		return n, failed("export", err)
+	}
+	defer tx.Rollback()
+	for _, table := range []func() error{
+		func() error {
+			n.Users, err = export(ctx, tx, `
+SELECT id, nickname, avatar_url, phone_sealed, phone_hash, roles, metadata, created_at, last_login_at, disabled_at, disabled_reason, deleted_at
+FROM users ORDER BY id`, scanExportedUser, to.Users)
+			return err
+		},
+		func() error {
+			n.Identities, err = export(ctx, tx, `
+SELECT app_id, openid, user_id, unionid, unionid_at, session_key, session_key_at, created_at
+FROM identities ORDER BY app_id, openid`, scanExportedIdentity, to.Identities)
+			return err
+		},
+		func() error {
+			n.Sessions, err = export(ctx, tx, `
+SELECT user_id, id, app_id, device_id, device_name, user_agent, ip, used, last, created_at, rotated_at, expires_at, revoked_at, revoked_reason
+FROM sessions ORDER BY user_id, id`, scanExportedSession, to.Sessions)
+			return err
+		},
+		func() error {
+			n.Events, err = export(ctx, tx, `
+SELECT at, kind, user_id, session_id, actor, detail FROM events ORDER BY id`, scanExportedEvent, to.Events)
+			return err
+		},
+	} {
+		if err := table(); err != nil {
+			return n, fmt.Errorf("sqlite: export: %w", err)
+		}
+	}
+	return n, nil
+}
+
+// export reads one table in batches.
+func export[T any](ctx context.Context, tx *sql.Tx, query string, scan func(*sql.Rows) (T, error), take func([]T) error) (n int64, err error) {
+	rows, err := tx.QueryContext(ctx, query)
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	batch := make([]T, 0, exportBatch)
+	hand := func() error {
+		if len(batch) == 0 {
+			return nil
+		}
+		n += int64(len(batch))
+		err := take(batch)
+		batch = batch[:0]
+		return err
+	}
+	for rows.Next() {
+		x, err := scan(rows)
+		if err != nil {
+			return n, err
+		}
+		if batch = append(batch, x); len(batch) == exportBatch {
+			if err := hand(); err != nil {
+				return n, err
+			}
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return n, err
+	}
+	return n, hand()
+}
+
+func scanExportedUser(rows *sql.Rows) (u transfer.User, err error) {
+	var (
+		created, login    int64
+		disabled, deleted sql.NullInt64
+		roles, metadata   string
+	)
+	if err := rows.Scan(&u.ID, &u.Nickname, &u.AvatarURL, &u.PhoneSealed, &u.PhoneHash, &roles, &metadata, &created, &login,
+		&disabled, &u.DisabledReason, &deleted); err != nil {
+		return u, err
+	}
+	u.CreatedAt, u.LastLoginAt = moment(created), moment(login)
+	u.DisabledAt, u.DeletedAt = optionalMoment(disabled), optionalMoment(deleted)
+	u.Metadata = json.RawMessage(metadata)
+	return u, json.Unmarshal([]byte(roles), &u.Roles)
+}
+
+func scanExportedIdentity(rows *sql.Rows) (i transfer.Identity, err error) {
+	var (
+		created      int64
+		union, keyed sql.NullInt64
+	)
+	err = rows.Scan(&i.AppID, &i.OpenID, &i.UserID, &i.UnionID, &union, &i.SessionKey, &keyed, &created)
+	i.CreatedAt, i.UnionIDAt, i.SessionKeyAt = moment(created), optionalMoment(union), optionalMoment(keyed)
+	return i, err
+}
+
+func scanExportedSession(rows *sql.Rows) (x transfer.Session, err error) {
+	var (
+		created, rotated, expires int64
+		revoked                   sql.NullInt64
+	)
+	err = rows.Scan(&x.UserID, &x.ID, &x.AppID, &x.DeviceID, &x.DeviceName, &x.UserAgent, &x.IP, &x.Used, &x.Last,
+		&created, &rotated, &expires, &revoked, &x.RevokedReason)
+	x.CreatedAt, x.RotatedAt, x.ExpiresAt, x.RevokedAt = moment(created), moment(rotated), moment(expires), optionalMoment(revoked)
+	return x, err
+}
+
+func scanExportedEvent(rows *sql.Rows) (e transfer.Event, err error) {
+	var (
+		at            int64
+		user, session uuid.NullUUID
+		detail        string
+	)
+	err = rows.Scan(&at, &e.Kind, &user, &session, &e.Actor, &detail)
+	e.At, e.Detail = moment(at), json.RawMessage(detail)
+	if user.Valid {
+		e.UserID = &user.UUID
+	}
+	if session.Valid {
+		e.SessionID = &session.UUID
+	}
+	return e, err
+}

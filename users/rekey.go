@@ -1,0 +1,124 @@
+package users
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+)
+
+// Rekeyer opens what earlier data keys sealed and seals it with the present one.
+type Rekeyer interface {
+	Opener
+	Seal(plain []byte, context string) ([]byte, error)
+	// Current tells whether a value was sealed with the present key.
+	Current(sealed []byte) bool
+	// Hash is the keyed hash under which a phone number is stored.
+	Hash(value string) []byte
+}
+
+// RekeyStore is what [Rekey] needs from a database.
+type RekeyStore interface {
+	// SealedSessionKeys lists identities with a session key, in the order of
+	// (app, openid), from behind the one given: limit at most.
+	SealedSessionKeys(ctx context.Context, after Identity, limit int) ([]Identity, error)
+	// ReplaceSessionKeys puts the new values in the place of the old ones, for
+	// each identity that still has its old one, and returns how many had.
+	ReplaceSessionKeys(ctx context.Context, old []Identity, fresh [][]byte) (int, error)
+	// SealedPhones lists users with a phone number by id, from behind the one
+	// given: limit at most.
+	SealedPhones(ctx context.Context, after uuid.UUID, limit int) ([]User, error)
+	// ReplacePhones does the same as ReplaceSessionKeys, with the hash.
+	ReplacePhones(ctx context.Context, old []User, fresh, hashes [][]byte) (int, error)
+}
+
+// Rekeyed is what Rekey did.
+type Rekeyed struct {
+	// Seen counts the sealed values, Sealed those that were sealed anew. The
+	// rest was current, or a login replaced it at the same moment.
+	Seen, Sealed int
+	// Lost counts what none of the keys opens: the key that sealed it is not
+	// among the earlier ones. It is left as it is.
+	Lost int
+}
+
+// rekeyBatch is how many rows change in one statement, so that a login which
+// wants one of them hardly waits.
+const rekeyBatch = 200
+
+// Rekey seals everything at rest with the present data key, while the service
+// runs. It may be repeated; after an error it goes on where it is needed.
+func Rekey(ctx context.Context, store RekeyStore, box Rekeyer) (Rekeyed, error) {
+	var done Rekeyed
+	// again opens and seals one value; nil where it is left as it is.
+	again := func(sealed []byte, place string) (plain, fresh []byte, err error) {
+		done.Seen++
+		if box.Current(sealed) {
+			return nil, nil, nil
+		}
+		if plain, err = box.Open(sealed, place); err != nil {
+			done.Lost++
+			return nil, nil, nil //nolint:nilerr // it is counted, and the rest goes on
+		}
+		fresh, err = box.Seal(plain, place)
+		return plain, fresh, err
+	}
+	var at Identity
+	for {
+		page, err := store.SealedSessionKeys(ctx, at, rekeyBatch)
+		if err != nil || len(page) == 0 {
+			if err != nil {
+				return done, fmt.Errorf("rekey session keys: %w", err)
+			}
+			break
+		}
+		at = page[len(page)-1]
+		var old []Identity
+		var fresh [][]byte
+		for _, i := range page {
+			_, sealed, err := again(i.SealedSessionKey, i.Place())
+			if err != nil {
+				return done, fmt.Errorf("rekey session keys: %w", err)
+			}
+			if sealed != nil {
+				old, fresh = append(old, i), append(fresh, sealed)
+			}
+		}
+		if len(old) > 0 {
+			n, err := store.ReplaceSessionKeys(ctx, old, fresh)
+			if err != nil {
+				return done, fmt.Errorf("rekey session keys: %w", err)
+			}
+			done.Sealed += n
+		}
+	}
+	var last uuid.UUID
+	for {
+		page, err := store.SealedPhones(ctx, last, rekeyBatch)
+		if err != nil {
+			return done, fmt.Errorf("rekey phone numbers: %w", err)
+		}
+		if len(page) == 0 {
+			return done, nil
+		}
+		last = page[len(page)-1].ID
+		var old []User
+		var fresh, hashes [][]byte
+		for _, u := range page {
+			number, sealed, err := again(u.SealedPhone, PhonePlace(u.ID))
+			if err != nil {
+				return done, fmt.Errorf("rekey phone numbers: %w", err)
+			}
+			if sealed != nil {
+				old, fresh, hashes = append(old, u), append(fresh, sealed), append(hashes, box.Hash(string(number)))
+			}
+		}
+		if len(old) > 0 {
+			n, err := store.ReplacePhones(ctx, old, fresh, hashes)
+			if err != nil {
+				return done, fmt.Errorf("rekey phone numbers: %w", err)
+			}
+			done.Sealed += n
+		}
+	}
+}
