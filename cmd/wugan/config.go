@@ -83,6 +83,12 @@ type config struct {
 	// tokens.
 	MetadataClaims []string `split_words:"true"`
 
+	TLSCert     string   `envconfig:"TLS_CERT"`
+	TLSKey      string   `envconfig:"TLS_KEY"`
+	TLSDomains  []string `envconfig:"TLS_DOMAINS"`
+	TLSACMEURL  string   `envconfig:"TLS_ACME_URL"`
+	TLSCacheDir string   `envconfig:"TLS_CACHE_DIR"`
+
 	LogLevel  string `split_words:"true" default:"info"`
 	LogFormat string `split_words:"true" default:"json"`
 
@@ -139,7 +145,7 @@ func given(name string) bool { return os.Getenv(prefix+"_"+name) != "" }
 
 // pathSettings are settings that name a file themselves, so that X_FILE and X
 // mean the same.
-var pathSettings = map[string]bool{"ACCESS_KEYS": true, "REFRESH_KEYS": true}
+var pathSettings = map[string]bool{"ACCESS_KEYS": true, "REFRESH_KEYS": true, "TLS_CERT": true, "TLS_KEY": true}
 
 // readFiles sets WUGAN_X from the file that WUGAN_X_FILE names: a mounted
 // secret. White space at the end is not part of the value; the members of a list
@@ -281,6 +287,9 @@ func (c *config) check() error {
 	}
 	if !c.databaseAddress() {
 		return wrong("DATABASE_URL", "expected postgres://USER:PASSWORD@HOST:PORT/DATABASE or sqlite:PATH")
+	}
+	if err := c.checkTLS(); err != nil {
+		return err
 	}
 	if err := auth.CheckMetadataClaims(c.MetadataClaims); err != nil {
 		return wrong("METADATA_CLAIMS", "%s", err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,7 @@ func healthcheckCommand() *cobra.Command {
 		Use:   "healthcheck",
 		Short: "Ask the service on WUGAN_ADDR whether it is ready",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			client := &http.Client{}
 			if url == "" {
 				c, err := loadConfig()
 				if err != nil {
@@ -28,6 +30,10 @@ func healthcheckCommand() *cobra.Command {
 					return wrong("ADDR", "expected host:port")
 				}
 				url = "http://127.0.0.1:" + port + "/readyz"
+				if c.tlsWanted() {
+					url = "https" + strings.TrimPrefix(url, "http")
+					client.Transport = c.ownTLS()
+				}
 			}
 			ctx, cancel := context.WithTimeout(cmd.Context(), 3*time.Second)
 			defer cancel()
@@ -35,7 +41,7 @@ func healthcheckCommand() *cobra.Command {
 			if err != nil {
 				return usageError{err}
 			}
-			answer, err := http.DefaultClient.Do(request)
+			answer, err := client.Do(request)
 			if err != nil {
 				return fmt.Errorf("healthcheck: %w", err)
 			}

@@ -98,6 +98,9 @@ func serve(ctx context.Context, c config, o serveOptions) (err error) {
 		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
 
+	if server.TLSConfig, err = c.tlsConfig(log); err != nil {
+		return errors.Join(err, listener.Close())
+	}
 	stopMetrics, err := serveMetrics(ctx, c, s.metrics, log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
@@ -113,7 +116,13 @@ func serve(ctx context.Context, c config, o serveOptions) (err error) {
 	wg.Go(func() { s.keys.watch(background, log) })
 
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	go func() {
+		if server.TLSConfig != nil {
+			failed <- server.ServeTLS(listener, "", "")
+			return
+		}
+		failed <- server.Serve(listener)
+	}()
 	log.InfoContext(ctx, "serving", "addr", listener.Addr().String(), "database", c.databaseKind(), "version", version)
 	if o.listening != nil {
 		o.listening(listener.Addr())

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"bytes"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/acme"
+	"golang.org/x/crypto/acme/autocert"
+)
+
+// lookEvery is how often the certificate files are compared with what is in
+// use, at the next handshake.
+const lookEvery = time.Second
+
+// tlsWanted tells whether the service itself speaks TLS.
+func (c *config) tlsWanted() bool { return c.TLSCert != "" || len(c.TLSDomains) > 0 }
+
+// checkTLS looks at the settings alone, not at files.
+func (c *config) checkTLS() error {
+	switch {
+	case c.TLSCert != "" && len(c.TLSDomains) > 0:
+		return wrong("TLS_DOMAINS", "is set, and so is WUGAN_TLS_CERT: expected one of them")
+	case c.TLSCert != "" && c.TLSKey == "":
+		return wrong("TLS_KEY", "expected the file of the key that belongs to WUGAN_TLS_CERT, but it is not set")
+	case c.TLSKey != "" && c.TLSCert == "":
+		return wrong("TLS_CERT", "expected the file of the certificate that belongs to WUGAN_TLS_KEY, but it is not set")
+	case len(c.TLSDomains) > 0 && c.TLSCacheDir == "":
+		return wrong("TLS_CACHE_DIR", "expected a folder that outlives the process, for the certificates of WUGAN_TLS_DOMAINS: a new one for each start soon meets the authority's limits")
+	case c.TLSACMEURL != "" && !absoluteHTTP(c.TLSACMEURL):
+		return wrong("TLS_ACME_URL", "expected the address of an ACME directory")
+	}
+	for _, domain := range c.TLSDomains {
+		if strings.TrimSpace(domain) != domain || !strings.Contains(domain, ".") || strings.ContainsAny(domain, "/:*") || net.ParseIP(domain) != nil {
+			return wrong("TLS_DOMAINS", "expected names such as auth.example.com, separated by commas")
+		}
+	}
+	return nil
+}
+
+// tlsConfig is how the service speaks TLS itself; nil where it does not.
+func (c *config) tlsConfig(log *slog.Logger) (*tls.Config, error) {
+	if !c.tlsWanted() {
+		return nil, nil
+	}
+	if c.TLSCert != "" {
+		files := &certFiles{cert: c.TLSCert, key: c.TLSKey, log: log, now: time.Now}
+		if err := files.load(); err != nil {
+			return nil, wrong("TLS_CERT", "expected a certificate chain in PEM form, and its key in WUGAN_TLS_KEY: %s", reason(err))
+		}
+		return &tls.Config{
+			MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+			GetCertificate: files.get,
+		}, nil
+	}
+	if err := os.MkdirAll(c.TLSCacheDir, 0o700); err != nil {
+		return nil, wrong("TLS_CACHE_DIR", "expected a folder that can be written: %s", reason(err))
+	}
+	manager := &autocert.Manager{
+		Prompt:     autocert.AcceptTOS,
+		HostPolicy: autocert.HostWhitelist(c.TLSDomains...),
+		Cache:      autocert.DirCache(c.TLSCacheDir),
+	}
+	if c.TLSACMEURL != "" {
+		manager.Client = &acme.Client{DirectoryURL: c.TLSACMEURL, UserAgent: "wugan/" + version}
+	}
+	// The authority proves the name by a handshake on port 443 (TLS-ALPN-01,
+	// RFC 8737), which this listener answers.
+	config := manager.TLSConfig()
+	config.MinVersion = tls.VersionTLS12
+	obtain := config.GetCertificate
+	config.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		cert, err := obtain(hello)
+		// Who asks for a name that is not ours is nobody's problem.
+		if err != nil && contains(c.TLSDomains, hello.ServerName) {
+			log.Error("no certificate could be had", "domain", hello.ServerName, "error", err)
+		}
+		return cert, err
+	}
+	return config, nil
+}
+
+// ownTLS talks to this very machine, whose certificate is for another name.
+func (c *config) ownTLS() *http.Transport {
+	name := ""
+	if len(c.TLSDomains) > 0 {
+		name = c.TLSDomains[0] // by which the certificate is chosen
+	}
+	return &http.Transport{TLSClientConfig: &tls.Config{
+		MinVersion: tls.VersionTLS12, ServerName: name,
+		InsecureSkipVerify: true, //nolint:gosec // the loopback address: nobody is in between
+	}}
+}
+
+func contains(domains []string, name string) bool {
+	for _, d := range domains {
+		if strings.EqualFold(d, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// certFiles is a certificate in files, which are read again when they change.
+type certFiles struct {
+	cert, key string
+	log       *slog.Logger
+	now       func() time.Time
+
+	mu     sync.Mutex
+	seen   []byte // what both files held when they were looked at last
+	looked time.Time
+	inUse  *tls.Certificate
+}
+
+// load reads the files for the first time.
+func (f *certFiles) load() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.looked = f.now()
+	return f.read()
+}
+
+// read takes the files into use if they have changed and fit each other. The
+// certificate in use stays where they do not.
+func (f *certFiles) read() error {
+	cert, err := os.ReadFile(f.cert)
+	if err != nil {
+		return err
+	}
+	key, err := os.ReadFile(f.key)
+	if err != nil {
+		return err
+	}
+	now := bytes.Join([][]byte{cert, key}, []byte{0})
+	if bytes.Equal(now, f.seen) {
+		return nil
+	}
+	f.seen = now
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return err
+	}
+	f.inUse = &pair
+	return nil
+}
+
+// get is a tls.Config's GetCertificate.
+func (f *certFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if now := f.now(); now.Sub(f.looked) >= lookEvery {
+		f.looked = now
+		before := f.inUse
+		// A renewal replaces one file after the other: for a moment they may
+		// not fit, and the next look finds them whole.
+		if err := f.read(); err != nil {
+			f.log.Warn("the certificate was changed but cannot be used; the earlier one stays in use", "error", reason(err))
+		} else if f.inUse != before {
+			f.log.Info("certificate read again", "not_after", f.inUse.Leaf.NotAfter)
+		}
+	}
+	return f.inUse, nil
+}
