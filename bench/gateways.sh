@@ -4,7 +4,7 @@
 #
 #   bench/gateways.sh [ROUNDS [SECONDS]]      5 rounds of 4 seconds by default
 #
-# It prints a Markdown table: the median of the rounds, and its ratio to nginx's
+# It prints a Markdown table, and puts it into docs/gateways.md: the median of the rounds, and its ratio to nginx's
 # plain proxy_pass in the same run. The rounds go through the cases in turn, so
 # that a noisy minute hits all of them. Load generator, gateway, wugan and
 # upstream share the machine, as the ratios must be read.
@@ -14,6 +14,7 @@ cd "$(dirname "$0")/.."
 rounds=${1:-5}
 seconds=${2:-4}
 connections=32
+load=$(cut -d' ' -f1 /proc/loadavg)
 port=18000 # and the ten after it
 
 scripts/need nginx=nginx-light haproxy wrk curl >&2
@@ -150,12 +151,21 @@ done
 
 median() { sort -n "$1" | awk '{ a[NR] = $1 } END { print a[int((NR + 1) / 2)] }'; }
 base=$(median "$dir/rate.1")
-echo "| through | requests/s | beside nginx's plain proxy_pass | lowest to highest round |"
-echo "|---|---:|---:|---|"
-for i in "${!names[@]}"; do
-  awk -v name="${names[i]}" -v rate="$(median "$dir/rate.$i")" -v base="$base" \
-    -v low="$(sort -n "$dir/rate.$i" | head -n 1)" -v high="$(sort -n "$dir/rate.$i" | tail -n 1)" \
-    'BEGIN { printf "| %s | %d | %.2f | %d–%d |\n", name, rate, rate / base, low, high }'
-done
-echo
-echo "$(nproc) cores ($(awk -F': ' '/model name/ { print $2; exit }' /proc/cpuinfo)), $connections connections, median of $rounds rounds of $seconds s; load average at the end $(cut -d' ' -f1 /proc/loadavg)."
+{
+  echo "| through | requests/s | beside nginx's plain proxy_pass | lowest to highest round |"
+  echo "|---|---:|---:|---|"
+  for i in "${!names[@]}"; do
+    awk -v name="${names[i]}" -v rate="$(median "$dir/rate.$i")" -v base="$base" \
+      -v low="$(sort -n "$dir/rate.$i" | head -n 1)" -v high="$(sort -n "$dir/rate.$i" | tail -n 1)" \
+      'BEGIN { printf "| %s | %d | %.2f | %d–%d |\n", name, rate, rate / base, low, high }'
+  done
+  echo
+  echo "$(nproc) cores ($(awk -F': ' '/model name/ { print $2; exit }' /proc/cpuinfo)), $connections connections, median of $rounds rounds of $seconds s; load average before the first round $load, of which none is the benchmark's."
+} | tee "$dir/table"
+
+awk -v table="$dir/table" '
+  /^<!-- bench\/gateways.sh -->$/ { print; while ((getline line < table) > 0) print line; skip = 1; next }
+  /^<!-- end -->$/ { skip = 0 }
+  !skip
+' docs/gateways.md >"$dir/page"
+cp "$dir/page" docs/gateways.md
