@@ -6,6 +6,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/live/**', 'test/browser/**', 'node_modules/**'],
+    // Bundling and installing take their time on a busy machine; a promise that never settles is found by the fake clock.
+    testTimeout: 60000,
     // Each file counts on the clock, the globals and the handlers being its own.
     isolate: true,
     // Written as modules, published as if they were not: Node alone cannot load them.

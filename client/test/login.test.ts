@@ -169,6 +169,7 @@ describe('a login that meets trouble', () => {
   it('a code that somebody brought is not replaced by the code of the device: no login as somebody else', async () => {
     const { client, service, device } = scene()
     expect(await outcome(client.login('nonsense'))).toMatchObject({ ok: false, error: { code: 'invalid_code' } })
+    expect(service.to(LOGIN)).toHaveLength(1)
     service.script(LOGIN, problem(503, 'wechat_unavailable'), { kind: 'fail' })
     expect(await outcome(client.login(service.newCode('bob')))).toMatchObject({ ok: true, value: { user: { id: 'bob' } } })
     expect(device.logins).toBe(0)

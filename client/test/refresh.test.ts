@@ -422,6 +422,15 @@ describe('clock', () => {
     expect(await outcome(client.get('/a'), 200)).toMatchObject({ ok: false, error: { code: 'unauthorized' } })
   })
 
+  it('a clock that runs so fast that every token is over at once keeps no request from being sent', async () => {
+    let ticks = 0
+    const { client, service } = scene({ now: () => (ticks += 1000) })
+    service.accessTtl = 0.5
+    expect(await outcome(client.get('/a'), 200)).toBeDefined()
+    expect(service.to('/a').length).toBeGreaterThan(0)
+    expect(service.to(REFRESH).length).toBeLessThan(8)
+  })
+
   it('tokens that end while requests wait for a place are renewed, and looked at twice at most', async () => {
     const { client, service, device } = await loggedIn({ maxConcurrent: 1 })
     service.accessTtl = 1
