@@ -1,5 +1,5 @@
 /** The one client of this app, and the two mishaps that the buttons bring about. */
-import { createClient } from '@wugan/client'
+import { createClient, type Host } from '@wugan/client'
 
 /** Where wugan is, and where the business service (examples/shop) is. */
 const AUTH = import.meta.env.VITE_AUTH_URL || 'http://localhost:8080'
@@ -10,8 +10,25 @@ const REFRESH = '/api/v1/auth/refresh'
 /** An access token that no service is to accept any more: it goes out damaged. */
 let spoiled = ''
 
+/**
+ * `host: uni` would do in a mini program. A production build for H5 however keeps of `uni` only the functions that it
+ * finds written out as `uni.NAME` (tree shaking), so those that the client uses are written out here.
+ */
+const host: Host = {
+  request: uni.request,
+  uploadFile: uni.uploadFile,
+  getStorageSync: uni.getStorageSync,
+  setStorageSync: uni.setStorageSync,
+  removeStorageSync: uni.removeStorageSync,
+  onAppShow: uni.onAppShow,
+  offAppShow: uni.offAppShow,
+  // #ifdef MP
+  login: uni.login,
+  // #endif
+}
+
 export const client = createClient({
-  host: uni,
+  host,
   baseURL: AUTH,
   storageKey: KEY,
   // #ifdef H5

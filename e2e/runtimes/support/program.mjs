@@ -1,0 +1,35 @@
+/** Reads a built mini program, as WeChat's developer tools would, for a page in a browser to run. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import compiler from 'glass-easel-template-compiler'
+
+function filesBelow(folder) {
+  return readdirSync(folder, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && !join(entry.parentPath ?? entry.path).includes('node_modules'))
+    .map((entry) => relative(folder, join(entry.parentPath ?? entry.path, entry.name)))
+}
+
+/** rpx are 750 to the width of the screen. */
+const style = (text) => text.replaceAll(/(-?[\d.]+)rpx/g, (_, n) => `${n / 7.5}vw`)
+
+/**
+ * @param folder   where app.json is
+ * @param packages { name: file }: what "Build npm" in the tools puts under miniprogram_npm
+ */
+export function readProgram(folder, packages = {}) {
+  const read = (path) => readFileSync(join(folder, path), 'utf8')
+  const files = filesBelow(folder)
+  const modules = Object.fromEntries(files.filter((path) => path.endsWith('.js')).map((path) => [path.slice(0, -3), read(path)]))
+  for (const [name, file] of Object.entries(packages)) modules['miniprogram_npm/' + name] = readFileSync(file, 'utf8')
+
+  const { pages } = JSON.parse(read('app.json'))
+  const templates = Object.fromEntries(pages.map((path) => {
+    const group = new compiler.TmplGroup()
+    group.addTmpl(path, read(path + '.wxml'))
+    const source = group.getTmplGenObjectGroups()
+    group.free()
+    return [path, source]
+  }))
+  const styles = files.filter((path) => path.endsWith('.wxss')).map((path) => style(read(path))).join('\n')
+  return { modules, templates, styles, pages }
+}

@@ -1,0 +1,195 @@
+/**
+ * What every example promises in every runtime. A runtime is given as a function that opens a device; an example by
+ * what its page is called to do and how it answers. All counting is done on the wire.
+ */
+import assert from 'node:assert/strict'
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
+import { pause, startStack, TTL, until } from './stack.mjs'
+import { shows } from './web.mjs'
+
+const LOGIN = '/api/v1/auth/login'
+const REFRESH = '/api/v1/auth/refresh'
+const LOGOUT = '/api/v1/auth/logout'
+const ME = '/api/v1/users/me'
+
+/** Until an access token has ended: it lives whole seconds. */
+const END = TTL + 1100
+
+/** An example whose five requests go to the shop and whose page has the buttons of the uni-app. */
+export const SHOP = {
+  where: (stack) => stack.shop,
+  path: /^\/orders\/\d$/,
+  answered: (device) => shows(device, 'answers', '1:200 2:200 3:200 4:200 5:200'),
+  failed: (device, error) => shows(device, 'answers', [1, 2, 3, 4, 5].map((n) => `${n}:${error}`).join(' ')),
+  loggedIn: (device) => shows(device, 'state', '已登录'),
+  loggedOut: (device) => shows(device, 'state', '已退出'),
+}
+
+/**
+ * @param title   what is run, and where
+ * @param start   (stack settings) => { origin?, prepare(stack), open(name) => device, close() }
+ * @param example as SHOP
+ * @param has     which buttons there are beyond the common ones: expire, steal, upload
+ */
+export function promises(title, start, example, has = {}) {
+  describe(title, () => {
+    let stack
+    let runtime
+    let device
+    let users = 0
+
+    before(async () => {
+      runtime = await start()
+      stack = await startStack(runtime.origin)
+      await runtime.prepare?.(stack)
+    })
+    after(async () => {
+      await runtime?.close()
+      await stack?.close()
+    })
+
+    // A new user on a new device for each test.
+    beforeEach(async () => {
+      stack.clear()
+      device = await runtime.open(`user${++users}`)
+      await example.loggedIn(device)
+      await until(() => stack.token() && stack.auth.count(ME, 200) >= 1, () => 'the page asked for nothing')
+    })
+    afterEach(async () => {
+      const mistakes = device?.mistakes ?? []
+      await device?.close()
+      assert.deepEqual(mistakes, [], 'mistakes in the page')
+    })
+
+    const five = async () => {
+      stack.clear()
+      await device.tap('five')
+      await example.answered(device, stack)
+    }
+    const asked = (status) => example.where(stack).count(example.path, status)
+    const authCalls = () => ({ logins: stack.auth.count(LOGIN), refreshes: stack.auth.count(REFRESH) })
+
+    test('cold start: the page asks at once, one login, all answered', async () => {
+      assert.deepEqual(authCalls(), { logins: 1, refreshes: 0 })
+      assert.equal(stack.auth.calls().concat(stack.shop.calls()).filter(({ status }) => status !== 200).length, 0)
+      await device.picture?.(title.replaceAll(/\W+/g, '-') + '-start')
+    })
+
+    test('restart: the session is there still, nobody logs in', async () => {
+      stack.clear()
+      await device.restart()
+      await example.loggedIn(device)
+      await until(() => stack.auth.count(ME, 200) >= 1, () => 'the page asked for nothing')
+      assert.equal(authCalls().logins, 0)
+    })
+
+    test('five requests with a good token: five answers, nothing else', async () => {
+      await five()
+      assert.equal(asked(200), 5)
+      assert.deepEqual(authCalls(), { logins: 0, refreshes: 0 })
+    })
+
+    test('five requests at once with an expired token, known by the clock: one refresh, five answers, no 401', async () => {
+      await pause(END)
+      await five()
+      assert.deepEqual(authCalls(), { logins: 0, refreshes: 1 })
+      assert.equal(asked(200), 5)
+      assert.equal(asked(), 5)
+    })
+
+    test('five requests at once with an expired token, on a device whose clock is wrong: one refresh, five answers', async () => {
+      await device.setClockBack()
+      await pause(END)
+      await five()
+      assert.deepEqual(authCalls(), { logins: 0, refreshes: 1 })
+      assert.equal(asked(401), 5)
+      assert.equal(asked(200), 5)
+    })
+
+    test('both tokens refused: one silent login, five answers', async () => {
+      const token = stack.token()
+      stack.clear()
+      await device.tap('everywhere')
+      await until(() => stack.auth.count('/api/v1/auth/logout-all', 204), () => 'nothing was ended')
+      await stack.refused(token)
+      await five()
+      assert.deepEqual(authCalls(), { logins: 1, refreshes: 1 })
+      assert.equal(stack.auth.count(REFRESH, 401), 1)
+      assert.equal(asked(401), 5)
+      assert.equal(asked(200), 5)
+    })
+
+    test('logout: ended here and on the service, nothing is sent, until somebody logs in', async () => {
+      const token = stack.token()
+      stack.clear()
+      await device.tap('logout')
+      await example.loggedOut(device)
+      await until(() => stack.auth.count(LOGOUT, 204), () => 'the service was not told')
+      await stack.refused(token)
+      stack.clear()
+      await device.tap('five')
+      await example.failed(device, 'AuthError')
+      assert.deepEqual([...stack.auth.calls(), ...stack.shop.calls()], [])
+
+      await device.tap('login')
+      await example.loggedIn(device)
+      await until(() => stack.auth.count(ME, 200), () => 'the page asked for nothing')
+      await five()
+      assert.equal(asked(200), 5)
+    })
+
+    test('the service down and back: five failures that say so, then five answers, and nobody logs in again', async () => {
+      await pause(END)
+      await stack.down()
+      stack.clear()
+      await device.tap('five')
+      await example.failed(device, 'NetworkError')
+      assert.equal(authCalls().logins, 0)
+      assert.equal(stack.auth.calls().filter(({ status }) => status).length, 0)
+      await stack.up()
+      await five()
+      assert.deepEqual(authCalls(), { logins: 0, refreshes: 1 })
+      assert.equal(asked(200), 5)
+    })
+
+    if (has.expire) {
+      test('the button that expires the token: five refusals, one refresh, five answers', async () => {
+        await device.tap('expire')
+        await five()
+        assert.deepEqual(authCalls(), { logins: 0, refreshes: 1 })
+        assert.equal(asked(401), 5)
+        assert.equal(asked(200), 5)
+        await device.picture?.(title.replaceAll(/\W+/g, '-') + '-after')
+      })
+    }
+
+    if (has.steal) {
+      test('a stolen refresh token: the owner notices nothing, the thief is out', async () => {
+        stack.clear()
+        await device.tap('steal')
+        await until(() => stack.auth.count(REFRESH, 200) === 2, () => 'the thief did not get in')
+        await device.tap('expire')
+        await five()
+        assert.deepEqual(authCalls(), { logins: 1, refreshes: 1 })
+        assert.equal(stack.auth.count(REFRESH, 401), 1)
+        assert.equal(asked(200), 5)
+        await device.tap('thief')
+        await shows(device, 'loot', 'session_revoked')
+        await five()
+        assert.deepEqual(authCalls(), { logins: 0, refreshes: 0 })
+      })
+    }
+
+    if (has.upload) {
+      test('an upload with an expired token: one refresh, and the file travels once', async () => {
+        await pause(END)
+        stack.clear()
+        const picture = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==', 'base64')
+        await device.choose('upload', { name: 'receipt.png', mimeType: 'image/png', buffer: picture })
+        await shows(device, 'receipt', `已上传 ${picture.length} 字节`)
+        assert.deepEqual(authCalls(), { logins: 0, refreshes: 1 })
+        assert.equal(stack.shop.count('/receipts'), 1)
+      })
+    }
+  })
+}

@@ -1,0 +1,52 @@
+/**
+ * A reverse proxy that remembers what went through it: the tests count calls here, on the wire, and not in the
+ * program that they judge. It changes nothing, and drops the connection where there is nobody to ask.
+ */
+import { createServer, request } from 'node:http'
+
+/** Starts one in front of `target` (`http://127.0.0.1:PORT`). */
+export async function startRecorder(target) {
+  let calls = []
+  let running = 0
+  let most = 0
+  /** The access token of the last request that was let in. */
+  let token = ''
+
+  const server = createServer((incoming, outgoing) => {
+    const { method, url, headers } = incoming
+    const call = { method, path: url.split('?')[0], status: 0 }
+    // A preflight request is the browser's, not the client's.
+    if (method !== 'OPTIONS') calls.push(call)
+    most = Math.max(most, ++running)
+    outgoing.on('close', () => { running-- })
+    const passed = request(target + url, { method, headers, agent: false }, (answer) => {
+      call.status = answer.statusCode
+      if (answer.statusCode < 300 && headers.authorization) token = headers.authorization.replace(/^Bearer /, '')
+      outgoing.writeHead(answer.statusCode, answer.headers)
+      answer.pipe(outgoing)
+    })
+    passed.on('error', () => incoming.socket.destroy())
+    incoming.pipe(passed)
+  })
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+
+  return {
+    url: `http://127.0.0.1:${server.address().port}`,
+    target,
+    /** Forgets what was recorded so far. */
+    clear() {
+      calls = []
+      most = running
+    },
+    calls: () => calls,
+    /** How many calls of this path (a text or a pattern) there were; with this status, when one is given. */
+    count: (path, status) =>
+      calls.filter((call) => (path instanceof RegExp ? path.test(call.path) : call.path === path) && (!status || call.status === status)).length,
+    mostAtOnce: () => most,
+    token: () => token,
+    close: () => new Promise((resolve) => {
+      server.close(resolve)
+      server.closeAllConnections()
+    }),
+  }
+}
