@@ -83,11 +83,11 @@ type config struct {
 	// tokens.
 	MetadataClaims []string `split_words:"true"`
 
-	TLSCert     string   `envconfig:"TLS_CERT"`
-	TLSKey      string   `envconfig:"TLS_KEY"`
-	TLSDomains  []string `envconfig:"TLS_DOMAINS"`
-	TLSACMEURL  string   `envconfig:"TLS_ACME_URL"`
-	TLSCacheDir string   `envconfig:"TLS_CACHE_DIR"`
+	TLSCert     string   `split_words:"true"`
+	TLSKey      string   `split_words:"true"`
+	TLSDomains  []string `split_words:"true"`
+	TLSAcmeURL  string   `split_words:"true"`
+	TLSCacheDir string   `split_words:"true"`
 
 	LogLevel  string `split_words:"true" default:"info"`
 	LogFormat string `split_words:"true" default:"json"`

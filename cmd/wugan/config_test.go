@@ -72,9 +72,11 @@ func startUp(t *testing.T) (config, error) {
 	if err != nil {
 		return c, err
 	}
-	s, err := wire(t.Context(), c, serveOptions{}, slog.New(slog.DiscardHandler))
+	log := slog.New(slog.DiscardHandler)
+	s, err := wire(t.Context(), c, serveOptions{}, log)
 	if err == nil {
 		require.NoError(t, s.db.Close())
+		_, err = c.tlsConfig(log)
 	}
 	return c, err
 }
@@ -146,6 +148,11 @@ var wrongValues = map[string][]struct{ value, expected string }{
 		{"", "not set"}, {"hunter2", "base64 of 32"}, {base64.StdEncoding.EncodeToString(make([]byte, 31)), "base64 of 32"},
 		{base64.StdEncoding.EncodeToString(make([]byte, 33)), "base64 of 32"},
 	},
+	"DATA_KEY_OLD":          {{"hunter2", "expected"}, {base64.StdEncoding.EncodeToString(make([]byte, 31)), "expected"}},
+	"TLS_CERT":              {{"/no/such/file.pem", "expected"}},
+	"TLS_KEY":               {{"/no/such/file.pem", "WUGAN_TLS_CERT"}},
+	"TLS_DOMAINS":           {{"https://auth.example.com", "auth.example.com"}, {"192.0.2.1", "auth.example.com"}, {"*.example.com", "auth.example.com"}},
+	"TLS_ACME_URL":          {{"hunter2", "ACME directory"}},
 	"ACCESS_TTL":            {{"4", "a duration"}, {"forever", "a duration"}, {"", "a duration"}, {"0s", "1s or more"}, {"-4h", "1s or more"}},
 	"REFRESH_TTL":           {{"7d", "a duration"}, {"0", "1s or more"}},
 	"REFRESH_GRACE":         {{"ten", "a duration"}, {"-1s", "0s or more"}, {"61s", "a minute at most"}},
@@ -167,7 +174,15 @@ var wrongValues = map[string][]struct{ value, expected string }{
 }
 
 // anyValue are the settings that no value is wrong for by itself.
-var anyValue = map[string]bool{"AUDIENCE": true}
+var anyValue = map[string]bool{"AUDIENCE": true, "TLS_CACHE_DIR": true}
+
+// beside are settings that another one is judged with.
+var beside = map[string][2]string{
+	"TLS_CERT": {"TLS_KEY", "key.pem"}, "TLS_DOMAINS": {"TLS_CACHE_DIR", "cache"},
+}
+
+// namedInstead are settings of a pair whose other half is the one that is missing.
+var namedInstead = map[string]string{"TLS_KEY": "TLS_CERT"}
 
 func TestASettingThatIsWrongStopsTheStartWithOneLineThatNamesIt(t *testing.T) {
 	for _, s := range settingsOf(reflect.TypeFor[config]()) {
@@ -182,8 +197,15 @@ func TestASettingThatIsWrongStopsTheStartWithOneLineThatNamesIt(t *testing.T) {
 				if kind, found := strings.CutSuffix(name, "_SECRET"); found {
 					unset(t, kind+"_KEYS")
 				}
+				if other, needed := beside[name]; needed {
+					set(t, other[0], filepath.Join(t.TempDir(), other[1]))
+				}
 				set(t, name, wrong.value)
-				refuses(t, name, wrong.expected, wrong.value, "hunter2")
+				named := name
+				if other, instead := namedInstead[name]; instead {
+					named = other
+				}
+				refuses(t, named, wrong.expected, wrong.value, "hunter2")
 			})
 		}
 	}
@@ -328,7 +350,7 @@ func TestKeyFilesThatAreWeakMixedUpOrNoKeysAreRefusedWithoutAWordOfThem(t *testi
 		"another algorithm":        {strings.Replace(string(private), `"ES256"`, `"RS256"`, 1), "alg"},
 		"for encryption":           {strings.Replace(string(private), `"sig"`, `"enc"`, 1), "use"},
 		"a line break in the name": {`{"keys":[{"kty":"oct","kid":"a\nb","k":"aHVudGVyMmh1bnRlcjI"}]}`, `a\nb`},
-		"a broken number":          {`{"keys":[{"kty":"EC","crv":"P-256","kid":"mine","x":"hunter2!","y":"hunter2!","d":"hunter2!"}]}`, "not a valid JWK"},
+		"a broken number":          {`{"keys":[{"kty":"EC","crv":"P-256","kid":"mine","x":"hunter2!","y":"hunter2!","d":"hunter2!"}]}`, "32 bytes each"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			goodEnvironment(t)

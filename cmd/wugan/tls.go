@@ -33,7 +33,7 @@ func (c *config) checkTLS() error {
 		return wrong("TLS_CERT", "expected the file of the certificate that belongs to WUGAN_TLS_KEY, but it is not set")
 	case len(c.TLSDomains) > 0 && c.TLSCacheDir == "":
 		return wrong("TLS_CACHE_DIR", "expected a folder that outlives the process, for the certificates of WUGAN_TLS_DOMAINS: a new one for each start soon meets the authority's limits")
-	case c.TLSACMEURL != "" && !absoluteHTTP(c.TLSACMEURL):
+	case c.TLSAcmeURL != "" && !absoluteHTTP(c.TLSAcmeURL):
 		return wrong("TLS_ACME_URL", "expected the address of an ACME directory")
 	}
 	for _, domain := range c.TLSDomains {
@@ -52,7 +52,7 @@ func (c *config) tlsConfig(log *slog.Logger) (*tls.Config, error) {
 	if c.TLSCert != "" {
 		files := &certFiles{cert: c.TLSCert, key: c.TLSKey, log: log, now: time.Now}
 		if err := files.load(); err != nil {
-			return nil, wrong("TLS_CERT", "expected a certificate chain in PEM form, and its key in WUGAN_TLS_KEY: %s", reason(err))
+			return nil, wrong("TLS_CERT", "expected a certificate chain in PEM form, and its key in WUGAN_TLS_KEY: %s", cause(err))
 		}
 		return &tls.Config{
 			MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
@@ -67,8 +67,8 @@ func (c *config) tlsConfig(log *slog.Logger) (*tls.Config, error) {
 		HostPolicy: autocert.HostWhitelist(c.TLSDomains...),
 		Cache:      autocert.DirCache(c.TLSCacheDir),
 	}
-	if c.TLSACMEURL != "" {
-		manager.Client = &acme.Client{DirectoryURL: c.TLSACMEURL, UserAgent: "wugan/" + version}
+	if c.TLSAcmeURL != "" {
+		manager.Client = &acme.Client{DirectoryURL: c.TLSAcmeURL, UserAgent: "wugan/" + version}
 	}
 	// The authority proves the name by a handshake on port 443 (TLS-ALPN-01,
 	// RFC 8737), which this listener answers.

@@ -130,7 +130,7 @@ func TestTLSSettingsThatDoNotFitStopTheStart(t *testing.T) {
 		"WUGAN_TLS_DOMAINS: is set":                 func(c *config) { c.TLSCert, c.TLSKey, c.TLSDomains = "x", "y", []string{"a.example.com"} },
 		"WUGAN_TLS_CACHE_DIR: expected":             func(c *config) { c.TLSDomains = []string{"a.example.com"} },
 		"WUGAN_TLS_DOMAINS: expected names such as": func(c *config) { c.TLSDomains, c.TLSCacheDir = []string{"*.example.com"}, "x" },
-		"WUGAN_TLS_ACME_URL: expected":              func(c *config) { c.TLSDomains, c.TLSCacheDir, c.TLSACMEURL = []string{"a.example.com"}, "x", "acme" },
+		"WUGAN_TLS_ACME_URL: expected":              func(c *config) { c.TLSDomains, c.TLSCacheDir, c.TLSAcmeURL = []string{"a.example.com"}, "x", "acme" },
 	} {
 		c := w.settings()
 		change(&c)

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"net/url"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/wugan/wugan/wechat/fakewechat"
+)
+
+// These are the claims of docs/identity.md.
+
+// foreignApp is of no Open Platform account until a test gives it one.
+const (
+	foreignApp       = "wx00000000000000c3"
+	foreignAppSecret = "00112233445566778899aabbccddeeff"
+)
+
+// identityPod serves three apps: two of one Open Platform account, and one of
+// none.
+func (w *world) identityPod() *pod {
+	w.wechat.AddApp(foreignApp, foreignAppSecret, "")
+	return w.pod(withOperatorKeys, func(c *config) {
+		c.WechatApps += secret("," + foreignApp + ":" + foreignAppSecret)
+		c.WechatPush = appID + ":" + pushToken + ":" + pushKey
+	})
+}
+
+// in signs a person in by an app and returns the user's id and whether it is new.
+func (p *pod) in(app, person string) (id string, fresh bool) {
+	p.w.t.Helper()
+	a := p.login(person, map[string]any{"appId": app})
+	require.Equal(p.w.t, 200, a.status, "%s", a.body)
+	user, _ := a.json()["user"].(map[string]any)
+	id, _ = user["id"].(string)
+	return id, a.json()["newUser"] == true
+}
+
+// eventsOf lists the kinds of a user's events, newest first, and the newest in
+// full.
+func (p *pod) eventsOf(id string) (kinds []any, newest map[string]any) {
+	p.w.t.Helper()
+	list, _ := p.admin("GET", "/users/"+id+"/events", nil).json()["events"].([]any)
+	require.NotEmpty(p.w.t, list)
+	for _, e := range list {
+		kinds = append(kinds, e.(map[string]any)["kind"])
+	}
+	return kinds, list[0].(map[string]any)
+}
+
+func (p *pod) deletePerson(id, reason string) {
+	p.w.t.Helper()
+	a := p.admin("DELETE", "/users/"+id+"?reason="+url.QueryEscape(reason), nil)
+	require.Equal(p.w.t, 204, a.status, "%s", a.body)
+}
+
+func TestAnAppOfNoPlatformOrAnotherHasUsersOfItsOwn(t *testing.T) {
+	t.Parallel()
+	everyStore(t, func(t *testing.T, w *world) {
+		p := w.identityPod()
+		first, _ := p.in(appID, "alice")
+		same, fresh := p.in(otherApp, "alice")
+		require.Equal(t, first, same)
+		require.False(t, fresh)
+		unbound, fresh := p.in(foreignApp, "alice")
+		require.True(t, fresh)
+		require.NotEqual(t, first, unbound)
+
+		// The same person in an app of another account has another unionid.
+		w.wechat.AddApp(foreignApp, foreignAppSecret, "another platform")
+		again, fresh := p.in(foreignApp, "alice")
+		require.False(t, fresh)
+		require.Equal(t, unbound, again)
+		still, _ := p.in(appID, "alice")
+		require.Equal(t, first, still)
+	})
+}
+
+func TestAUnionIDThatComesLateLinksTheAppsThatFollow(t *testing.T) {
+	t.Parallel()
+	everyStore(t, func(t *testing.T, w *world) {
+		p := w.identityPod()
+		early, _ := p.in(foreignApp, "alice")
+		w.wechat.AddApp(foreignApp, foreignAppSecret, "platform") // bound in WeChat's console
+		same, fresh := p.in(foreignApp, "alice")
+		require.Equal(t, early, same)
+		require.False(t, fresh)
+		kinds, _ := p.eventsOf(early)
+		require.Equal(t, []any{"identity_linked", "user_created"}, kinds)
+
+		joined, fresh := p.in(appID, "alice")
+		require.Equal(t, early, joined, "an app that sees the person for the first time joins")
+		require.False(t, fresh)
+		identities, _ := p.admin("GET", "/users/"+early, nil).json()["identities"].([]any)
+		require.Len(t, identities, 2)
+	})
+}
+
+func TestTwoUsersWhoTurnOutToBeOnePersonStayTwoUntilAnOperatorDecides(t *testing.T) {
+	t.Parallel()
+	for name, keepEarlier := range map[string]bool{"the earlier one is kept": true, "the later one is kept": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			everyStore(t, func(t *testing.T, w *world) {
+				p := w.identityPod()
+				earlier, _ := p.in(foreignApp, "alice")
+				later, fresh := p.in(appID, "alice")
+				require.True(t, fresh)
+				w.wechat.AddApp(foreignApp, foreignAppSecret, "platform")
+
+				// Nobody is moved, and each app goes on with the user it knew.
+				for range 2 {
+					id, _ := p.in(foreignApp, "alice")
+					require.Equal(t, earlier, id)
+					id, _ = p.in(appID, "alice")
+					require.Equal(t, later, id)
+				}
+				kinds, event := p.eventsOf(earlier)
+				require.Equal(t, []any{"identity_conflict", "user_created"}, kinds, "told once")
+				require.Equal(t, "wechat", event["actor"])
+				require.Equal(t, map[string]any{"appId": foreignApp, "otherUserId": later}, event["detail"])
+
+				// The operator has moved the business data and deletes the account
+				// that is to go. Its app joins the one that stays.
+				kept, gone, app := earlier, later, appID
+				if !keepEarlier {
+					kept, gone, app = later, earlier, foreignApp
+				}
+				p.deletePerson(gone, "one person with "+kept)
+				id, fresh := p.in(app, "alice")
+				require.False(t, fresh)
+				require.Equal(t, kept, id)
+				require.Equal(t, 404, p.admin("GET", "/users/"+gone, nil).status)
+			})
+		})
+	}
+}
+
+func TestAnOperatorDecidesWhoseATakenNumberIs(t *testing.T) {
+	t.Parallel()
+	everyStore(t, func(t *testing.T, w *world) {
+		const number = "13812340000"
+		for _, name := range []string{"alice", "bob"} {
+			w.wechat.SetUser(fakewechat.User{Name: name, Phone: number})
+		}
+		p := w.identityPod()
+		alice, bob := p.signIn("alice"), p.signIn("bob")
+		require.Equal(t, 200, p.bindPhone(alice.access, w.phoneCode("alice")).status)
+		expect(t, p.bindPhone(bob.access, w.phoneCode("bob")), 409, "phone_taken")
+
+		// Who holds it is found by the number, however it is typed.
+		for _, typed := range []string{number, "+86 138 1234 0000"} {
+			found, _ := p.admin("GET", "/users?phone="+url.QueryEscape(typed), nil).json()["users"].([]any)
+			require.Len(t, found, 1)
+			require.Equal(t, p.userOf(alice.access), found[0].(map[string]any)["id"])
+		}
+
+		// The holder binds another number, which sets this one free.
+		w.wechat.SetUser(fakewechat.User{Name: "alice", Phone: "13900000001"})
+		require.Equal(t, 200, p.bindPhone(alice.access, w.phoneCode("alice")).status)
+		require.Equal(t, 200, p.bindPhone(bob.access, w.phoneCode("bob")).status)
+
+		// Or the account that holds it is deleted.
+		w.wechat.SetUser(fakewechat.User{Name: "alice", Phone: number})
+		expect(t, p.bindPhone(alice.access, w.phoneCode("alice")), 409, "phone_taken")
+		p.deletePerson(p.userOf(bob.access), "the carrier gave the number to somebody else")
+		require.Equal(t, 200, p.bindPhone(alice.access, w.phoneCode("alice")).status)
+		require.NotContains(t, w.log.String(), number)
+	})
+}
+
+func TestAPrivacyPushErasesWhatThePageSaysAndIsRecorded(t *testing.T) {
+	t.Parallel()
+	everyStore(t, func(t *testing.T, w *world) {
+		w.wechat.SetUser(fakewechat.User{Name: "alice", Phone: "13812340000"})
+		p := w.identityPod()
+		mine := p.signIn("alice", map[string]any{"deviceName": "Alice's phone"})
+		id := p.userOf(mine.access)
+		require.Equal(t, 200, p.bindPhone(mine.access, w.phoneCode("alice")).status)
+		require.Equal(t, 200, p.do("PATCH", "/api/v1/users/me", mine.access, `{"nickname":"小明","avatarUrl":"https://example.com/a.png"}`).status)
+		require.Equal(t, 200, p.admin("PUT", "/users/"+id+"/roles", map[string]any{"roles": []string{"editor"}, "reason": "hired"}).status)
+
+		push := func(event string) {
+			t.Helper()
+			result, err := w.wechat.SendPush(t.Context(), fakewechat.Push{
+				URL: p.server.URL + "/api/v1/wechat/push/" + appID, Token: pushToken, EncodingAESKey: pushKey,
+				AppID: appID, User: "alice", Event: event, RevokeInfo: "1,8",
+			})
+			require.NoError(t, err)
+			require.Equal(t, 200, result.Status)
+		}
+		byOpenID := func() []any {
+			found, _ := p.admin("GET", "/users?appId="+appID+"&openid="+fakewechat.OpenID(appID, "alice"), nil).json()["users"].([]any)
+			return found
+		}
+		push("user_authorization_revoke")
+		expect(t, p.refresh(mine.refresh), 401, "session_revoked")
+		user := p.admin("GET", "/users/"+id, nil).json()
+		require.Empty(t, user["nickname"])
+		require.Empty(t, user["avatarUrl"])
+		require.Empty(t, user["phone"])
+		require.Equal(t, []any{"editor"}, user["roles"])
+		require.Len(t, user["identities"], 1)
+		_, event := p.eventsOf(id)
+		require.Equal(t, "profile_erased", event["kind"])
+		require.Equal(t, "wechat", event["actor"])
+		require.Equal(t, "authorization withdrawn in WeChat: 1,8", event["reason"])
+
+		require.Len(t, byOpenID(), 1)
+		push("user_authorization_cancellation")
+		require.Equal(t, 404, p.admin("GET", "/users/"+id, nil).status)
+		kinds, event := p.eventsOf(id)
+		require.Equal(t, "user_deleted", event["kind"])
+		require.Equal(t, "wechat", event["actor"])
+		require.Contains(t, kinds, "user_created", "that it happened stays countable")
+		require.Empty(t, byOpenID())
+		push("user_authorization_cancellation") // of nobody: WeChat repeats itself
+	})
+}
