@@ -2,8 +2,11 @@
 import { resolve } from 'node:path'
 import { promises, SHOP } from './support/promises.mjs'
 import { startSimulated } from './support/simulate.mjs'
+import { settle } from './support/web.mjs'
 
-promises('uni-app mp-weixin on miniprogram-simulate', () => startSimulated(
-  resolve('../../examples/uniapp/dist/build/mp-weixin'),
-  (text, stack) => text.replaceAll('http://localhost:8080', stack.auth.url).replaceAll('http://localhost:8081', stack.shop.url),
-), SHOP, { expire: true, steal: true, upload: true })
+promises(
+  'uni-app mp-weixin on miniprogram-simulate',
+  () => startSimulated(resolve('../../examples/uniapp/dist/build/mp-weixin'), settle),
+  SHOP,
+  { expire: true, steal: true, upload: true },
+)

@@ -100,3 +100,22 @@ export const shows = (device, id, wanted) => until(
   },
   async () => `#${id} is to show ${wanted}, and shows ${await device.text(id)}`,
 )
+
+/** The addresses of the READMEs, which the examples are built with, give way to those of a test's services. */
+export const settle = (text, stack) =>
+  text.replaceAll('http://localhost:8080', stack.auth.url).replaceAll('http://localhost:8081', stack.shop.url)
+
+/** A built page in Chromium, logged in as whoever its address names. */
+export async function startH5(folder) {
+  let addresses = (text) => text
+  const pages = await servePages(folder, { rewrite: (text) => addresses(text) })
+  const { browser, close } = await startBrowser()
+  return {
+    origin: pages.origin,
+    prepare(stack) {
+      addresses = (text) => settle(text, stack)
+    },
+    open: (name) => openPhone(browser, `${pages.origin}/?name=${name}`),
+    close: () => Promise.all([close(), pages.close()]),
+  }
+}
