@@ -5,13 +5,16 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/wugan/wugan/internal/pgtest"
@@ -76,7 +79,7 @@ func TestEverySessionLivesOnWithItsTokensAfterTheMoveToPostgreSQL(t *testing.T) 
 		next := q.refresh(s.refresh)
 		require.Equal(t, 200, next.status, "%s: %s", name, next.body)
 	}
-	require.Equal(t, 1, len(q.admin("GET", "/users?phone=13800000000", nil).json()["users"].([]any)))
+	require.Len(t, q.admin("GET", "/users?phone=13800000000", nil).json()["users"], 1)
 	big.clock.move(time.Minute) // past the grace
 	require.Equal(t, 200, q.refresh(lost.refresh).status)
 	require.Equal(t, "session_revoked", q.refresh(out.refresh).code())
@@ -163,4 +166,32 @@ func TestAnOldDataKeyThatIsNoneIsNamed(t *testing.T) {
 	_, err := c.box()
 	require.ErrorContains(t, err, "WUGAN_DATA_KEY_OLD: expected")
 	require.NotContains(t, err.Error(), "not a key")
+}
+
+// docs/operate.md says what to do, and that nothing but phone numbers is lost.
+func TestALostDataKeyCostsPhoneNumbersAndNoSession(t *testing.T) {
+	document, err := os.ReadFile("../../docs/operate.md")
+	require.NoError(t, err)
+	_, statement, _ := strings.Cut(string(document), "Set a new key and clear them:\n\n```sql\n")
+	statement, _, found := strings.Cut(statement, "```")
+	require.True(t, found)
+
+	w := newWorld(t, pgtest.Migrated(t))
+	p := w.pod()
+	alice := p.signIn("alice")
+	p.givePhone(p.userOf(alice.access), "13800000000")
+	w.dataKey, err = newDataKey(rand.Read)
+	require.NoError(t, err)
+	p = w.pod()
+	require.Equal(t, "internal", p.login("alice").code())
+	conn, err := pgx.Connect(t.Context(), w.database)
+	require.NoError(t, err)
+	defer conn.Close(t.Context())
+	_, err = conn.Exec(t.Context(), statement)
+	require.NoError(t, err)
+	a := p.login("alice")
+	require.Equal(t, 200, a.status)
+	require.Equal(t, false, a.json()["newUser"])
+	require.Empty(t, a.json()["user"].(map[string]any)["phone"])
+	require.Equal(t, 200, p.refresh(alice.refresh).status, "no session is lost")
 }
