@@ -28,7 +28,7 @@ import (
 )
 
 // daemon runs a program until the test ends.
-func daemon(t *testing.T, env []string, name string, args ...string) *lockedBuffer {
+func daemon(t *testing.T, env []string, name string, args ...string) {
 	t.Helper()
 	cmd := exec.Command(name, args...)
 	log := &lockedBuffer{}
@@ -43,7 +43,6 @@ func daemon(t *testing.T, env []string, name string, args ...string) *lockedBuff
 			t.Logf("%s: %s", filepath.Base(name), text[max(0, len(text)-3000):])
 		}
 	})
-	return log
 }
 
 // pebble is Let's Encrypt's server for tests. It gives the address of its
@@ -125,12 +124,13 @@ func TestCertificatesComeByACMEAndAreKept(t *testing.T) {
 	pod := f.start(env)
 
 	serial := func(server string) (*big.Int, error) {
-		conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 20 * time.Second}, "tcp", address, &tls.Config{RootCAs: roots(), ServerName: server})
+		dialer := &tls.Dialer{NetDialer: &net.Dialer{Timeout: 20 * time.Second}, Config: &tls.Config{RootCAs: roots(), ServerName: server}}
+		conn, err := dialer.DialContext(t.Context(), "tcp", address)
 		if err != nil {
 			return nil, err
 		}
 		defer conn.Close()
-		return conn.ConnectionState().PeerCertificates[0].SerialNumber, nil
+		return conn.(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber, nil
 	}
 	var first *big.Int
 	require.Eventually(t, func() bool {

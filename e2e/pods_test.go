@@ -4,6 +4,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"io"
@@ -67,12 +68,11 @@ func (f *fleet) command(env map[string]string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// wugan runs a subcommand to its end and returns what it printed.
-func (f *fleet) wugan(args ...string) string {
+// wugan runs a subcommand to its end.
+func (f *fleet) wugan(args ...string) {
 	f.t.Helper()
 	out, err := f.command(nil, args...).CombinedOutput()
 	require.NoError(f.t, err, "wugan %s: %s", strings.Join(args, " "), out)
-	return string(out)
 }
 
 // process is one pod.
@@ -152,7 +152,7 @@ func exchange(client *http.Client, method, url, bearer string, body any) (int, m
 		}
 		reader = bytes.NewReader(data)
 	}
-	r, err := http.NewRequest(method, url, reader)
+	r, err := http.NewRequestWithContext(context.Background(), method, url, reader)
 	if err != nil {
 		return 0, nil, err
 	}

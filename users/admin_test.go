@@ -13,8 +13,9 @@ import (
 
 func TestMetadataIsTakenInOneForm(t *testing.T) {
 	t.Parallel()
+	const spaced = ` { "b" : 1 , "a" : [ true , null , "x<y" ] } `
 	for given, want := range map[string]string{
-		`{}`: `{}`, ` { "b" : 1 , "a" : [ true , null , "x<y" ] } `: `{"a":[true,null,"x<y"],"b":1}`,
+		`{}`: `{}`, spaced: `{"a":[true,null,"x<y"],"b":1}`,
 		`{"n":-12.5,"z":0,"big":9007199254740992}`: `{"big":9007199254740992,"n":-12.5,"z":0}`,
 		`{"名":"\u503c","half":"\ud800"}`:           `{"half":"` + "\ufffd" + `","名":"值"}`,
 		`{"a":{"x":1},"b":{"x":2}}`:                `{"a":{"x":1},"b":{"x":2}}`,
@@ -75,9 +76,15 @@ func TestNoChangeWithoutWhoAndWhy(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, users.Change{Actor: "li.wei", Reason: "工单 4711"}.Check())
 	for _, c := range []users.Change{
-		{Reason: "why"}, {Actor: "li.wei"}, {Actor: "li.wei", Reason: "  "}, {Actor: "李伟", Reason: "why"},
-		{Actor: "a\nb", Reason: "why"}, {Actor: strings.Repeat("a", 129), Reason: "why"},
-		{Actor: "li.wei", Reason: strings.Repeat("字", 501)}, {Actor: "li.wei", Reason: "a\x00b"}, {Actor: "li.wei", Reason: "\xff"},
+		{Reason: "why"},
+		{Actor: "li.wei"},
+		{Actor: "li.wei", Reason: "  "},
+		{Actor: "李伟", Reason: "why"},
+		{Actor: "a\nb", Reason: "why"},
+		{Actor: strings.Repeat("a", 129), Reason: "why"},
+		{Actor: "li.wei", Reason: strings.Repeat("字", 501)},
+		{Actor: "li.wei", Reason: "a\x00b"},
+		{Actor: "li.wei", Reason: "\xff"},
 	} {
 		var input *users.InputError
 		require.ErrorAs(t, c.Check(), &input)

@@ -64,7 +64,7 @@ var imported = map[string][]string{
 
 // importer implements transfer.Rows with COPY.
 type importer struct {
-	ctx context.Context //nolint:containedctx // it lives as long as the transaction, whose context it is
+	ctx context.Context // of the transaction, as long as which it lives
 	tx  pgx.Tx
 }
 
