@@ -38,12 +38,25 @@ interface Told {
   oldTokens: string[]
 }
 
+/** Time for the client to read an answer: promises only, no timer. */
+async function digested(): Promise<void> {
+  for (let n = 0; n < 20; n++) await Promise.resolve()
+}
+
 /** Watches what passes between client and host: which tokens are known to be old, and when one is sent all the same. */
 function watchTokens(device: Device, oldTokens: string[]): void {
   const old = new Set<string>()
   let present = ''
   const refusedOnce = new Set<string>()
   const { host } = device
+  const write = host.setStorageSync
+  host.setStorageSync = (key, value) => {
+    const { accessToken } = JSON.parse(value) as { accessToken: string }
+    // The moment from which the client knows better: an answer that was delivered has yet to be read.
+    if (present && present !== accessToken) old.add(present)
+    present = accessToken
+    write(key, value)
+  }
   const request = host.request
   for (const kind of ['request', 'uploadFile', 'downloadFile'] as const) {
     const send = kind === 'request' ? request : host[kind]!
@@ -54,17 +67,14 @@ function watchTokens(device: Device, oldTokens: string[]): void {
       return send({
         ...options,
         success: (result: { statusCode: number; data: { accessToken?: string } }) => {
-          const path = options.url.replace(BASE, '')
           success(result)
-          // What the client could know only after it had seen this answer.
-          if ((path === LOGIN || path === REFRESH) && result.statusCode === 200 && result.data.accessToken) {
-            if (present && present !== result.data.accessToken) old.add(present)
-            present = result.data.accessToken
-          }
           // A 401 that the same request meets again with a new token is about the request: that token is as good as before.
           if (!options.id || result.statusCode !== 401) return
-          if (!refusedOnce.has(options.id) && token === present) old.add(token)
+          const isFirst = !refusedOnce.has(options.id)
           refusedOnce.add(options.id)
+          void digested().then(() => {
+            if (isFirst && token === present) old.add(token)
+          })
         },
       })
     }
