@@ -159,7 +159,10 @@ func TestKeysArePrintedByTheirNamesAlone(t *testing.T) {
 	text, asJSON := slog.New(slog.NewTextHandler(&printed, nil)), slog.New(slog.NewJSONHandler(&printed, nil))
 	for _, value := range []any{
 		keys[0], &keys[1], keys[2], keys[3], keys, s, *s, ring,
-		struct{ Inner *auth.KeySet }{s}, struct{ inner auth.SigningKey }{keys[3]}, struct{ inner auth.KeySet }{*s}, map[string]any{"k": s},
+		struct{ Inner *auth.KeySet }{s},
+		struct{ inner auth.SigningKey }{keys[3]},
+		struct{ inner auth.KeySet }{*s},
+		map[string]any{"k": s},
 	} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 			fmt.Fprintf(&printed, verb+"\n", value)
@@ -178,9 +181,11 @@ func TestTokensAndIdentitiesAreNeverPrinted(t *testing.T) {
 	var printed bytes.Buffer
 	text, asJSON := slog.New(slog.NewTextHandler(&printed, nil)), slog.New(slog.NewJSONHandler(&printed, nil))
 	for _, value := range []any{
-		auth.Tokens{AccessToken: canary, RefreshToken: canary}, &auth.Tokens{AccessToken: canary},
+		auth.Tokens{AccessToken: canary, RefreshToken: canary},
+		&auth.Tokens{AccessToken: canary},
 		auth.LoginResult{Tokens: auth.Tokens{RefreshToken: canary}},
-		auth.ProvenIdentity{OpenID: canary, SessionKey: canary}, []auth.ProvenIdentity{{SessionKey: canary}},
+		auth.ProvenIdentity{OpenID: canary, SessionKey: canary},
+		[]auth.ProvenIdentity{{SessionKey: canary}},
 	} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
 			fmt.Fprintf(&printed, verb+"\n", value)

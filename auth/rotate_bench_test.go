@@ -50,18 +50,18 @@ func (anyone) ExchangeCode(_ context.Context, _, code string) (auth.ProvenIdenti
 	return auth.ProvenIdentity{OpenID: code, SessionKey: "tiihtNczf5v6AKRyjwEUhQ=="}, nil
 }
 
-// clear is no vault at all.
-type clear struct{}
+// inClear is no vault at all.
+type inClear struct{}
 
-func (clear) Seal(plain []byte, _ string) ([]byte, error)  { return plain, nil }
-func (clear) Open(sealed []byte, _ string) ([]byte, error) { return sealed, nil }
+func (inClear) Seal(plain []byte, _ string) ([]byte, error)  { return plain, nil }
+func (inClear) Open(sealed []byte, _ string) ([]byte, error) { return sealed, nil }
 
 func newService(tb testing.TB, store auth.Store, algorithm string) *auth.Service {
 	tb.Helper()
 	s, err := auth.New(auth.Config{
 		Issuer: "https://auth.example.com", Audience: "https://api.example.com", Apps: []string{"wx4f4bc4dec97d474b"}, Policy: benchPolicy,
 		AccessKeys: auth.NewKeyring(newSet(tb, newKey(tb, algorithm, time.Time{}))), RefreshKeys: auth.NewKeyring(newSet(tb, newKey(tb, verify.HS256, time.Time{}))),
-		Store: store, Exchanger: anyone{}, Vault: clear{}, Now: time.Now,
+		Store: store, Exchanger: anyone{}, Vault: inClear{}, Now: time.Now,
 	})
 	require.NoError(tb, err)
 	return s

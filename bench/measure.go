@@ -88,7 +88,7 @@ func (b *bench) pgbench(ctx context.Context, n int) (float64, error) {
 	script := filepath.Join(b.cluster.Dir(), "update.sql")
 	text := fmt.Sprintf("\\set id random(1, %d)\n"+
 		"UPDATE bench_rows SET used = used + 1, last = last + 1, rotated_at = now(), expires_at = now() + interval '7 days' WHERE id = :id;\n", rows)
-	if err := os.WriteFile(script, []byte(text), 0o644); err != nil { //nolint:gosec // read by the unprivileged user
+	if err := os.WriteFile(script, []byte(text), 0o644); err != nil { // read by the unprivileged user
 		return 0, err
 	}
 	out, err := b.cluster.Pgbench(ctx, b.database, "-n", "-M", "prepared", "-f", script,

@@ -96,10 +96,10 @@ func (r results) write(folder string) error {
 		return fmt.Errorf("%s lacks the marks between which the figures stand", path)
 	}
 	text := head + beginMark + "\n\n" + r.markdown() + "\n" + endMark + tail
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil { //nolint:gosec // a document
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil { // a document
 		return err
 	}
-	return os.WriteFile(filepath.Join(folder, "performance.svg"), []byte(r.svg()), 0o644) //nolint:gosec // a picture
+	return os.WriteFile(filepath.Join(folder, "performance.svg"), []byte(r.svg()), 0o644) // a picture
 }
 
 // svg draws the ratios as bars against PostgreSQL's own rate.

@@ -58,7 +58,7 @@ func newBench(ctx context.Context, o options) (b *bench, err error) {
 	b.stop = append(b.stop, func() { _ = os.RemoveAll(b.folder) })
 	if b.o.binary == "" {
 		b.o.binary = filepath.Join(b.folder, "wugan")
-		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.o.binary, "./cmd/wugan") //nolint:gosec // our own path
+		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.o.binary, "./cmd/wugan") // our own path
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
 			return b, fmt.Errorf("build: %w\n%s", err, out)
@@ -167,7 +167,7 @@ func (b *bench) start(ctx context.Context) (*process, error) {
 		if _, err := os.Stat(path); err == nil {
 			continue
 		}
-		if out, err := exec.CommandContext(ctx, b.o.binary, "keys", "new", "--alg", k.alg, path).CombinedOutput(); err != nil { //nolint:gosec // our own binary
+		if out, err := exec.CommandContext(ctx, b.o.binary, "keys", "new", "--alg", k.alg, path).CombinedOutput(); err != nil { // our own binary
 			return nil, fmt.Errorf("keys new: %w: %s", err, out)
 		}
 	}
@@ -183,7 +183,7 @@ func (b *bench) start(ctx context.Context) (*process, error) {
 	if _, err := rand.Read(dataKey); err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, b.o.binary, "serve") //nolint:gosec // our own binary
+	cmd := exec.CommandContext(ctx, b.o.binary, "serve") // our own binary
 	cmd.Env = append(os.Environ(),
 		"WUGAN_ADDR="+address, "WUGAN_METRICS_ADDR="+metrics, "WUGAN_DATABASE_URL="+b.url,
 		"WUGAN_WECHAT_APPS="+appID+":"+appSecret, "WUGAN_WECHAT_API_URL="+string(wechat),

@@ -65,6 +65,11 @@ func TestTheLinterHoldsTheArrows(t *testing.T) {
 		{"seal", module + "lowest"},
 		{"seal", "testing"},
 		{"users", "math/rand"},
+		{"store/text", module + "wechat"},
+		{"gateway", module + "auth"},
+		{"metrics", module + "wechat"},
+		{"tracing", module + "auth"},
+		{"playground", module + "httpapi"},
 	}
 	allowed := []edge{
 		{"httpapi", module + "auth"},
@@ -83,6 +88,10 @@ func TestTheLinterHoldsTheArrows(t *testing.T) {
 		{"auth", module + "users"},
 		{"auth/verify", "github.com/golang-jwt/jwt/v5"},
 		{"auth/verify", "net/http"},
+		{"gateway", module + "auth/verify"},
+		{"metrics", module + "auth"},
+		{"tracing", "github.com/jackc/pgx/v5"},
+		{"tracing", "github.com/labstack/echo/v4"},
 		{"cmd/wugan", module + "wechat"},
 		{"cmd/wugan", "database/sql"},
 	}

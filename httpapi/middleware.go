@@ -108,9 +108,9 @@ func (a *api) logRequest(c echo.Context, took time.Duration) {
 func (a *api) withRecovery(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) (err error) {
 		defer func() {
-			switch p := recover(); {
-			case p == nil:
-			case p == http.ErrAbortHandler: //nolint:errorlint // net/http compares it like this too
+			switch p := recover(); p {
+			case nil:
+			case http.ErrAbortHandler: // net/http compares it like this too
 				panic(p)
 			default:
 				a.log.ErrorContext(c.Request().Context(), "panic", slog.String("requestId", requestID(c)),

@@ -27,7 +27,7 @@ func answerOf(t *testing.T, method string, err error) *httptest.ResponseRecorder
 	t.Helper()
 	a := &api{log: slog.New(slog.DiscardHandler)}
 	recorder := httptest.NewRecorder()
-	c := echo.New().NewContext(httptest.NewRequest(method, "/", http.NoBody), recorder)
+	c := echo.New().NewContext(httptest.NewRequestWithContext(t.Context(), method, "/", http.NoBody), recorder)
 	c.Response().Header().Set(echo.HeaderXRequestID, "request-1")
 	a.answerProblem(err, c)
 	return recorder
@@ -83,7 +83,7 @@ func TestEveryErrorOfTheDomainHasItsStatusAndCode(t *testing.T) {
 	} {
 		recorder := answerOf(t, http.MethodGet, fmt.Errorf("wrapped: %w", err))
 		var p problem
-		require.NoError(t, json.Unmarshal(recorder.Body.Bytes(), &p), err)
+		require.NoError(t, json.Unmarshal(recorder.Body.Bytes(), &p), want)
 		require.Equal(t, want, fmt.Sprint(recorder.Code, " ", p.Code), err)
 		require.Equal(t, recorder.Code, p.Status)
 	}
@@ -134,7 +134,7 @@ func TestAProblemForHEADHasNoBodyAndAnAnswerThatHasBegunIsLeftAlone(t *testing.T
 
 	a := &api{log: slog.New(slog.DiscardHandler)}
 	begun := httptest.NewRecorder()
-	c := echo.New().NewContext(httptest.NewRequest(http.MethodGet, "/", http.NoBody), begun)
+	c := echo.New().NewContext(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody), begun)
 	c.Response().WriteHeader(http.StatusOK)
 	_, err := io.WriteString(c.Response(), "half an ans")
 	require.NoError(t, err)

@@ -47,7 +47,7 @@ func (a *api) mountUpstreams(c gateway.Config) (echo.MiddlewareFunc, error) {
 	}
 	all := untilStopped(a.stopping, streamsEnd)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
+		return func(c echo.Context) error { //nolint:contextcheck // the order to stop comes from no request, and the gateway reads Echo's
 			r := c.Request()
 			prefix, found := g.Route(r.URL.Path)
 			if !found || c.Path() != "" { // Echo's path is empty where no route of ours fits
@@ -77,7 +77,7 @@ func untilStopped(stopping <-chan struct{}, after time.Duration) context.Context
 	if stopping == nil {
 		return context.Background()
 	}
-	ctx, end := context.WithCancel(context.Background()) //nolint:contextcheck // it outlives every request
+	ctx, end := context.WithCancel(context.Background())
 	go func() {
 		defer end()
 		<-stopping

@@ -98,7 +98,6 @@ func (t *Tracing) Statements() pgx.QueryTracer {
 	}
 	return otelpgx.NewTracer(
 		otelpgx.WithTracerProvider(t.provider),
-		otelpgx.WithTrimSQLInSpanName(),
 		otelpgx.WithDisableConnectionDetailsInAttributes(),
 	)
 }

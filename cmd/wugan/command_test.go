@@ -146,17 +146,35 @@ func (p program) exitStatuses(t *testing.T) {
 		require.Equal(t, 0, status, args)
 	}
 	for _, args := range [][]string{
-		{}, {"nonsense"}, {"serve", "extra"}, {"serve", "--nonsense"}, {"migrate"}, {"migrate", "sideways"}, {"keys"}, {"keys", "new"},
-		{"keys", "new", "a", "b"}, {"keys", "new", "--alg", "none", "a"}, {"dev", "--access-ttl", "soon"}, {"dev", "--access-ttl", "-1s"},
-		{"users", "show", "alice"}, {"sessions"}, {"version", "extra"}, {"fakewechat", "extra"}, {"healthcheck", "--url"},
+		{},
+		{"nonsense"},
+		{"serve", "extra"},
+		{"serve", "--nonsense"},
+		{"migrate"},
+		{"migrate", "sideways"},
+		{"keys"},
+		{"keys", "new"},
+		{"keys", "new", "a", "b"},
+		{"keys", "new", "--alg", "none", "a"},
+		{"dev", "--access-ttl", "soon"},
+		{"dev", "--access-ttl", "-1s"},
+		{"users", "show", "alice"},
+		{"sessions"},
+		{"version", "extra"},
+		{"fakewechat", "extra"},
+		{"healthcheck", "--url"},
 	} {
 		out, errs, status := p.run(t, nil, args...)
 		require.Equal(t, exitUsage, status, "%v: %s%s", args, out, errs)
 		require.Contains(t, errs, "wugan: ", args)
 	}
 	for _, args := range [][]string{
-		{"serve"}, {"keys", "list", "none.jwks"}, {"keys", "rotate", "none.jwks"}, {"healthcheck", "--url", "http://127.0.0.1:1/readyz"},
-		{"users", "list"}, {"keys", "new", "/no/such/folder/access.jwks"},
+		{"serve"},
+		{"keys", "list", "none.jwks"},
+		{"keys", "rotate", "none.jwks"},
+		{"healthcheck", "--url", "http://127.0.0.1:1/readyz"},
+		{"users", "list"},
+		{"keys", "new", "/no/such/folder/access.jwks"},
 	} {
 		out, errs, status := p.run(t, nil, args...)
 		require.Equal(t, exitFailed, status, "%v: %s%s", args, out, errs)

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -200,7 +201,7 @@ func (c *config) useFake(ctx context.Context, fake *fakewechat.Server) (stop fun
 func welcome(addr net.Addr, data string) string {
 	port := "8080"
 	if tcp, ok := addr.(*net.TCPAddr); ok {
-		port = fmt.Sprint(tcp.Port)
+		port = strconv.Itoa(tcp.Port)
 	}
 	base := "http://localhost:" + port
 	kept := filepath.Join(data, "alice.json")

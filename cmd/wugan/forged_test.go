@@ -76,6 +76,7 @@ func (k tokenKind) sign(t *testing.T, header, claims map[string]any) string {
 	return forge(t, k.algorithm, k.key, header, claims)
 }
 
+//nolint:tparallel // the subtests share a session, which both kinds of token belong to
 func TestForgedTokensAreRefusedByBothEndpointsPointByPointOfRFC8725(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "sqlite:"+filepath.Join(t.TempDir(), "wugan.db"))

@@ -27,10 +27,10 @@ func (w *world) identityPod() *pod {
 	})
 }
 
-// in signs a person in by an app and returns the user's id and whether it is new.
-func (p *pod) in(app, person string) (id string, fresh bool) {
+// in signs Alice in by an app and returns the user's id and whether it is new.
+func (p *pod) in(app string) (id string, fresh bool) {
 	p.w.t.Helper()
-	a := p.login(person, map[string]any{"appId": app})
+	a := p.login("alice", map[string]any{"appId": app})
 	require.Equal(p.w.t, 200, a.status, "%s", a.body)
 	user, _ := a.json()["user"].(map[string]any)
 	id, _ = user["id"].(string)
@@ -59,20 +59,20 @@ func TestAnAppOfNoPlatformOrAnotherHasUsersOfItsOwn(t *testing.T) {
 	t.Parallel()
 	everyStore(t, func(t *testing.T, w *world) {
 		p := w.identityPod()
-		first, _ := p.in(appID, "alice")
-		same, fresh := p.in(otherApp, "alice")
+		first, _ := p.in(appID)
+		same, fresh := p.in(otherApp)
 		require.Equal(t, first, same)
 		require.False(t, fresh)
-		unbound, fresh := p.in(foreignApp, "alice")
+		unbound, fresh := p.in(foreignApp)
 		require.True(t, fresh)
 		require.NotEqual(t, first, unbound)
 
 		// The same person in an app of another account has another unionid.
 		w.wechat.AddApp(foreignApp, foreignAppSecret, "another platform")
-		again, fresh := p.in(foreignApp, "alice")
+		again, fresh := p.in(foreignApp)
 		require.False(t, fresh)
 		require.Equal(t, unbound, again)
-		still, _ := p.in(appID, "alice")
+		still, _ := p.in(appID)
 		require.Equal(t, first, still)
 	})
 }
@@ -81,15 +81,15 @@ func TestAUnionIDThatComesLateLinksTheAppsThatFollow(t *testing.T) {
 	t.Parallel()
 	everyStore(t, func(t *testing.T, w *world) {
 		p := w.identityPod()
-		early, _ := p.in(foreignApp, "alice")
+		early, _ := p.in(foreignApp)
 		w.wechat.AddApp(foreignApp, foreignAppSecret, "platform") // bound in WeChat's console
-		same, fresh := p.in(foreignApp, "alice")
+		same, fresh := p.in(foreignApp)
 		require.Equal(t, early, same)
 		require.False(t, fresh)
 		kinds, _ := p.eventsOf(early)
 		require.Equal(t, []any{"identity_linked", "user_created"}, kinds)
 
-		joined, fresh := p.in(appID, "alice")
+		joined, fresh := p.in(appID)
 		require.Equal(t, early, joined, "an app that sees the person for the first time joins")
 		require.False(t, fresh)
 		identities, _ := p.admin("GET", "/users/"+early, nil).json()["identities"].([]any)
@@ -104,16 +104,16 @@ func TestTwoUsersWhoTurnOutToBeOnePersonStayTwoUntilAnOperatorDecides(t *testing
 			t.Parallel()
 			everyStore(t, func(t *testing.T, w *world) {
 				p := w.identityPod()
-				earlier, _ := p.in(foreignApp, "alice")
-				later, fresh := p.in(appID, "alice")
+				earlier, _ := p.in(foreignApp)
+				later, fresh := p.in(appID)
 				require.True(t, fresh)
 				w.wechat.AddApp(foreignApp, foreignAppSecret, "platform")
 
 				// Nobody is moved, and each app goes on with the user it knew.
 				for range 2 {
-					id, _ := p.in(foreignApp, "alice")
+					id, _ := p.in(foreignApp)
 					require.Equal(t, earlier, id)
-					id, _ = p.in(appID, "alice")
+					id, _ = p.in(appID)
 					require.Equal(t, later, id)
 				}
 				kinds, event := p.eventsOf(earlier)
@@ -128,7 +128,7 @@ func TestTwoUsersWhoTurnOutToBeOnePersonStayTwoUntilAnOperatorDecides(t *testing
 					kept, gone, app = later, earlier, foreignApp
 				}
 				p.deletePerson(gone, "one person with "+kept)
-				id, fresh := p.in(app, "alice")
+				id, fresh := p.in(app)
 				require.False(t, fresh)
 				require.Equal(t, kept, id)
 				require.Equal(t, 404, p.admin("GET", "/users/"+gone, nil).status)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -220,7 +221,7 @@ func (w *keyWatcher) watch(ctx context.Context, log *slog.Logger) {
 
 // content is what both files hold; a file that cannot be read is empty.
 func (w *keyWatcher) content() string {
-	var all string
+	var all strings.Builder
 	for _, path := range []string{w.config.AccessKeys, w.config.RefreshKeys} {
 		if path == "" {
 			continue
@@ -228,8 +229,8 @@ func (w *keyWatcher) content() string {
 		if f, err := os.Open(path); err == nil {
 			data, _ := io.ReadAll(f)
 			_ = f.Close()
-			all += string(data) + "\x00"
+			all.Write(append(data, 0))
 		}
 	}
-	return all
+	return all.String()
 }

@@ -65,7 +65,7 @@ func serveMetrics(ctx context.Context, c config, m *metrics.Metrics, log *slog.L
 	}
 	go func() {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("the metrics are no longer served", "error", err)
+			log.ErrorContext(ctx, "the metrics are no longer served", "error", err)
 		}
 	}()
 	log.InfoContext(ctx, "serving metrics", "addr", listener.Addr().String())

@@ -113,10 +113,19 @@ func TestTheCommandLineTellsFailureFromMisuse(t *testing.T) {
 		w.pod() // makes the schema
 		nobody := "0192f0c4-7c1e-7b5a-9d3e-0a1b2c3d4e5f"
 		for _, args := range [][]string{
-			{"users"}, {"users", "show"}, {"users", "show", "alice"}, {"users", "disable", nobody}, {"users", "list", "--limit", "0"},
-			{"users", "list", "--app", appID}, {"users", "list", "--unknown"}, {"users", "list", "extra"}, {"sessions", "revoke", "--reason", "x"},
-			{"sessions", "revoke", nobody, "--user", nobody, "--reason", "x"}, {"sessions", "revoke", nobody},
-			{"users", "disable", nobody, "--reason", "x", "--actor", "李伟"}, {"users", "enable", nobody, "--reason", "a\x00b"},
+			{"users"},
+			{"users", "show"},
+			{"users", "show", "alice"},
+			{"users", "disable", nobody},
+			{"users", "list", "--limit", "0"},
+			{"users", "list", "--app", appID},
+			{"users", "list", "--unknown"},
+			{"users", "list", "extra"},
+			{"sessions", "revoke", "--reason", "x"},
+			{"sessions", "revoke", nobody, "--user", nobody, "--reason", "x"},
+			{"sessions", "revoke", nobody},
+			{"users", "disable", nobody, "--reason", "x", "--actor", "李伟"},
+			{"users", "enable", nobody, "--reason", "a\x00b"},
 		} {
 			out, exit, err := command(t, args...)
 			require.Equal(t, exitUsage, exit, "%v: %v %s", args, err, out)

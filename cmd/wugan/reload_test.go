@@ -49,8 +49,9 @@ func TestChangedKeyFilesAreTakenUpAndBrokenOnesAreNot(t *testing.T) {
 	fresh := rotated(t, w.access)
 	require.NoError(t, writeKeys(accessFile, fresh))
 	require.NoError(t, writeKeys(refreshFile, rotated(t, w.refresh)))
+	// Somebody else signs in again and again, for there is a limit to a user's sessions.
 	takenUp := func(set *auth.KeySet) func() bool {
-		return func() bool { return kidOf(p.signIn("alice").access) == set.Signer(time.Now()).ID }
+		return func() bool { return kidOf(p.signIn("bob").access) == set.Signer(time.Now()).ID }
 	}
 	require.Eventually(t, takenUp(fresh), 10*time.Second, 50*time.Millisecond, "noticed by itself")
 	require.Equal(t, 200, p.me(before.access).status, "what the earlier key signed lives on")

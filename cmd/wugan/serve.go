@@ -76,7 +76,7 @@ func serve(ctx context.Context, c config, o serveOptions) (err error) {
 	}
 	defer func() {
 		if err := o.tracing.Stop(ctx); err != nil {
-			log.Warn("the last traces are lost", "error", err)
+			log.WarnContext(ctx, "the last traces are lost", "error", err)
 		}
 	}()
 	s, err := wire(ctx, c, o, log)
@@ -133,7 +133,7 @@ func serve(ctx context.Context, c config, o serveOptions) (err error) {
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	log.Info("stopping: answering what was accepted")
+	log.InfoContext(ctx, "stopping: answering what was accepted")
 	s.stopping.Store(true)
 	time.Sleep(c.ShutdownDelay) // readyz says no; whoever balances load notices
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
@@ -141,7 +141,7 @@ func serve(ctx context.Context, c config, o serveOptions) (err error) {
 	if err := server.Shutdown(stop); err != nil {
 		return fmt.Errorf("some requests were not answered within %s: %w", stopWithin, err)
 	}
-	log.Info("stopped")
+	log.InfoContext(ctx, "stopped")
 	return nil
 }
 

@@ -102,8 +102,11 @@ func TestWeChatsRefusalsAreToldApart(t *testing.T) {
 			status  int
 			code    string
 		}{
-			{45011, 429, "wechat_rate_limited"}, {40013, 502, "wechat_rejected_app"}, {40125, 502, "wechat_rejected_app"},
-			{40164, 502, "wechat_rejected_app"}, {-1, 503, "wechat_unavailable"},
+			{45011, 429, "wechat_rate_limited"},
+			{40013, 502, "wechat_rejected_app"},
+			{40125, 502, "wechat_rejected_app"},
+			{40164, 502, "wechat_rejected_app"},
+			{-1, 503, "wechat_unavailable"},
 		} {
 			id := w.wechat.SetFault(fakewechat.Fault{Errcode: c.errcode})
 			a := p.login("alice")

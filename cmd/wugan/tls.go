@@ -163,7 +163,7 @@ func (f *certFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		if err := f.read(); err != nil {
 			f.log.Warn("the certificate was changed but cannot be used; the earlier one stays in use", "error", reason(err))
 		} else if f.inUse != before {
-			f.log.Info("certificate read again", "not_after", f.inUse.Leaf.NotAfter)
+			f.log.Info("certificate read again", "notAfter", f.inUse.Leaf.NotAfter)
 		}
 	}
 	return f.inUse, nil

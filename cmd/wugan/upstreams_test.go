@@ -305,9 +305,9 @@ func TestWebSocketsPassOnceTheTokenIsGood(t *testing.T) {
 	require.Error(t, err)
 	require.Equal(t, 401, res.StatusCode)
 
-	conn, res, err := websocket.Dial(t.Context(), address, &websocket.DialOptions{
+	conn, res, err := websocket.Dial(t.Context(), address, &websocket.DialOptions{ //nolint:bodyclose // as above
 		HTTPHeader: http.Header{"Authorization": {"Bearer " + p.signIn("alice").access}},
-	}) //nolint:bodyclose // as above
+	})
 	require.NoError(t, err)
 	defer func() { _ = conn.CloseNow() }()
 	require.NotEmpty(t, res.Header.Get("X-Request-Id"))

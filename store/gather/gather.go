@@ -58,7 +58,7 @@ func (g *Gatherer[Key, In, Out]) Do(ctx context.Context, key Key, in In) (Out, e
 	g.waiting = append(g.waiting, r)
 	if g.running < g.limit {
 		g.running++
-		go g.work()
+		go g.work() //nolint:contextcheck // it serves requests of many contexts
 	}
 	g.mu.Unlock()
 
