@@ -7,6 +7,15 @@ const SHOP = import.meta.env.VITE_SHOP_URL || 'http://localhost:8081'
 const KEY = 'wugan'
 const REFRESH = '/api/v1/auth/refresh'
 
+/**
+ * `wugan dev` logs NAME in with the code dev:NAME, and knows no code of the real wx.login. Empty: whoever uses WeChat, by
+ * wx.login, which pages do not have.
+ */
+let devUser: string = import.meta.env.VITE_DEV_USER || ''
+// #ifdef H5
+devUser = new URLSearchParams(location.search).get('name') || devUser || 'alice'
+// #endif
+
 /** An access token that no service is to accept any more: it goes out damaged. */
 let spoiled = ''
 
@@ -31,10 +40,7 @@ export const client = createClient({
   host,
   baseURL: AUTH,
   storageKey: KEY,
-  // #ifdef H5
-  // A page has no wx.login. `wugan dev` logs NAME in with the code dev:NAME.
-  getCode: () => 'dev:' + (new URLSearchParams(location.search).get('name') || 'alice'),
-  // #endif
+  getCode: devUser ? () => 'dev:' + devUser : undefined,
   attach: (header, token) => {
     header.Authorization = 'Bearer ' + token + (token === spoiled ? '.expired' : '')
   },
