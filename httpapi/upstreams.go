@@ -47,14 +47,14 @@ func (a *api) mountUpstreams(c gateway.Config) (echo.MiddlewareFunc, error) {
 	}
 	all := untilStopped(a.stopping, streamsEnd)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error { //nolint:contextcheck // the order to stop comes from no request, and the gateway reads Echo's
+		return func(c echo.Context) error {
 			r := c.Request()
 			prefix, found := g.Route(r.URL.Path)
 			if !found || c.Path() != "" { // Echo's path is empty where no route of ours fits
 				return next(c)
 			}
 			c.SetPath(prefix) // for the log and the metrics: what follows may be anything
-			defer func() {
+			defer func() {    //nolint:contextcheck // it has the request's own
 				if p := recover(); p != nil {
 					// Half an answer must not look like a whole one, so
 					// ReverseProxy panics to have the connection closed.
@@ -66,7 +66,7 @@ func (a *api) mountUpstreams(c gateway.Config) (echo.MiddlewareFunc, error) {
 			ctx, end := context.WithCancel(context.WithValue(r.Context(), echoKey{}, c))
 			defer end()
 			defer context.AfterFunc(all, end)()
-			g.ServeHTTP(upstreamWriter{c.Response()}, r.WithContext(ctx))
+			g.ServeHTTP(upstreamWriter{c.Response()}, r.WithContext(ctx)) //nolint:contextcheck // as above, and ends with the order to stop
 			return nil
 		}
 	}, nil
