@@ -48,6 +48,9 @@ step 'uni-app: H5' npm --prefix examples/uniapp run build:h5
 step 'uni-app: mp-weixin' npm --prefix examples/uniapp run build:mp-weixin
 step 'Taro: H5' npm --prefix examples/taro run build:h5
 
+# The browser example asks a person for a login, and so keeps promises of its own: the client has their tests.
+step 'browser example and host' npm --prefix client run test:browser
+
 # Each file of tests is a runtime; all of them are to be there and to have promised something.
 cd "$root/e2e/runtimes"
 runtimes=(uniapp-h5 uniapp-glass-easel uniapp-simulate native-glass-easel native-simulate taro-h5)

@@ -1,5 +1,4 @@
 import { createApp } from 'vue'
-import './app.css'
 
 // Nothing about logging in belongs here: the first request of any page does it.
 export default createApp({})
