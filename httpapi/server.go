@@ -134,6 +134,7 @@ func (a *api) routes(e *echo.Echo) {
 
 	e.GET("/api/v1/users/me", a.withAccess(a.me))
 	e.PATCH("/api/v1/users/me", a.withAccess(a.updateMe))
+	e.POST("/api/v1/users/me", a.withAccess(a.updateMe)) // wx.request knows no PATCH
 
 	e.POST("/api/v1/users/me/phone", a.withAccess(a.bindPhone))
 	e.POST("/api/v1/wechat/check-session", a.withAccess(a.checkSession))

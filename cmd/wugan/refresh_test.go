@@ -285,7 +285,8 @@ func TestAProfileIsChangedFieldByField(t *testing.T) {
 		for _, bad := range []string{`{"nickname":7}`, `{"avatarUrl":"javascript:alert(1)"}`, `{"nickname":"a\u0000"}`} {
 			expect(t, p.do("PATCH", "/api/v1/users/me", mine.access, bad), 400, "invalid_request")
 		}
-		a = p.do("PATCH", "/api/v1/users/me", mine.access, `{"nickname":""}`)
+		// wx.request knows no PATCH.
+		a = p.do("POST", "/api/v1/users/me", mine.access, `{"nickname":""}`)
 		require.Empty(t, a.text("nickname"))
 	})
 }

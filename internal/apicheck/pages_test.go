@@ -24,6 +24,9 @@ func TestTheErrorsPageExplainsEveryCodeOfTheDocumentAndNoOther(t *testing.T) {
 	require.NoError(t, err)
 	document := string(spec(t))
 	promised := append(namesIn(document, `code: \{enum: \[([^\]]*)\]`), namesIn(document, `error: \{enum: \[([^\]]*)\]`)...)
+	require.NotEmpty(t, promised, "the pattern still finds the codes")
+	// Of the gateway inside, whose paths belong to other back ends.
+	promised = append(promised, "request_timeout", "upstream_timeout", "upstream_unavailable")
 	slices.Sort(promised)
 	promised = slices.Compact(promised)
 	require.Greater(t, len(promised), 25, "the pattern still finds the codes")
