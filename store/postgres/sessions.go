@@ -128,7 +128,7 @@ const purgeLock = 0x7775_6761_6e01
 
 // purgeBatch is how many rows one step looks at: few enough that a refresh of
 // one of them waits for less than it usually takes.
-const purgeBatch = 2000
+const purgeBatch = 500
 
 // Purge implements auth.Store. It walks the primary key, so that it needs no
 // index on times that a refresh changes.
@@ -145,8 +145,10 @@ func (s *Store) Purge(ctx context.Context, expired, revoked time.Time) (int, err
 		var seen, gone int
 		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 			var mine bool
-			// Held for one step only, so that it also works through a pooler.
-			if err := tx.QueryRow(ctx, `SELECT pg_try_advisory_xact_lock($1)`, int64(purgeLock)).Scan(&mine); err != nil {
+			// Held for one step only, so that it also works through a pooler. What
+			// a crash brings back is purged again: the step waits for no disk.
+			const lockSQL = `SELECT pg_try_advisory_xact_lock($1), set_config('synchronous_commit', 'off', true)`
+			if err := tx.QueryRow(ctx, lockSQL, int64(purgeLock)).Scan(&mine, nil); err != nil {
 				return err
 			}
 			if !mine {
