@@ -47,11 +47,9 @@ func (s *Service) UpdateProfile(ctx context.Context, id uuid.UUID, p ProfilePatc
 }
 
 func (s *Service) opened(u User, err error, op string) (User, error) {
-	if err == nil {
-		err = u.OpenPhone(s.vault)
-	}
 	if err != nil {
 		return User{}, fmt.Errorf("%s: %w", op, err)
 	}
+	u.OpenPhone(s.vault)
 	return u, nil
 }

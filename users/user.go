@@ -74,19 +74,21 @@ type Opener interface {
 	Open(sealed []byte, context string) ([]byte, error)
 }
 
-// OpenPhone fills Phone from SealedPhone.
-func (u *User) OpenPhone(o Opener) error {
+// OpenPhone fills Phone from SealedPhone. A number that no data key opens is
+// unreadable, and that alone: a lost key keeps nobody out.
+func (u *User) OpenPhone(o Opener) {
+	u.Phone = ""
 	if len(u.SealedPhone) == 0 {
-		u.Phone = ""
-		return nil
+		return
 	}
-	plain, err := o.Open(u.SealedPhone, PhonePlace(u.ID))
-	if err != nil {
-		return err
+	u.Phone = unreadable
+	if plain, err := o.Open(u.SealedPhone, PhonePlace(u.ID)); err == nil {
+		u.Phone = Phone(plain)
 	}
-	u.Phone = Phone(plain)
-	return nil
 }
+
+// unreadable stands for a number that no data key opens; masked it is "****".
+const unreadable Phone = "****"
 
 // Phone is a phone number in clear. It prints masked.
 type Phone string
