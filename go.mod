@@ -2,6 +2,8 @@ module github.com/wugan/wugan
 
 go 1.26.0
 
+ignore node_modules
+
 require (
 	github.com/MicahParks/jwkset v0.5.19 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
