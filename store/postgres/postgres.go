@@ -76,7 +76,10 @@ func Open(ctx context.Context, url string, policy auth.Policy, opts ...Option) (
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = patience
 	}
-	config.AfterConnect = prepareTypes
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		prepareTypes(conn)
+		return planOnce(ctx, conn)
+	}
 	for _, opt := range opts {
 		opt(config)
 	}
@@ -88,6 +91,28 @@ func Open(ctx context.Context, url string, policy auth.Policy, opts ...Option) (
 	s.logins = gather.New[identityKey](loginsAtOnce, groupSize, s.loginGroup)
 	s.exchanges = gather.New[sessionKey](exchangesAtOnce, groupSize, s.exchangeGroup)
 	return s, nil
+}
+
+// planOnce makes PostgreSQL plan each statement once for a connection, and by
+// index. Left to itself it plans anew for the length of the arrays each time,
+// which takes longer than to run the statement; and a plan that is kept must not
+// be one for the empty table of the first day. Every statement of this package
+// finds its rows by a key, but for those that ask for planAnew.
+func planOnce(ctx context.Context, conn *pgx.Conn) error {
+	const sql = `
+SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false),
+       set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false)`
+	_, err := conn.Exec(ctx, sql)
+	return err
+}
+
+// planAnew takes planOnce back for the rest of a transaction.
+func planAnew(ctx context.Context, tx pgx.Tx) error {
+	const sql = `
+SELECT set_config('plan_cache_mode', 'auto', true), set_config('enable_seqscan', 'on', true),
+       set_config('enable_hashjoin', 'on', true), set_config('enable_mergejoin', 'on', true)`
+	_, err := tx.Exec(ctx, sql)
+	return err
 }
 
 // Close ends the connections, after those in use have come back.
@@ -140,7 +165,7 @@ func (s *Store) SchemaCurrent(ctx context.Context) error {
 // prepareTypes makes times come back in UTC, whatever zone the process is in,
 // and names the types of our parameters for the modes in which pgx does not ask
 // the server for them (default_query_exec_mode=exec, behind a PgBouncer).
-func prepareTypes(_ context.Context, conn *pgx.Conn) error {
+func prepareTypes(conn *pgx.Conn) {
 	m := conn.TypeMap()
 	utc := &pgtype.Type{
 		Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
@@ -152,7 +177,6 @@ func prepareTypes(_ context.Context, conn *pgx.Conn) error {
 	m.RegisterDefaultPgType(uuid.UUID{}, "uuid")
 	m.RegisterDefaultPgType([]uuid.UUID{}, "_uuid")
 	m.RegisterDefaultPgType(uuid.NullUUID{}, "uuid")
-	return nil
 }
 
 // failed names the operation and tells an outage from a mistake of ours.
