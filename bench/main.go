@@ -22,6 +22,7 @@ func main() {
 	flag.StringVar(&o.docs, "docs", "docs", "folder that gets performance.md and performance.svg; empty: print only")
 	flag.StringVar(&o.binary, "binary", "", "the wugan binary (default: build it)")
 	flag.StringVar(&o.profile, "profile", "", "folder that gets CPU profiles of the service under 64 clients")
+	flag.StringVar(&o.algorithm, "alg", "ES256", "algorithm of the access keys")
 	only := flag.String("clients", "1,16,64", "numbers of clients")
 	flag.Parse()
 	for one := range strings.SplitSeq(*only, ",") {
@@ -45,7 +46,9 @@ type options struct {
 	docs    string
 	binary  string
 	profile string
-	clients []int // numbers of connections that each figure is measured with
+	// algorithm of the access keys; ES256 is what wugan keys new makes.
+	algorithm string
+	clients   []int // numbers of connections that each figure is measured with
 }
 
 func run(ctx context.Context, o options) error {

@@ -162,7 +162,7 @@ func (b *bench) start(ctx context.Context) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, k := range []struct{ file, alg string }{{"access.jwks", "ES256"}, {"refresh.jwks", "HS256"}} {
+	for _, k := range []struct{ file, alg string }{{"access.jwks", b.o.algorithm}, {"refresh.jwks", "HS256"}} {
 		path := filepath.Join(b.folder, k.file)
 		if _, err := os.Stat(path); err == nil {
 			continue
