@@ -50,14 +50,15 @@ func (s *Store) Login(ctx context.Context, l auth.Login) (auth.LoggedIn, error) 
 // the sessions which the one before it opened. It travels in the same round
 // trip and the same transaction as the statement that follows it.
 const lockUsersSQL = `
-SELECT FROM users
-WHERE id IN (
-    SELECT i.user_id
+WITH met AS MATERIALIZED (
+    SELECT DISTINCT i.user_id
     FROM unnest($1::text[], $2::text[]) AS a (app_id, openid)
     JOIN identities i ON i.app_id = a.app_id AND i.openid = a.openid
 )
-ORDER BY id
-FOR NO KEY UPDATE`
+SELECT FROM met m
+JOIN users u ON u.id = m.user_id
+ORDER BY u.id
+FOR NO KEY UPDATE OF u`
 
 // loginSQL signs in any number of known identities. One that is not known, or
 // for which WeChat now gives another unionid than the row has, is passed over;

@@ -96,12 +96,13 @@ func Open(ctx context.Context, url string, policy auth.Policy, opts ...Option) (
 // planOnce makes PostgreSQL plan each statement once for a connection, and by
 // index. Left to itself it plans anew for the length of the arrays each time,
 // which takes longer than to run the statement; and a plan that is kept must not
-// be one for the empty table of the first day. Every statement of this package
+// be one for the empty table of the first day. Compiling (JIT) pays for long
+// statements, of which there are none. Every statement of this package
 // finds its rows by a key, but for those that ask for planAnew.
 func planOnce(ctx context.Context, conn *pgx.Conn) error {
 	const sql = `
 SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false),
-       set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false)`
+       set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false)`
 	_, err := conn.Exec(ctx, sql)
 	return err
 }
