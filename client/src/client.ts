@@ -86,8 +86,10 @@ export function createClient(options: ClientOptions): Client {
     const before = store.userId()
     const had = store.token()
     if (!store.reread()) return
-    if (store.token()) changed(before, had && before === store.userId() ? 'refreshed' : 'loggedIn')
-    else if (had) {
+    if (store.token()) {
+      if (store.usable()) flights.settle()
+      changed(before, had && before === store.userId() ? 'refreshed' : 'loggedIn')
+    } else if (had) {
       endOthers(gone())
       emit('loggedOut')
     }

@@ -41,6 +41,8 @@ export interface Flights {
   /** Joins the flight under way, or starts one. Resolves with an access token. `explicit`: a login, whatever is held. */
   start: (explicit?: boolean, code?: string) => Promise<string>
   current: () => Flight | undefined
+  /** Good tokens came from elsewhere: but for a login that was asked for, nobody needs what is under way. */
+  settle: () => void
   /** The session is another one now: what is under way ends as nobody's. */
   drop: () => void
   /** Whether a renewal ahead of time failed so recently that it is not worth repeating yet. */
@@ -187,6 +189,9 @@ export function createFlights(parts: FlightParts): Flights {
   return {
     start,
     current: () => flight,
+    settle: () => {
+      if (flight && !flight.explicit) flight = undefined
+    },
     drop: () => {
       epoch++
       flight = undefined

@@ -70,6 +70,19 @@ describe('tabs', () => {
     expect(service.to(REFRESH)).toHaveLength(1)
   })
 
+  it.each([true, false])('the tab that finds the work done says that its session is authenticated (storage events: %s)', async (heard) => {
+    const { service, storage, one, two } = tabs()
+    await outcome(one.client.get('/a'))
+    await outcome(two.client.get('/a'))
+    service.expireAccess()
+    if (!heard) storage.watchers.length = 0
+    const states: unknown[] = []
+    two.client.onAuthStateChange(({ type, session }) => states.push([type, session.state]))
+    await outcome(Promise.all([one.client.get('/a'), two.client.get('/a')]))
+    expect(service.to(REFRESH)).toHaveLength(1)
+    expect(states).toEqual([['refreshed', 'authenticated']])
+  })
+
   it('the storage event takes over tokens', async () => {
     const { service, one, two } = tabs()
     await outcome(one.client.get('/a'))

@@ -350,6 +350,9 @@
     return {
       start,
       current: () => flight,
+      settle: () => {
+        if (flight && !flight.explicit) flight = void 0;
+      },
       drop: () => {
         epoch++;
         flight = void 0;
@@ -477,8 +480,10 @@
       const before = store.userId();
       const had = store.token();
       if (!store.reread()) return;
-      if (store.token()) changed(before, had && before === store.userId() ? "refreshed" : "loggedIn");
-      else if (had) {
+      if (store.token()) {
+        if (store.usable()) flights.settle();
+        changed(before, had && before === store.userId() ? "refreshed" : "loggedIn");
+      } else if (had) {
         endOthers(gone());
         emit("loggedOut");
       }
