@@ -17,6 +17,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/MicahParks/jwkset"
@@ -59,8 +60,9 @@ func (k SigningKey) Same(other SigningKey) bool {
 // KeySet is an unchanging set of keys for one kind of token: the newest active
 // one signs, all of them verify. It implements verify.KeySource.
 type KeySet struct {
-	keys []SigningKey // newest first
-	byID map[string]SigningKey
+	keys   []SigningKey // newest first
+	byID   map[string]SigningKey
+	public func() ([]byte, error)
 }
 
 // NewKeySet makes a set of at least one key. Ids and key material must differ,
@@ -85,6 +87,7 @@ func NewKeySet(keys ...SigningKey) (*KeySet, error) {
 			}
 		}
 	}
+	s.public = sync.OnceValues(s.marshalPublic)
 	return s, nil
 }
 
@@ -128,8 +131,11 @@ func (s *KeySet) Key(_ context.Context, kid string) (verify.Key, error) {
 }
 
 // Public returns the public keys as a JWK Set (RFC 7517 section 5). Symmetric
-// keys are left out: they verify and sign.
-func (s *KeySet) Public() ([]byte, error) {
+// keys are left out: they verify and sign. The bytes must not be changed: they
+// are made once, and every caller gets the same.
+func (s *KeySet) Public() ([]byte, error) { return s.public() }
+
+func (s *KeySet) marshalPublic() ([]byte, error) {
 	set := struct {
 		Keys []jwkset.JWKMarshal `json:"keys"`
 	}{Keys: []jwkset.JWKMarshal{}}
