@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -138,34 +139,40 @@ func (b *bench) cost(ctx context.Context, name string, n int, do func() (float64
 	return c, err
 }
 
-// profile writes a CPU profile of the service while it is under the load of 64
-// clients, if one is asked for.
+// profile writes what the service's processor time and its allocations went to
+// while it was under the load of 64 clients, if that is asked for.
 func (b *bench) profile(ctx context.Context, name string, n int) <-chan error {
 	done := make(chan error, 1)
 	if b.o.profile == "" || n != 64 {
 		done <- nil
 		return done
 	}
+	seconds := max(1, int(b.o.each.Seconds())-1)
 	go func() {
-		done <- func() error {
-			url := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", b.service.metrics, max(1, int(b.o.each.Seconds())-1))
-			request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-			if err != nil {
-				return err
-			}
-			answer, err := http.DefaultClient.Do(request)
-			if err != nil {
-				return err
-			}
-			defer func() { _ = answer.Body.Close() }()
-			data, err := io.ReadAll(answer.Body)
-			if err != nil {
-				return err
-			}
-			return os.WriteFile(filepath.Join(b.o.profile, name+".pprof"), data, 0o600)
-		}()
+		// The allocations of the same seconds: the service samples them always.
+		allocated := make(chan error, 1)
+		go func() { allocated <- b.fetchProfile(ctx, "allocs", seconds, name+".allocs.pprof") }()
+		done <- errors.Join(b.fetchProfile(ctx, "profile", seconds, name+".pprof"), <-allocated)
 	}()
 	return done
+}
+
+func (b *bench) fetchProfile(ctx context.Context, kind string, seconds int, file string) error {
+	url := fmt.Sprintf("http://%s/debug/pprof/%s?seconds=%d", b.service.metrics, kind, seconds)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	data, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(b.o.profile, file), data, 0o600)
 }
 
 func (b *bench) committed(ctx context.Context) (n int64, err error) {
