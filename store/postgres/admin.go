@@ -59,21 +59,9 @@ ORDER BY created_at, app_id, openid`
 
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	var people []users.Person
-	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		// Whether an index helps depends on what is looked for.
-		if err := planAnew(ctx, tx); err != nil {
-			return err
-		}
-		rows, err := tx.Query(ctx, sql, args...)
-		if err != nil {
-			return err
-		}
-		people, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (p users.Person, err error) {
-			p.User, err = scanUser(row)
-			return p, err
-		})
-		return err
+	people, err := read(ctx, s, sql, args, func(row pgx.CollectableRow) (p users.Person, err error) {
+		p.User, err = scanUser(row)
+		return p, err
 	})
 	if err != nil || len(people) == 0 {
 		return nil, failed("find users", err)

@@ -94,15 +94,18 @@ func Open(ctx context.Context, url string, policy auth.Policy, opts ...Option) (
 }
 
 // planOnce makes PostgreSQL plan each statement once for a connection, and by
-// index. Left to itself it plans anew for the length of the arrays each time,
-// which takes longer than to run the statement; and a plan that is kept must not
-// be one for the empty table of the first day. Compiling (JIT) pays for long
-// statements, of which there are none. Every statement of this package
-// finds its rows by a key, but for those that ask for planAnew.
+// key. Left to itself it plans anew for the length of the arrays each time,
+// which takes longer than to run the statement. But a plan that is kept may be
+// one for the nearly empty tables of the first day, where to read a whole index
+// is as cheap as to look into it; of the ways to read a table, only a bitmap
+// scan cannot do without a condition. Compiling (JIT) pays for long statements,
+// of which there are none. Statements that go through a table in order, or look
+// for what has no key, ask for planAnew.
 func planOnce(ctx context.Context, conn *pgx.Conn) error {
 	const sql = `
-SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('enable_seqscan', 'off', false),
-       set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false)`
+SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false),
+       set_config('enable_seqscan', 'off', false), set_config('enable_indexscan', 'off', false), set_config('enable_indexonlyscan', 'off', false),
+       set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false)`
 	_, err := conn.Exec(ctx, sql)
 	return err
 }
@@ -110,10 +113,28 @@ SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('e
 // planAnew takes planOnce back for the rest of a transaction.
 func planAnew(ctx context.Context, tx pgx.Tx) error {
 	const sql = `
-SELECT set_config('plan_cache_mode', 'auto', true), set_config('enable_seqscan', 'on', true),
+SELECT set_config('plan_cache_mode', 'auto', true),
+       set_config('enable_seqscan', 'on', true), set_config('enable_indexscan', 'on', true), set_config('enable_indexonlyscan', 'on', true),
        set_config('enable_hashjoin', 'on', true), set_config('enable_mergejoin', 'on', true)`
 	_, err := tx.Exec(ctx, sql)
 	return err
+}
+
+// read collects the rows of a statement that is planned anew, in a transaction
+// of its own. The caller scans them with to.
+func read[T any](ctx context.Context, s *Store, sql string, args []any, to pgx.RowToFunc[T]) (out []T, err error) {
+	err = pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		if err := planAnew(ctx, tx); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, sql, args...)
+		if err != nil {
+			return err
+		}
+		out, err = pgx.CollectRows(rows, to)
+		return err
+	})
+	return out, err
 }
 
 // Close ends the connections, after those in use have come back.

@@ -21,11 +21,7 @@ ORDER BY app_id, openid
 LIMIT $3`
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	rows, err := s.pool.Query(ctx, sql, after.AppID, after.OpenID, limit)
-	if err != nil {
-		return nil, failed("read session keys", err)
-	}
-	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (i users.Identity, err error) {
+	out, err := read(ctx, s, sql, []any{after.AppID, after.OpenID, limit}, func(row pgx.CollectableRow) (i users.Identity, err error) {
 		err = row.Scan(&i.AppID, &i.OpenID, &i.SealedSessionKey)
 		return i, err
 	})
@@ -58,11 +54,7 @@ ORDER BY id
 LIMIT $2`
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	rows, err := s.pool.Query(ctx, sql, after, limit)
-	if err != nil {
-		return nil, failed("read phone numbers", err)
-	}
-	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (u users.User, err error) {
+	out, err := read(ctx, s, sql, []any{after, limit}, func(row pgx.CollectableRow) (u users.User, err error) {
 		err = row.Scan(&u.ID, &u.SealedPhone)
 		return u, err
 	})

@@ -154,6 +154,9 @@ func (s *Store) Purge(ctx context.Context, expired, revoked time.Time) (int, err
 			if !mine {
 				return nil
 			}
+			if err := planAnew(ctx, tx); err != nil {
+				return err
+			}
 			// Rows that a refresh holds at this moment are alive: they are
 			// passed over, not waited for.
 			const sql = `
