@@ -40,6 +40,7 @@ type SigningKey struct {
 	// but not what a function has captured.
 	private func() any
 	public  func() verify.Key
+	headers headers
 }
 
 // Format prints the id, whatever the verb.
@@ -261,14 +262,13 @@ func sizedP256(stored storedKey) bool {
 // nobody could check its tokens.
 func (k SigningKey) fits() error {
 	const text = "a text to sign"
-	method := jwt.GetSigningMethod(k.Algorithm)
-	private, public := k.private(), k.public().Public
-	if secret, ok := private.(verify.Secret); ok {
-		private, public = []byte(secret), []byte(secret)
+	public := k.public().Public
+	if secret, ok := public.(verify.Secret); ok {
+		public = []byte(secret)
 	}
-	signature, err := method.Sign(text, private)
+	signature, err := k.signature([]byte(text))
 	if err == nil {
-		err = method.Verify(text, signature, public)
+		err = jwt.GetSigningMethod(k.Algorithm).Verify(text, signature, public)
 	}
 	if err != nil {
 		// The cause could repeat a part of the key.
@@ -296,6 +296,7 @@ func newSigningKey(id string, private any, activeFrom time.Time) (SigningKey, er
 	}
 	checked := verify.Key{ID: id, Algorithm: k.Algorithm, Public: public}
 	k.private, k.public = func() any { return private }, func() verify.Key { return checked }
+	k.headers = headersOf(k)
 	return k, nil
 }
 
@@ -339,22 +340,6 @@ func GenerateKey(algorithm string, activeFrom time.Time) (SigningKey, error) {
 		return SigningKey{}, fmt.Errorf("generate a key: %w", err)
 	}
 	return newSigningKey(base64.RawURLEncoding.EncodeToString(id), private, activeFrom)
-}
-
-// sign makes a compact JWS of the claims.
-func (k SigningKey) sign(typ string, claims jwt.Claims) (string, error) {
-	token := jwt.NewWithClaims(jwt.GetSigningMethod(k.Algorithm), claims)
-	token.Header["typ"] = typ
-	token.Header["kid"] = k.ID
-	key := k.private()
-	if secret, ok := key.(verify.Secret); ok {
-		key = []byte(secret)
-	}
-	text, err := token.SignedString(key)
-	if err != nil {
-		return "", fmt.Errorf("sign with %v: %w", k, err)
-	}
-	return text, nil
 }
 
 // Rotate returns the set with one more key and without those that no living

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/uuid"
 
 	"github.com/wugan/wugan/auth/verify"
@@ -42,7 +41,6 @@ func (Tokens) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
 
 // accessClaims are those of RFC 9068 section 2.2, and the session.
 type accessClaims struct {
-	claims
 	Issuer    string   `json:"iss"`
 	Subject   string   `json:"sub"`
 	Audience  string   `json:"aud"`
@@ -56,7 +54,6 @@ type accessClaims struct {
 
 // refreshClaims name the session and the place of the token in its rotation.
 type refreshClaims struct {
-	claims
 	Issuer    string `json:"iss"`
 	Subject   string `json:"sub"`
 	Audience  string `json:"aud"`
@@ -67,19 +64,6 @@ type refreshClaims struct {
 	Seq       int64  `json:"seq"`
 	Prev      int64  `json:"prev"`
 }
-
-// claims makes a type pass as jwt.Claims for signing, which only encodes it.
-// Tokens are checked by auth/verify, never by these methods.
-type claims struct{}
-
-var errNotForChecking = errors.New("auth: these claims are for signing only")
-
-func (claims) GetExpirationTime() (*jwt.NumericDate, error) { return nil, errNotForChecking }
-func (claims) GetIssuedAt() (*jwt.NumericDate, error)       { return nil, errNotForChecking }
-func (claims) GetNotBefore() (*jwt.NumericDate, error)      { return nil, errNotForChecking }
-func (claims) GetIssuer() (string, error)                   { return "", errNotForChecking }
-func (claims) GetSubject() (string, error)                  { return "", errNotForChecking }
-func (claims) GetAudience() (jwt.ClaimStrings, error)       { return nil, errNotForChecking }
 
 // extraClaims adds chosen members of a user's metadata to an access token.
 type extraClaims struct {
@@ -145,15 +129,17 @@ func (i *issuer) issue(g grant) (Tokens, error) {
 	if err != nil {
 		return Tokens{}, fmt.Errorf("issue tokens: %w", err)
 	}
-	var claims jwt.Claims = own
+	var claims any = own
 	if len(extra) > 0 {
 		claims = extraClaims{own, extra}
 	}
-	access, err := i.access.Signer(g.now).sign(verify.AccessTokenType, claims)
+	key := i.access.Signer(g.now)
+	access, err := key.sign(key.headers.access, claims)
 	if err != nil {
 		return Tokens{}, fmt.Errorf("issue an access token: %w", err)
 	}
-	refresh, err := i.refresh.Signer(g.now).sign(verify.RefreshTokenType, refreshClaims{
+	key = i.refresh.Signer(g.now)
+	refresh, err := key.sign(key.headers.refresh, refreshClaims{
 		Issuer:    i.name,
 		Subject:   g.userID.String(),
 		Audience:  i.name,
