@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/store/gather"
@@ -103,14 +104,14 @@ func (s *Store) exchangeGroup(ctx context.Context, group []auth.Presented) []gat
 func (s *Store) exchange(ctx context.Context, group []auth.Presented) ([]gather.Result[auth.Exchanged], error) {
 	n := len(group)
 	var (
-		userIDs, ids = make([]uuid.UUID, n), make([]uuid.UUID, n)
+		userIDs, ids = make([]pgtype.UUID, n), make([]pgtype.UUID, n)
 		appIDs       = make([]string, n)
 		seqs, prevs  = make([]int64, n), make([]int64, n)
 		ips, agents  = make([]string, n), make([]string, n)
 		nows         = make([]time.Time, n)
 	)
 	for i, p := range group {
-		userIDs[i], ids[i], appIDs[i] = p.UserID, p.SessionID, p.AppID
+		userIDs[i], ids[i], appIDs[i] = uuidParam(p.UserID), uuidParam(p.SessionID), p.AppID
 		seqs[i], prevs[i] = p.Seq, p.Prev
 		ips[i], agents[i], nows[i] = p.IP, p.UserAgent, p.Now
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/store/gather"
@@ -158,14 +159,14 @@ func (s *Store) login(ctx context.Context, db batcher, group []auth.Login) (out 
 	var (
 		appIDs, openIDs, unionIDs = make([]string, n), make([]string, n), make([]string, n)
 		keys                      = make([][]byte, n)
-		sessionIDs                = make([]uuid.UUID, n)
+		sessionIDs                = make([]pgtype.UUID, n)
 		devices, names            = make([]string, n), make([]string, n)
 		agents, ips               = make([]string, n), make([]string, n)
 		nows, ends                = make([]time.Time, n), make([]time.Time, n)
 	)
 	for i, l := range group {
 		appIDs[i], openIDs[i], unionIDs[i] = l.AppID, l.OpenID, l.UnionID
-		keys[i], sessionIDs[i] = l.SealedSessionKey, l.SessionID
+		keys[i], sessionIDs[i] = l.SealedSessionKey, uuidParam(l.SessionID)
 		devices[i], names[i], agents[i], ips[i] = l.Device.ID, l.Device.Name, l.Device.UserAgent, l.Device.IP
 		nows[i], ends[i] = l.Now, s.policy.SessionEnd(l.Now, l.Now)
 	}

@@ -201,6 +201,10 @@ func prepareTypes(conn *pgx.Conn) {
 	m.RegisterDefaultPgType(uuid.NullUUID{}, "uuid")
 }
 
+// uuidParam makes an id an element of an array that pgx encodes as the 16 bytes
+// it is; a uuid.UUID would be written out and parsed.
+func uuidParam(id uuid.UUID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
+
 // failed names the operation and tells an outage from a mistake of ours.
 func failed(op string, err error) error {
 	if err == nil {
