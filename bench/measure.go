@@ -29,9 +29,10 @@ type figures struct {
 func (f figures) limit() float64 { return (f.before + f.after) / 2 }
 
 func (f figures) String() string {
-	return fmt.Sprintf("pgbench %.0f and %.0f/s; refresh %.0f/s (%.2f), login %.0f/s (%.2f), verify %.0f/s (%.2f of healthz %.0f/s)",
-		f.before, f.after, f.refresh.rate, f.refresh.rate/f.limit(), f.login.rate, f.login.rate/f.limit(),
-		f.verify.rate, f.verify.rate/f.healthz.rate, f.healthz.rate)
+	return fmt.Sprintf("pgbench %.0f and %.0f/s; refresh %.0f/s (%.2f, %s of the service), login %.0f/s (%.2f, %s), verify %.0f/s (%.2f of healthz %.0f/s, %s)",
+		f.before, f.after, f.refresh.rate, f.refresh.rate/f.limit(), f.refreshCost.cpu.Round(time.Microsecond),
+		f.login.rate, f.login.rate/f.limit(), f.loginCost.cpu.Round(time.Microsecond),
+		f.verify.rate, f.verify.rate/f.healthz.rate, f.healthz.rate, f.verifyCost.cpu.Round(time.Microsecond))
 }
 
 func (b *bench) figures(ctx context.Context, n int) (f figures, err error) {
