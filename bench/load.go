@@ -21,6 +21,7 @@ type conn struct {
 	address string
 	c       net.Conn
 	r       *bufio.Reader
+	request []byte
 	body    []byte
 }
 
@@ -35,16 +36,22 @@ func dial(ctx context.Context, address string) (*conn, error) {
 // ask sends a request and returns status and body; the body is valid until the
 // next call.
 func (c *conn) ask(method, path, token, body string) (int, []byte, error) {
-	var b bytes.Buffer
-	b.WriteString(method + " " + path + " HTTP/1.1\r\nHost: " + c.address + "\r\nUser-Agent: wugan-bench\r\n")
+	out := c.request[:0]
+	write := func(texts ...string) {
+		for _, text := range texts {
+			out = append(out, text...)
+		}
+	}
+	write(method, " ", path, " HTTP/1.1\r\nHost: ", c.address, "\r\nUser-Agent: wugan-bench\r\n")
 	if token != "" {
-		b.WriteString("Authorization: Bearer " + token + "\r\n")
+		write("Authorization: Bearer ", token, "\r\n")
 	}
 	if body != "" {
-		b.WriteString("Content-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n")
+		write("Content-Type: application/json\r\nContent-Length: ", strconv.Itoa(len(body)), "\r\n")
 	}
-	b.WriteString("\r\n" + body)
-	if _, err := c.c.Write(b.Bytes()); err != nil {
+	write("\r\n", body)
+	c.request = out
+	if _, err := c.c.Write(out); err != nil {
 		return 0, nil, err
 	}
 	line, err := c.r.ReadSlice('\n')
