@@ -72,6 +72,10 @@ func TestEveryStatementWorksThroughPgBouncersTransactionMode(t *testing.T) {
 			require.Equal(t, 2, n)
 			require.NoError(t, s.Writable(t.Context()))
 			require.NoError(t, s.SchemaCurrent(t.Context()))
+			// The server's connections are others' too: they are left as they were.
+			var scans string
+			require.NoError(t, connect(t, through+"&default_query_exec_mode=exec").QueryRowContext(t.Context(), `SHOW enable_indexscan`).Scan(&scans))
+			require.Equal(t, "on", scans)
 		})
 	}
 }

@@ -78,6 +78,9 @@ func Open(ctx context.Context, url string, policy auth.Policy, opts ...Option) (
 	}
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		prepareTypes(conn)
+		if conn.Config().DefaultQueryExecMode != pgx.QueryExecModeCacheStatement {
+			return nil // no plan is kept; and behind a pooler the settings would be everybody's
+		}
 		return planOnce(ctx, conn)
 	}
 	for _, opt := range opts {
