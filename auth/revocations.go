@@ -20,8 +20,9 @@ const (
 	// pollEvery bounds how long a revocation can go unnoticed where
 	// notifications do not arrive.
 	pollEvery = 500 * time.Millisecond
-	// overlap is how far each read goes back behind the newest revocation that
-	// is known: commits come out of order, and the clocks of pods differ.
+	// overlap is how far times can be out of order: commits are, and the clocks
+	// of pods differ. Each read goes back by it behind the newest revocation that
+	// is known, and each revocation is kept for that much longer.
 	overlap = 30 * time.Second
 	// resyncEvery is how often everything is read again, whatever went wrong.
 	resyncEvery = 5 * time.Minute
@@ -110,7 +111,7 @@ func (r *Revocations) add(list []Revocation) {
 		})
 		r.list = slices.Insert(r.list, at, x)
 	}
-	oldest := r.now().Add(-r.ttl)
+	oldest := r.oldest()
 	dead := 0
 	for dead < len(r.list) && r.list[dead].RevokedAt.Before(oldest) {
 		delete(r.byID, r.list[dead].SessionID)
@@ -136,7 +137,7 @@ func (r *Revocations) Run(ctx context.Context, source RevocationSource) {
 	for {
 		since := r.newest().Add(-overlap)
 		full := r.now().Sub(resyncedAt) >= resyncEvery
-		if oldest := r.now().Add(-r.ttl); full || since.Before(oldest) {
+		if oldest := r.oldest(); full || since.Before(oldest) {
 			since = oldest
 		}
 		err := r.Sync(ctx, source, since)
@@ -256,12 +257,20 @@ func (r *Revocations) Since(cursor string) (Feed, error) {
 	if f.Cursor == cursor {
 		return f, nil
 	}
+	if oldest := r.oldest(); from.Before(oldest) {
+		from = oldest
+	}
 	at, _ := slices.BinarySearchFunc(r.list, from, func(x Revocation, t time.Time) int { return x.RevokedAt.Compare(t) })
 	f.Entries = slices.Clone(r.list[at:])
 	return f, nil
 }
 
-// ExpiresAt returns when the last access token of a revoked session is dead.
+// oldest is how far back revocations are remembered. A refresh that came before
+// one may have read its clock, or another pod's, later.
+func (r *Revocations) oldest() time.Time { return r.now().Add(-r.ttl - overlap) }
+
+// ExpiresAt returns when the last access token of a revoked session is dead, by
+// the clock of whoever ended it.
 func (r *Revocations) ExpiresAt(x Revocation) time.Time { return x.RevokedAt.Add(r.ttl) }
 
 func (r *Revocations) cursor() string {

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -38,8 +39,8 @@ type ProvenIdentity struct {
 // String keeps the session key out of logs.
 func (ProvenIdentity) String() string { return "[redacted]" }
 
-// GoString keeps the session key out of %#v.
-func (ProvenIdentity) GoString() string { return "[redacted]" }
+// Format keeps the session key out of every verb.
+func (ProvenIdentity) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[redacted]") }
 
 // MarshalText keeps the session key out of JSON logs.
 func (ProvenIdentity) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
@@ -100,6 +101,9 @@ func New(c Config) (*Service, error) {
 	}
 	if err := Separate(c.AccessKeys.Set(), c.RefreshKeys.Set()); err != nil {
 		return nil, fmt.Errorf("auth: %w", err)
+	}
+	if err := CheckMetadataClaims(c.MetadataClaims); err != nil {
+		return nil, fmt.Errorf("auth: metadata claims: %w", err)
 	}
 	if c.Observer == nil {
 		c.Observer = nobody{}

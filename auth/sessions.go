@@ -8,18 +8,19 @@ import (
 	"github.com/google/uuid"
 )
 
-// Logout ends the session of a refresh token. A session that has ended already
-// is no error, nor is a token that has expired. The error for a token that is
-// not one of ours is ErrRefreshInvalid.
-func (s *Service) Logout(ctx context.Context, refreshToken string) error {
+// Logout ends the session of a refresh token and returns what the token names.
+// A session that has ended already is no error, nor is a token that has expired,
+// of which nothing is returned. The error for a token that is not one of ours is
+// ErrRefreshInvalid.
+func (s *Service) Logout(ctx context.Context, refreshToken string) (Presented, error) {
 	p, err := s.presented(ctx, refreshToken)
 	if errors.Is(err, ErrRefreshExpired) {
-		return nil
+		return Presented{}, nil
 	}
 	if err != nil {
-		return err
+		return Presented{}, err
 	}
-	return s.LogoutSession(ctx, p.UserID, p.SessionID)
+	return p, s.LogoutSession(ctx, p.UserID, p.SessionID)
 }
 
 // LogoutSession ends a session of a user; one that has ended already is no

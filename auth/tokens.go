@@ -8,8 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -33,8 +33,8 @@ type Tokens struct {
 // String keeps tokens out of logs.
 func (Tokens) String() string { return "[redacted]" }
 
-// GoString keeps tokens out of %#v.
-func (Tokens) GoString() string { return "[redacted]" }
+// Format keeps tokens out of every verb.
+func (Tokens) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[redacted]") }
 
 // MarshalText keeps tokens out of JSON logs; httpapi renders them on purpose.
 func (Tokens) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
@@ -163,18 +163,8 @@ func (i *issuer) issue(g grant) (Tokens, error) {
 	}, nil
 }
 
-// ReservedClaim tells whether a claim has a meaning of its own in our tokens or
-// in RFC 7519 and RFC 9068, so that metadata must not set it.
-func ReservedClaim(name string) bool {
-	switch strings.ToLower(name) {
-	case "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "sid", "roles", "seq", "prev",
-		"scope", "auth_time", "acr", "amr", "groups", "entitlements", "cnf", "act":
-		return true
-	}
-	return false
-}
-
 // chosen picks the members of the metadata that go into access tokens.
+// CheckMetadataClaims has looked at their names.
 func (i *issuer) chosen(metadata json.RawMessage) (map[string]json.RawMessage, error) {
 	if len(i.metadataClaims) == 0 || len(metadata) == 0 || bytes.Equal(metadata, []byte("{}")) {
 		return nil, nil
@@ -185,7 +175,7 @@ func (i *issuer) chosen(metadata json.RawMessage) (map[string]json.RawMessage, e
 	}
 	out := make(map[string]json.RawMessage)
 	for _, name := range i.metadataClaims {
-		if value, ok := all[name]; ok && !ReservedClaim(name) {
+		if value, ok := all[name]; ok {
 			out[name] = value
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 
@@ -58,8 +59,11 @@ type Key string
 // String keeps a key out of logs.
 func (Key) String() string { return "[redacted]" }
 
-// GoString keeps a key out of %#v.
-func (Key) GoString() string { return "[redacted]" }
+// Format keeps a key out of every verb.
+func (Key) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[redacted]") }
+
+// MarshalText keeps a key out of JSON logs.
+func (Key) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
 
 // matches compares in a time that tells nothing of the key, its length
 // included.

@@ -2,9 +2,7 @@ package httpapi
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -133,13 +131,16 @@ func (a *api) adminFind(c echo.Context) error {
 		return err
 	}
 	text := map[string]string{}
-	for name, most := range map[string]int{"id": 64, "phone": 32, "nickname": maxNickname, "appId": 128, "openid": 128, "cursor": 256} {
-		value, given, err := query(c, name, most)
+	for _, p := range []struct {
+		name string
+		most int
+	}{{"id", 64}, {"phone", 32}, {"nickname", maxNickname}, {"appId", 128}, {"openid", 128}, {"cursor", 256}} {
+		value, given, err := query(c, p.name, p.most)
 		if err != nil {
 			return err
 		}
 		if given {
-			text[name] = value
+			text[p.name] = value
 		}
 	}
 	if (text["appId"] == "") != (text["openid"] == "") {
@@ -188,131 +189,6 @@ func (a *api) answerPerson(c echo.Context, id uuid.UUID) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, renderPerson(p))
-}
-
-// change reads whom a change is about and who makes it, then makes it.
-func (a *api) change(c echo.Context, reason string, do func(ctx context.Context, change users.Change) error) (uuid.UUID, error) {
-	id, err := pathID(c)
-	if err != nil {
-		return uuid.Nil, err
-	}
-	actor := "admin"
-	if values := c.Request().Header.Values("X-Actor"); len(values) > 0 {
-		if actor = values[0]; len(values) > 1 {
-			return uuid.Nil, invalid("The header X-Actor is given twice.")
-		}
-	}
-	err = do(c.Request().Context(), users.Change{UserID: id, Actor: actor, Reason: reason})
-	var input *users.InputError
-	if errors.As(err, &input) {
-		if input.Field == "actor" {
-			return uuid.Nil, invalid("The header X-Actor %s.", input.Problem)
-		}
-		return uuid.Nil, invalid("The field %s %s.", input.Field, input.Problem)
-	}
-	return id, err
-}
-
-type reasonRequest struct {
-	Reason string `json:"reason"`
-}
-
-func (a *api) adminDisable(c echo.Context) error {
-	return a.adminChange(c, a.admin.Disable)
-}
-
-func (a *api) adminEnable(c echo.Context) error {
-	return a.adminChange(c, a.admin.Enable)
-}
-
-// adminChange makes a change that needs a reason alone, and answers the user.
-func (a *api) adminChange(c echo.Context, do func(context.Context, users.Change) error) error {
-	var r reasonRequest
-	if err := bind(c, &r); err != nil {
-		return err
-	}
-	id, err := a.change(c, r.Reason, do)
-	if err != nil {
-		return err
-	}
-	return a.answerPerson(c, id)
-}
-
-func (a *api) adminSetRoles(c echo.Context) error {
-	var r struct {
-		reasonRequest
-		Roles *[]string `json:"roles"`
-	}
-	if err := bind(c, &r); err != nil {
-		return err
-	}
-	if r.Roles == nil {
-		return invalid("The field roles is missing.")
-	}
-	id, err := a.change(c, r.Reason, func(ctx context.Context, change users.Change) error {
-		return a.admin.SetRoles(ctx, change, *r.Roles)
-	})
-	if err != nil {
-		return err
-	}
-	return a.answerPerson(c, id)
-}
-
-func (a *api) adminSetMetadata(c echo.Context) error {
-	var r struct {
-		reasonRequest
-		Metadata json.RawMessage `json:"metadata"`
-	}
-	if err := bind(c, &r); err != nil {
-		return err
-	}
-	if len(r.Metadata) == 0 {
-		return invalid("The field metadata is missing.")
-	}
-	id, err := a.change(c, r.Reason, func(ctx context.Context, change users.Change) error {
-		return a.admin.SetMetadata(ctx, change, r.Metadata)
-	})
-	if err != nil {
-		return err
-	}
-	return a.answerPerson(c, id)
-}
-
-func (a *api) adminSignOut(c echo.Context) error {
-	var r reasonRequest
-	if err := bind(c, &r); err != nil {
-		return err
-	}
-	if _, err := a.change(c, r.Reason, a.admin.SignOut); err != nil {
-		return err
-	}
-	return noContent(c)
-}
-
-func (a *api) adminDelete(c echo.Context) error {
-	reason, _, err := query(c, "reason", users.MaxReason)
-	if err != nil {
-		return err
-	}
-	if _, err := a.change(c, reason, a.admin.Delete); err != nil {
-		return err
-	}
-	return noContent(c)
-}
-
-func (a *api) adminEndSession(c echo.Context) error {
-	reason, _, err := query(c, "reason", users.MaxReason)
-	if err != nil {
-		return err
-	}
-	_, err = a.change(c, reason, func(ctx context.Context, change users.Change) error {
-		session := change.UserID // the id of this path is a session's
-		return a.admin.EndSession(ctx, change, session)
-	})
-	if err != nil {
-		return err
-	}
-	return noContent(c)
 }
 
 type adminSessionAnswer struct {

@@ -218,9 +218,13 @@ func (a *api) refreshGrant(c echo.Context, f form, appID string) (auth.Tokens, e
 	if err != nil {
 		return auth.Tokens{}, err
 	}
-	return a.auth.Refresh(c.Request().Context(), auth.RefreshRequest{
+	tokens, err := a.auth.Refresh(c.Request().Context(), auth.RefreshRequest{
 		RefreshToken: token, AppID: appID, IP: c.RealIP(), UserAgent: userAgent(c),
 	})
+	if err == nil {
+		c.Set(callerKey, callerWith(tokens))
+	}
+	return tokens, err
 }
 
 func (a *api) wechatGrant(c echo.Context, f form, appID string) (auth.Tokens, error) {
@@ -265,7 +269,7 @@ func (a *api) oauthRevoke(c echo.Context) error {
 	case errors.Is(err, verify.ErrExpired), errors.Is(err, verify.ErrRevoked):
 		err = nil
 	default:
-		err = a.auth.Logout(ctx, token)
+		err = a.logoutByRefreshToken(c, token)
 	}
 	if err != nil && !errors.Is(err, auth.ErrRefreshInvalid) && !errors.Is(err, verify.ErrInvalid) {
 		return err

@@ -148,7 +148,7 @@ func problemOf(err error) *problem {
 		}
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		// The client has gone, or a time-out that nobody named: not its fault.
+		// A time-out that nobody named: not the client's fault.
 		return newProblem("database_unavailable", err)
 	}
 	return newProblem("internal", err)
@@ -197,9 +197,26 @@ func echoCode(status int) string {
 	return "internal"
 }
 
+// statusClientGone is what nginx logs for a client that has gone; nobody reads
+// the answer.
+const statusClientGone = 499
+
+// answerNobody ends a request whose client has gone: what it broke off says
+// nothing of WeChat, the database or a back end.
+func answerNobody(c echo.Context) {
+	c.Set(outcomeKey, "client_gone")
+	if !c.Response().Committed {
+		c.Response().WriteHeader(statusClientGone)
+	}
+}
+
 // answerProblem is Echo's error handler.
 func (a *api) answerProblem(err error, c echo.Context) {
 	p := problemOf(err)
+	if p.Status >= http.StatusInternalServerError && errors.Is(c.Request().Context().Err(), context.Canceled) {
+		answerNobody(c)
+		return
+	}
 	c.Set(outcomeKey, p.Code)
 	if p.Status >= http.StatusInternalServerError || p.cause != nil {
 		c.Set(causeKey, p.cause)

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
 	"github.com/wugan/wugan/auth"
@@ -141,12 +142,21 @@ func (a *api) logout(c echo.Context) error {
 			return a.auth.LogoutSession(c.Request().Context(), who.userID, who.sessionID)
 		})(c)
 	} else if err = r.check(); err == nil {
-		err = a.auth.Logout(c.Request().Context(), r.RefreshToken)
+		err = a.logoutByRefreshToken(c, r.RefreshToken)
 	}
 	if err != nil && !errors.Is(err, verify.ErrRevoked) {
 		return err
 	}
 	return noContent(c)
+}
+
+// logoutByRefreshToken ends the session that a refresh token names.
+func (a *api) logoutByRefreshToken(c echo.Context, token string) error {
+	named, err := a.auth.Logout(c.Request().Context(), token)
+	if err == nil && named.SessionID != uuid.Nil {
+		c.Set(callerKey, caller{userID: named.UserID, sessionID: named.SessionID})
+	}
+	return err
 }
 
 func (a *api) logoutAll(c echo.Context, who caller) error {
@@ -181,7 +191,7 @@ func userAgent(c echo.Context) string {
 		}
 		return r
 	}, text)
-	for utf8.RuneCountInString(text) > maxUserAgent {
+	if utf8.RuneCountInString(text) > maxUserAgent {
 		text = string([]rune(text)[:maxUserAgent])
 	}
 	return text

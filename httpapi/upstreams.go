@@ -12,10 +12,6 @@ import (
 	"github.com/wugan/wugan/gateway"
 )
 
-// statusClientGone is what nginx logs for a client that has gone; nobody reads
-// it as an answer.
-const statusClientGone = 499
-
 // streamsEnd is how long after the order to stop an answer of an upstream may
 // still run. A stop waits for what was accepted, but some streams have no end.
 const streamsEnd = 20 * time.Second
@@ -34,8 +30,7 @@ func (a *api) mountUpstreams(c gateway.Config) (echo.MiddlewareFunc, error) {
 		case !ok:
 			http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 		case errors.Is(err, gateway.ErrClientGone):
-			ec.Set(outcomeKey, "client_gone")
-			ec.Response().WriteHeader(statusClientGone)
+			answerNobody(ec)
 		default:
 			setSafeHeaders(ec.Response().Header())
 			a.answerProblem(err, ec) //nolint:contextcheck // it is in Echo's

@@ -203,7 +203,7 @@ func appLabel(appID string) string {
 var errcodes = map[int]bool{
 	0: true, -1: true, 40001: true, 40013: true, 40014: true, 40029: true, 40125: true, 40163: true, 40164: true,
 	40226: true, 40243: true, 41002: true, 41004: true, 41008: true, 42001: true, 43101: true, 45009: true, 45011: true,
-	48001: true, 50002: true, 87009: true,
+	48001: true, 48004: true, 50002: true, 87007: true, 87009: true, 89501: true, 89503: true, 89506: true, 89507: true,
 }
 
 // WeChat counts an exchange with WeChat; it fits wechat.Config.Observe. A code

@@ -14,6 +14,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 )
 
 // KeySize is the length of a data key in bytes.
@@ -74,8 +75,11 @@ func ParseKey(text string) (Key, error) {
 // String keeps a key out of logs.
 func (Key) String() string { return "[redacted]" }
 
-// GoString keeps a key out of %#v.
-func (Key) GoString() string { return "[redacted]" }
+// Format keeps a key out of every verb.
+func (Key) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[redacted]") }
+
+// MarshalText keeps a key out of JSON logs.
+func (Key) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
 
 // Box seals with one key and opens with that and with the keys before it, so
 // that the data key can be changed while the service runs. It may be used by

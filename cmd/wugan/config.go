@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -176,7 +177,7 @@ func readFiles() error {
 	return nil
 }
 
-// reason is why a file could not be used, without its path's error wrapping.
+// reason is why a file could not be used, with its path.
 func reason(err error) string {
 	var path *os.PathError
 	if errors.As(err, &path) {
@@ -185,11 +186,17 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// cause is why a file could not be used, without the path.
+// cause is why a file or an address could not be used, without repeating which.
 func cause(err error) string {
-	var path *os.PathError
-	if errors.As(err, &path) {
+	var (
+		path *os.PathError
+		op   *net.OpError
+	)
+	switch {
+	case errors.As(err, &path):
 		return path.Err.Error()
+	case errors.As(err, &op):
+		return op.Err.Error()
 	}
 	return err.Error()
 }
@@ -227,9 +234,9 @@ func (c *config) check() error {
 	if c.MetricsAddr != "" && !listenAddress(c.MetricsAddr) {
 		return wrong("METRICS_ADDR", "expected host:port or :port, or nothing")
 	}
-	for _, url := range []struct{ name, value string }{{"ISSUER", c.Issuer}, {"WECHAT_API_URL", c.WechatAPI.URL}} {
-		if !absoluteHTTP(url.value) {
-			return wrong(url.name, "expected an address such as https://auth.example.com")
+	for _, address := range []struct{ name, value string }{{"ISSUER", c.Issuer}, {"WECHAT_API_URL", c.WechatAPI.URL}} {
+		if !absoluteHTTP(address.value) {
+			return wrong(address.name, "expected an address such as https://auth.example.com")
 		}
 	}
 	for _, d := range []struct {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -25,11 +26,14 @@ func healthcheckCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				_, port, err := net.SplitHostPort(c.Addr)
+				host, port, err := net.SplitHostPort(c.Addr)
 				if err != nil {
 					return wrong("ADDR", "expected host:port")
 				}
-				url = "http://127.0.0.1:" + port + "/readyz"
+				if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
+					host = "127.0.0.1" // it listens there too
+				}
+				url = "http://" + net.JoinHostPort(host, port) + "/readyz"
 				if c.tlsWanted() {
 					url = "https" + strings.TrimPrefix(url, "http")
 					client.Transport = c.ownTLS()
@@ -52,6 +56,6 @@ func healthcheckCommand() *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().StringVar(&url, "url", "", "address to ask (default: /readyz on the port of WUGAN_ADDR)")
+	c.Flags().StringVar(&url, "url", "", "address to ask (default: /readyz on WUGAN_ADDR)")
 	return c
 }

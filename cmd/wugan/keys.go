@@ -202,11 +202,11 @@ func (w *keyWatcher) watch(ctx context.Context, log *slog.Logger) {
 			asked = true
 		case <-tick.C:
 		}
-		now := w.content()
-		if now == seen && !asked {
+		content := w.content()
+		if content == seen && !asked {
 			continue
 		}
-		seen = now
+		seen = content
 		access, refresh, err := w.config.bothKeys()
 		if err != nil {
 			log.ErrorContext(ctx, "the keys were changed but cannot be used; the earlier ones stay in use", "error", err)
@@ -214,8 +214,8 @@ func (w *keyWatcher) watch(ctx context.Context, log *slog.Logger) {
 		}
 		w.access.Replace(access)
 		w.refresh.Replace(refresh)
-		now2 := time.Now()
-		log.InfoContext(ctx, "keys read again", "access", access.Signer(now2).ID, "refresh", refresh.Signer(now2).ID)
+		now := time.Now()
+		log.InfoContext(ctx, "keys read again", "access", access.Signer(now).ID, "refresh", refresh.Signer(now).ID)
 	}
 }
 

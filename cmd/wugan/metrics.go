@@ -57,7 +57,7 @@ func serveMetrics(ctx context.Context, c config, m *metrics.Metrics, log *slog.L
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.MetricsAddr)
 	if err != nil {
-		return nil, wrong("METRICS_ADDR", "expected an address that can be listened on, or nothing: %s", listenReason(err))
+		return nil, wrong("METRICS_ADDR", "expected an address that can be listened on, or nothing: %s", cause(err))
 	}
 	server := &http.Server{
 		Handler: m.Mux(), ReadHeaderTimeout: headersWithin,
@@ -74,8 +74,10 @@ func serveMetrics(ctx context.Context, c config, m *metrics.Metrics, log *slog.L
 
 // purgeOnce removes dead sessions and counts them.
 func purgeOnce(ctx context.Context, db auth.Store, p auth.Policy, m *metrics.Metrics, now time.Time) (int, error) {
-	// A revocation is kept as long as access tokens of its session live.
-	n, err := db.Purge(ctx, now.Add(-purgeKeep), now.Add(-max(purgeKeep, p.AccessTTL)))
+	// A session is kept as long as access tokens of it can live, so that they can
+	// be revoked and the revocation is told to whoever asks.
+	dead := now.Add(-max(purgeKeep, p.AccessTTL+time.Minute)) // pods' clocks differ
+	n, err := db.Purge(ctx, dead, dead)
 	if ctx.Err() == nil {
 		m.Purged(n, err)
 	}

@@ -85,7 +85,7 @@ func TestThePlaygroundCutsWeChatOffForLoginsAlone(t *testing.T) {
 	w := newWorld(t, "sqlite:"+filepath.Join(t.TempDir(), "wugan.db"))
 	door, err := w.wechat.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	server := &http.Server{Handler: w.wechat.Handler(), ReadHeaderTimeout: time.Second}
+	server := &http.Server{Handler: w.wechat.Handler(), ReadHeaderTimeout: headersWithin}
 	go func() { _ = server.Serve(door) }()
 	t.Cleanup(func() { _ = server.Close() })
 	w.address = "http://" + door.Addr().String()

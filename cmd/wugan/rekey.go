@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -51,7 +50,7 @@ func (c *config) rekey(ctx context.Context, out io.Writer) (err error) {
 // oldDataKeys are the keys of WUGAN_DATA_KEY_OLD, separated by commas or lines.
 func (c *config) oldDataKeys() ([]seal.Key, error) {
 	var keys []seal.Key
-	for text := range strings.FieldsFuncSeq(string(c.DataKeyOld), func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) }) {
+	for _, text := range splitList(string(c.DataKeyOld)) {
 		key, err := seal.ParseKey(text)
 		if err != nil {
 			return nil, wrong("DATA_KEY_OLD", "expected earlier data keys, base64 of 32 bytes each, separated by commas")

@@ -87,7 +87,7 @@ func serve(ctx context.Context, c config, o serveOptions) (err error) {
 
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Addr)
 	if err != nil {
-		return wrong("ADDR", "expected an address that can be listened on: %s", listenReason(err))
+		return wrong("ADDR", "expected an address that can be listened on: %s", cause(err))
 	}
 	server := &http.Server{
 		Handler:           s.handler,
@@ -153,6 +153,7 @@ type service struct {
 	keys        *keyWatcher
 	metrics     *metrics.Metrics // nil where nobody reads them
 	stopping    atomic.Bool
+	now         func() time.Time
 }
 
 // wire builds the service from top to bottom.
@@ -184,7 +185,7 @@ func wire(ctx context.Context, c config, o serveOptions, log *slog.Logger) (*ser
 	if now == nil {
 		now = time.Now
 	}
-	s := &service{}
+	s := &service{now: now}
 	access, refresh := auth.NewKeyring(accessKeys), auth.NewKeyring(refreshKeys)
 	s.keys = &keyWatcher{config: c, access: access, refresh: refresh}
 	s.revocations = auth.NewRevocations(c.AccessTTL, now, log)
@@ -283,20 +284,12 @@ func (c *config) box() (*seal.Box, error) {
 	return seal.NewBox(key, earlier...), nil
 }
 
-func listenReason(err error) string {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return op.Err.Error()
-	}
-	return err.Error()
-}
-
 // purge removes dead sessions now and then.
 func (s *service) purge(ctx context.Context, p auth.Policy, log *slog.Logger) {
 	tick := time.NewTicker(purgeEvery)
 	defer tick.Stop()
 	for {
-		n, err := purgeOnce(ctx, s.db, p, s.metrics, time.Now())
+		n, err := purgeOnce(ctx, s.db, p, s.metrics, s.now())
 		switch {
 		case ctx.Err() != nil:
 			return

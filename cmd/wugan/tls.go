@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -78,7 +79,7 @@ func (c *config) tlsConfig(log *slog.Logger) (*tls.Config, error) {
 	config.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		cert, err := obtain(hello)
 		// Who asks for a name that is not ours is nobody's problem.
-		if err != nil && contains(c.TLSDomains, hello.ServerName) {
+		if err != nil && slices.ContainsFunc(c.TLSDomains, func(d string) bool { return strings.EqualFold(d, hello.ServerName) }) {
 			log.Error("no certificate could be had", "domain", hello.ServerName, "error", err)
 		}
 		return cert, err
@@ -96,15 +97,6 @@ func (c *config) ownTLS() *http.Transport {
 		MinVersion: tls.VersionTLS12, ServerName: name,
 		InsecureSkipVerify: true, //nolint:gosec // the loopback address: nobody is in between
 	}}
-}
-
-func contains(domains []string, name string) bool {
-	for _, d := range domains {
-		if strings.EqualFold(d, name) {
-			return true
-		}
-	}
-	return false
 }
 
 // certFiles is a certificate in files, which are read again when they change.

@@ -40,11 +40,14 @@ func usersListCommand() *cobra.Command {
 			if q.Limit < 1 || q.Limit > 1000 {
 				return usageError{errors.New("--limit is a number from 1 to 1000")}
 			}
-			for text, into := range map[string]*uuid.UUID{id: &q.ID, cursor: &q.Before} {
-				if text == "" {
+			for _, flag := range []struct {
+				text string
+				into *uuid.UUID
+			}{{id, &q.ID}, {cursor, &q.Before}} {
+				if flag.text == "" {
 					continue
 				}
-				if *into, err = argID(text); err != nil {
+				if *flag.into, err = argID(flag.text); err != nil {
 					return err
 				}
 			}

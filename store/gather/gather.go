@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 )
 
@@ -117,7 +118,7 @@ var errShort = errors.New("gather: the group returned fewer results than it had 
 func (g *Gatherer[Key, In, Out]) safely(ctx context.Context, in []In) (out []Result[Out]) {
 	defer func() {
 		if p := recover(); p != nil {
-			out = Fail[Out](len(in), fmt.Errorf("gather: panic: %v", p))
+			out = Fail[Out](len(in), fmt.Errorf("gather: panic: %v\n%s", p, debug.Stack()))
 		}
 	}()
 	out = g.run(ctx, in)

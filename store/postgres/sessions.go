@@ -143,18 +143,19 @@ func (s *Store) Purge(ctx context.Context, expired, revoked time.Time) (int, err
 	var at struct{ userID, id uuid.UUID }
 	for {
 		var seen, gone int
-		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		step, cancel := context.WithTimeout(ctx, patience)
+		err := pgx.BeginFunc(step, conn, func(tx pgx.Tx) error {
 			var mine bool
 			// Held for one step only, so that it also works through a pooler. What
 			// a crash brings back is purged again: the step waits for no disk.
 			const lockSQL = `SELECT pg_try_advisory_xact_lock($1), set_config('synchronous_commit', 'off', true)`
-			if err := tx.QueryRow(ctx, lockSQL, int64(purgeLock)).Scan(&mine, nil); err != nil {
+			if err := tx.QueryRow(step, lockSQL, int64(purgeLock)).Scan(&mine, nil); err != nil {
 				return err
 			}
 			if !mine {
 				return nil
 			}
-			if err := planAnew(ctx, tx); err != nil {
+			if err := planAnew(step, tx); err != nil {
 				return err
 			}
 			// Rows that a refresh holds at this moment are alive: they are
@@ -180,8 +181,9 @@ WITH page AS (
 )
 SELECT (SELECT count(*) FROM page), (SELECT count(*) FROM gone),
        COALESCE((SELECT user_id FROM final), $1), COALESCE((SELECT id FROM final), $2)`
-			return tx.QueryRow(ctx, sql, at.userID, at.id, purgeBatch, expired, revoked).Scan(&seen, &gone, &at.userID, &at.id)
+			return tx.QueryRow(step, sql, at.userID, at.id, purgeBatch, expired, revoked).Scan(&seen, &gone, &at.userID, &at.id)
 		})
+		cancel()
 		if err != nil {
 			return total, failed("purge", err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"time"
 )
 
 // Listen opens an address that [Server.Refuse] can close and open again, so
@@ -68,12 +69,28 @@ func (d *door) set(ctx context.Context, shut bool) error {
 		d.ln = nil
 		return err
 	}
-	ln, err := new(net.ListenConfig).Listen(ctx, d.network, d.addr.String())
+	ln, err := d.reopen(ctx)
 	if err != nil {
 		return err
 	}
 	d.ln = ln
 	return nil
+}
+
+// reopen listens again. While the door was shut its port belonged to nobody; a
+// connection that borrowed it gives it back soon.
+func (d *door) reopen(ctx context.Context) (ln net.Listener, err error) {
+	for range 50 {
+		if ln, err = new(net.ListenConfig).Listen(ctx, d.network, d.addr.String()); err == nil {
+			return ln, nil
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+	return nil, err
 }
 
 // Accept implements net.Listener; it waits while the door is shut.
