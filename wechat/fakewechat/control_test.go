@@ -229,7 +229,8 @@ func TestTheCommandServesBothSidesUntilItIsEnded(t *testing.T) {
 	done := make(chan error, 1)
 	go func() {
 		done <- fakewechat.Command{
-			Listen: "127.0.0.1:0", Control: "127.0.0.1:0", Apps: []string{appID + ":" + secret + ":platform"}, Out: &out,
+			Listen: "127.0.0.1:0", Control: "127.0.0.1:0", Out: &out,
+			Apps: []fakewechat.App{{ID: appID, Secret: secret, Platform: "platform"}},
 		}.Run(ctx)
 	}()
 	addresses := regexp.MustCompile(`http://127\.0\.0\.1:[0-9]+`)
@@ -250,15 +251,21 @@ func TestTheCommandServesBothSidesUntilItIsEnded(t *testing.T) {
 
 func TestTheCommandSaysWhatIsWrongWithItsArguments(t *testing.T) {
 	for _, c := range []fakewechat.Command{
-		{Listen: "127.0.0.1:0", Control: "127.0.0.1:0", Apps: []string{"wx"}},
-		{Listen: "127.0.0.1:0", Control: "127.0.0.1:0", Apps: []string{"wx:"}},
-		{Listen: "127.0.0.1:0", Control: "127.0.0.1:0", Apps: []string{"a:b:c:d"}},
 		{Listen: "127.0.0.1:-1", Control: "127.0.0.1:0"},
 		{Listen: "127.0.0.1:0", Control: "127.0.0.1:-1"},
 	} {
 		require.Error(t, c.Run(context.Background()))
 	}
-	a, err := fakewechat.ParseApp("wx:s")
-	require.NoError(t, err)
-	require.Equal(t, fakewechat.App{ID: "wx", Secret: "s"}, a)
+	for _, text := range []string{"", "wx", "wx:", ":s", "a:b:c:d"} {
+		_, err := fakewechat.ParseApp(text)
+		require.Error(t, err, text)
+	}
+	for text, app := range map[string]fakewechat.App{
+		"wx:s":   {ID: "wx", Secret: "s"},
+		"wx:s:p": {ID: "wx", Secret: "s", Platform: "p"},
+	} {
+		a, err := fakewechat.ParseApp(text)
+		require.NoError(t, err)
+		require.Equal(t, app, a)
+	}
 }

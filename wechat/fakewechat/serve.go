@@ -18,8 +18,8 @@ type Command struct {
 	// control side can send requests and change everything: keep it on a
 	// loopback address or a network of its own.
 	Listen, Control string
-	// Apps are the mini programs that exist from the start, see [ParseApp].
-	Apps []string
+	// Apps are the mini programs that exist from the start.
+	Apps []App
 	// NoDevCodes switches off codes of the form dev:NAME.
 	NoDevCodes bool
 	// Seed: see [Options].
@@ -56,11 +56,7 @@ func (c Command) Run(ctx context.Context) error {
 			_, _ = fmt.Fprintln(out, "fakewechat: misuse:", what)
 		},
 	})
-	for _, text := range c.Apps {
-		a, err := ParseApp(text)
-		if err != nil {
-			return err
-		}
+	for _, a := range c.Apps {
 		s.SetApp(a)
 	}
 	data, err := s.Listen(ctx, "tcp", c.Listen)
