@@ -2,14 +2,9 @@ package auth
 
 import (
 	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
-	"hash/fnv"
 	"log/slog"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -20,12 +15,23 @@ const (
 	// pollEvery bounds how long a revocation can go unnoticed where
 	// notifications do not arrive.
 	pollEvery = 500 * time.Millisecond
+	// restBetween is the pause after a read that a notification caused, however
+	// many more come.
+	restBetween = 100 * time.Millisecond
 	// overlap is how far times can be out of order: commits are, and the clocks
 	// of pods differ. Each read goes back by it behind the newest revocation that
 	// is known, and each revocation is kept for that much longer.
 	overlap = 30 * time.Second
-	// resyncEvery is how often everything is read again, whatever went wrong.
+	// wideOverlap is how far a read goes back where that is no more than
+	// fewRows, for clocks that are badly wrong. resyncEvery helps the others.
+	wideOverlap = 5 * time.Minute
+	fewRows     = 1000
+	// resyncEvery is how often everything is read again, whatever went wrong;
+	// one that failed is tried again after retryResync.
 	resyncEvery = 5 * time.Minute
+	retryResync = 30 * time.Second
+	// pageRows is how many revocations one statement reads.
+	pageRows = 5000
 	// relisten is the pause before a lost notification channel is tried again.
 	relisten = time.Second
 )
@@ -43,15 +49,17 @@ type Revocations struct {
 	mu       sync.RWMutex
 	byID     map[uuid.UUID]time.Time
 	list     []Revocation // by time, oldest first
+	news     news
 	syncedAt time.Time
 	changed  chan struct{} // closed when the set grows
+	known    chan struct{} // closed when the database has been read once
 
 	wake chan struct{}
 }
 
 // RevocationSource is the part of a Store that tells of revocations.
 type RevocationSource interface {
-	RevokedSince(ctx context.Context, since time.Time) ([]Revocation, error)
+	RevokedSince(ctx context.Context, since time.Time, after uuid.UUID, limit int) ([]Revocation, error)
 	WatchRevocations(ctx context.Context, woken func()) error
 }
 
@@ -59,10 +67,14 @@ type RevocationSource interface {
 // knows nothing until Run has read the database once.
 func NewRevocations(ttl time.Duration, now func() time.Time, log *slog.Logger) *Revocations {
 	return &Revocations{
-		ttl: ttl, now: now, log: log,
-		byID: map[uuid.UUID]time.Time{}, changed: make(chan struct{}), wake: make(chan struct{}, 1),
+		ttl: ttl, now: now, log: log, byID: map[uuid.UUID]time.Time{}, news: newNews(),
+		changed: make(chan struct{}), known: make(chan struct{}), wake: make(chan struct{}, 1),
 	}
 }
+
+// Known is closed once the database has been read. Before that nobody can tell
+// a token of an ended session from a good one.
+func (r *Revocations) Known() <-chan struct{} { return r.known }
 
 // Revoked tells whether a session has been ended. An id that is no UUID is none
 // of ours and counts as ended.
@@ -110,8 +122,10 @@ func (r *Revocations) add(list []Revocation) {
 			return -1 // behind its equals
 		})
 		r.list = slices.Insert(r.list, at, x)
+		r.news.learn(x)
 	}
 	oldest := r.oldest()
+	r.news.settle(r.list, oldest, r.life())
 	dead := 0
 	for dead < len(r.list) && r.list[dead].RevokedAt.Before(oldest) {
 		delete(r.byID, r.list[dead].SessionID)
@@ -124,6 +138,12 @@ func (r *Revocations) add(list []Revocation) {
 	}
 }
 
+// life is how long a revocation is remembered. A refresh that came before it may
+// have read its clock, or another pod's, later.
+func (r *Revocations) life() time.Duration { return r.ttl + overlap }
+
+func (r *Revocations) oldest() time.Time { return r.now().Add(-r.life()) }
+
 // Run follows the database until ctx ends.
 func (r *Revocations) Run(ctx context.Context, source RevocationSource) {
 	var wg sync.WaitGroup
@@ -132,19 +152,11 @@ func (r *Revocations) Run(ctx context.Context, source RevocationSource) {
 
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
-	var resyncedAt time.Time
-	healthy := true
+	var resyncAt time.Time
+	healthy, woken := true, false
 	for {
-		since := r.newest().Add(-overlap)
-		full := r.now().Sub(resyncedAt) >= resyncEvery
-		if oldest := r.oldest(); full || since.Before(oldest) {
-			since = oldest
-		}
-		err := r.Sync(ctx, source, since)
+		err := r.follow(ctx, source, &resyncAt)
 		switch {
-		case err == nil && full:
-			resyncedAt = r.now()
-			fallthrough
 		case err == nil:
 			if !healthy {
 				r.log.InfoContext(ctx, "revocations are read again")
@@ -154,25 +166,93 @@ func (r *Revocations) Run(ctx context.Context, source RevocationSource) {
 			healthy = false
 			r.log.WarnContext(ctx, "revocations cannot be read: sessions ended by other pods stay unnoticed until the database answers", "error", err)
 		}
+		if woken && !rest(ctx) {
+			return
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-r.wake:
+			woken = true
 		case <-tick.C:
+			woken = false
 		}
 	}
+}
+
+// rest waits restBetween; it reports whether ctx goes on.
+func rest(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(restBetween):
+		return true
+	}
+}
+
+// follow reads everything where that is due, else what is new. What is new is
+// read also where everything could not be.
+func (r *Revocations) follow(ctx context.Context, source RevocationSource, resyncAt *time.Time) error {
+	now := r.now()
+	var failure error
+	if !now.Before(*resyncAt) {
+		if failure = r.Sync(ctx, source, r.oldest()); failure == nil {
+			*resyncAt = now.Add(resyncEvery)
+			return nil
+		}
+		if r.Synced().IsZero() {
+			return failure
+		}
+		*resyncAt = now.Add(retryResync)
+	}
+	return r.Sync(ctx, source, r.recent())
+}
+
+// recent is from when on revocations may not be known: a while before the newest
+// one that is. One from the future (a clock that is ahead) does not count.
+func (r *Revocations) recent() time.Time {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	at := r.now()
+	if n := len(r.list); n > 0 && r.list[n-1].RevokedAt.Before(at) {
+		at = r.list[n-1].RevokedAt
+	}
+	wide := at.Add(-wideOverlap)
+	if n := len(r.list); n > fewRows && r.list[n-fewRows].RevokedAt.After(wide) {
+		wide = r.list[n-fewRows].RevokedAt
+	}
+	if at = at.Add(-overlap); wide.Before(at) {
+		at = wide
+	}
+	if oldest := r.oldest(); at.Before(oldest) {
+		at = oldest
+	}
+	return at
 }
 
 // Sync reads the revocations since a time once.
 func (r *Revocations) Sync(ctx context.Context, source RevocationSource, since time.Time) error {
 	started := r.now()
-	list, err := source.RevokedSince(ctx, since)
-	if err != nil {
-		return fmt.Errorf("sync revocations: %w", err)
+	after := uuid.Nil
+	for {
+		list, err := source.RevokedSince(ctx, since, after, pageRows)
+		if err != nil {
+			return fmt.Errorf("sync revocations: %w", err)
+		}
+		r.mu.Lock()
+		r.add(list)
+		r.mu.Unlock()
+		if len(list) < pageRows {
+			break
+		}
+		last := list[len(list)-1]
+		since, after = last.RevokedAt, last.SessionID
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.add(list)
+	if r.syncedAt.IsZero() {
+		close(r.known)
+	}
 	r.syncedAt = started
 	return nil
 }
@@ -195,15 +275,6 @@ func (r *Revocations) listen(ctx context.Context, source RevocationSource) {
 	}
 }
 
-func (r *Revocations) newest() time.Time {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	if len(r.list) == 0 {
-		return time.Time{}
-	}
-	return r.list[len(r.list)-1].RevokedAt
-}
-
 // Synced returns when the database was last read with success; the zero time
 // means never.
 func (r *Revocations) Synced() time.Time {
@@ -219,84 +290,6 @@ func (r *Revocations) Size() int {
 	return len(r.list)
 }
 
-// Feed is a part of the revocations, for a reader who keeps a copy.
-type Feed struct {
-	// Cursor names the state of the whole set; every pod that has the same
-	// revocations gives the same cursor.
-	Cursor string
-	// Entries are those that a reader with the cursor it came with may lack.
-	// Some of them may be known to it.
-	Entries []Revocation
-	// Changed is closed when there is more.
-	Changed <-chan struct{}
-}
-
-// ErrCursor says that a cursor is not one of ours.
-var ErrCursor = errors.New("the cursor is not one that this service gave out")
-
-// Since returns what a reader lacks who has read up to cursor; "" asks for
-// everything. Where nothing is new, the cursor comes back and Entries is empty.
-//
-// A cursor is the time of the newest revocation and a digest of those in the
-// overlap before it. Thus a revocation that was committed late, with an earlier
-// time, changes the cursor, and pods need not agree on an order.
-func (r *Revocations) Since(cursor string) (Feed, error) {
-	var (
-		from time.Time
-		err  error
-	)
-	if cursor != "" {
-		if from, err = parseCursor(cursor); err != nil {
-			return Feed{}, err
-		}
-		from = from.Add(-overlap)
-	}
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	f := Feed{Cursor: r.cursor(), Changed: r.changed}
-	if f.Cursor == cursor {
-		return f, nil
-	}
-	if oldest := r.oldest(); from.Before(oldest) {
-		from = oldest
-	}
-	at, _ := slices.BinarySearchFunc(r.list, from, func(x Revocation, t time.Time) int { return x.RevokedAt.Compare(t) })
-	f.Entries = slices.Clone(r.list[at:])
-	return f, nil
-}
-
-// oldest is how far back revocations are remembered. A refresh that came before
-// one may have read its clock, or another pod's, later.
-func (r *Revocations) oldest() time.Time { return r.now().Add(-r.ttl - overlap) }
-
 // ExpiresAt returns when the last access token of a revoked session is dead, by
 // the clock of whoever ended it.
 func (r *Revocations) ExpiresAt(x Revocation) time.Time { return x.RevokedAt.Add(r.ttl) }
-
-func (r *Revocations) cursor() string {
-	if len(r.list) == 0 {
-		return "0-0"
-	}
-	newest := r.list[len(r.list)-1].RevokedAt
-	var digest uint64
-	for _, x := range slices.Backward(r.list) {
-		if newest.Sub(x.RevokedAt) > overlap {
-			break
-		}
-		h := fnv.New64a()
-		h.Write(x.SessionID[:])
-		h.Write(binary.BigEndian.AppendUint64(nil, uint64(x.RevokedAt.UnixMicro())))
-		digest ^= h.Sum64()
-	}
-	return strconv.FormatInt(newest.UnixMicro(), 36) + "-" + strconv.FormatUint(digest, 36)
-}
-
-func parseCursor(text string) (time.Time, error) {
-	at, digest, ok := strings.Cut(text, "-")
-	micros, err1 := strconv.ParseInt(at, 36, 64)
-	_, err2 := strconv.ParseUint(digest, 36, 64)
-	if !ok || err1 != nil || err2 != nil || micros < 0 {
-		return time.Time{}, ErrCursor
-	}
-	return time.UnixMicro(micros).UTC(), nil
-}

@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -158,18 +159,71 @@ func TestAReaderIsGivenWhatItMayLackAndNoMore(t *testing.T) {
 
 	h.now = h.now.Add(time.Minute)
 	r.Add(h.now, session(10))
-	require.Equal(t, []byte{9, 10}, ids(since(t, r, all.Cursor)), "from thirty seconds before the cursor on")
+	require.Equal(t, []byte{10}, ids(since(t, r, all.Cursor)), "what was learnt since")
 
-	// A reader may ask a pod that is behind the one it read before.
+	// A reader may ask a pod that is behind the one it read before: it gets all
+	// there is, for nobody can tell what it lacks.
 	behind := memory(h)
 	behind.Add(noon, session(0))
-	require.Empty(t, since(t, behind, all.Cursor).Entries)
+	require.Equal(t, []byte{0}, ids(since(t, behind, all.Cursor)))
 	require.NotEqual(t, all.Cursor, since(t, behind, all.Cursor).Cursor)
 
 	// What was given out is a copy.
 	all.Entries[0].SessionID = session(99)
 	require.Len(t, since(t, r, "").Entries, 11)
 	require.Equal(t, byte(0), ids(since(t, r, ""))[0])
+}
+
+// What a clock that is wrong, by however much, has dated is learnt like all else.
+func TestAReaderGetsWhatComesWithAWrongDate(t *testing.T) {
+	for _, wrong := range []time.Duration{-3 * time.Hour, -2 * time.Minute, 2 * time.Minute, 24 * time.Hour} {
+		h := &hands{noon}
+		r := memory(h)
+		r.Add(noon, session(1))
+		r.Add(noon.Add(wrong), session(2))
+		both := since(t, r, "")
+		require.Len(t, both.Entries, 2)
+		r.Add(noon.Add(time.Second), session(3))
+		require.Equal(t, []byte{3}, ids(since(t, r, both.Cursor)), wrong)
+		require.NotEqual(t, both.Cursor, since(t, r, both.Cursor).Cursor)
+	}
+}
+
+func TestAReaderFromAnotherDatabaseGetsEverything(t *testing.T) {
+	h := &hands{noon}
+	here, elsewhere := memory(h), memory(h)
+	for n := range byte(20) {
+		here.Add(noon.Add(-time.Hour), session(n))
+	}
+	elsewhere.Add(noon, session(100))
+	here.Add(noon.Add(time.Second), session(20))
+	require.Len(t, since(t, here, since(t, elsewhere, "").Cursor).Entries, 21)
+}
+
+// Pods forget at moments of their own; a reader who goes from one to the other
+// must not be given everything for that.
+func TestPodsAgreeOnTheCursorWhateverTheyHaveForgotten(t *testing.T) {
+	h := &hands{noon}
+	early, late := memory(h), memory(h)
+	for n := range byte(100) {
+		h.now = noon.Add(time.Duration(n) * 4 * time.Minute)
+		early.Add(h.now, session(n))
+		if n > 0 {
+			late.Add(h.now.Add(-4*time.Minute), session(n-1))
+		}
+		late.Add(h.now, session(n))
+	}
+	fresh := memory(h) // started now: it never knew what is forgotten
+	for n := byte(100); n > 0; n-- {
+		fresh.Add(noon.Add(time.Duration(n-1)*4*time.Minute), session(n-1))
+	}
+	require.Equal(t, since(t, early, "").Cursor, since(t, late, "").Cursor)
+	require.Equal(t, since(t, early, "").Cursor, since(t, fresh, "").Cursor)
+	require.Less(t, early.Size(), 70)
+
+	h.now = h.now.Add(10 * time.Hour)
+	early.Add(h.now, session(200))
+	require.Equal(t, []byte{200}, ids(since(t, early, since(t, late, "").Cursor)))
 }
 
 func TestACursorThatIsNotOursIsRefused(t *testing.T) {
@@ -190,6 +244,7 @@ type database struct {
 	mu    sync.Mutex
 	list  []auth.Revocation
 	down  bool
+	reach time.Duration // what is older cannot be read in time
 	asked []time.Time
 	wake  chan struct{}
 }
@@ -211,20 +266,24 @@ func (d *database) setDown(down bool) {
 	d.down = down
 }
 
-func (d *database) RevokedSince(_ context.Context, since time.Time) ([]auth.Revocation, error) {
+func (d *database) RevokedSince(_ context.Context, since time.Time, after uuid.UUID, limit int) ([]auth.Revocation, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.down {
+	if d.down || time.Since(since) > d.reach {
 		return nil, errDown
 	}
 	d.asked = append(d.asked, since)
+	compare := func(a, b auth.Revocation) int {
+		return cmp.Or(a.RevokedAt.Compare(b.RevokedAt), bytes.Compare(a.SessionID[:], b.SessionID[:]))
+	}
 	var out []auth.Revocation
 	for _, x := range d.list {
-		if !x.RevokedAt.Before(since) {
+		if compare(x, auth.Revocation{RevokedAt: since, SessionID: after}) > 0 {
 			out = append(out, x)
 		}
 	}
-	return out, nil
+	slices.SortFunc(out, compare)
+	return out[:min(limit, len(out))], nil
 }
 
 func (d *database) WatchRevocations(ctx context.Context, woken func()) error {
@@ -241,7 +300,7 @@ func (d *database) WatchRevocations(ctx context.Context, woken func()) error {
 // Time stands still in these but for sleeping: synctest's clock.
 func TestRevocationsOfOtherPodsAreNoticedAtOnceAndWithoutNotificationSoonAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &database{wake: make(chan struct{})}
+		d := &database{wake: make(chan struct{}), reach: 24 * time.Hour}
 		d.revoke(1, time.Now().Add(-time.Hour), false)
 		d.revoke(2, time.Now().Add(-accessTTL-31*time.Second), false)
 		r := auth.NewRevocations(accessTTL, time.Now, slog.New(slog.DiscardHandler))
@@ -276,7 +335,7 @@ func TestRevocationsOfOtherPodsAreNoticedAtOnceAndWithoutNotificationSoonAfter(t
 func TestAnOutageIsLoggedOnceAndNothingIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		d := &database{wake: make(chan struct{})}
+		d := &database{wake: make(chan struct{}), reach: 24 * time.Hour}
 		r := auth.NewRevocations(accessTTL, time.Now, slog.New(slog.NewTextHandler(&log, nil)))
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
@@ -305,7 +364,7 @@ func TestAnOutageIsLoggedOnceAndNothingIsForgotten(t *testing.T) {
 
 func TestWhatIsReadEachTimeIsShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &database{wake: make(chan struct{})}
+		d := &database{wake: make(chan struct{}), reach: 24 * time.Hour}
 		r := auth.NewRevocations(accessTTL, time.Now, slog.New(slog.DiscardHandler))
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
@@ -317,6 +376,89 @@ func TestWhatIsReadEachTimeIsShort(t *testing.T) {
 		stop()
 		<-done
 		require.Equal(t, began.Add(-accessTTL-30*time.Second), d.asked[0], "everything that can matter, once")
-		require.Equal(t, began.Add(-30*time.Second), d.asked[len(d.asked)-1])
+		require.Equal(t, began.Add(-5*time.Minute), d.asked[len(d.asked)-1])
+	})
+}
+
+// follow runs r on d in synctest's time, while the test looks on.
+func follow(t *testing.T, d *database) *auth.Revocations {
+	t.Helper()
+	r := auth.NewRevocations(accessTTL, time.Now, slog.New(slog.DiscardHandler))
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); r.Run(ctx, d) }()
+	t.Cleanup(func() { stop(); <-done })
+	synctest.Wait()
+	return r
+}
+
+func TestARevocationThatAWrongClockHasDatedIsNoticedAllTheSame(t *testing.T) {
+	for _, wrong := range []time.Duration{-4 * time.Minute, -time.Minute, time.Minute, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			d := &database{wake: make(chan struct{}), reach: 24 * time.Hour}
+			r := follow(t, d)
+			d.revoke(1, time.Now().Add(wrong), true)
+			time.Sleep(time.Second)
+			require.True(t, r.Revoked(session(1).String()), wrong)
+			d.revoke(2, time.Now(), true)
+			time.Sleep(time.Second)
+			require.True(t, r.Revoked(session(2).String()), "after one that is %s off", wrong)
+		})
+	}
+}
+
+func TestWhatIsNewIsReadAlsoWhereEverythingCannotBe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &database{wake: make(chan struct{}), reach: 24 * time.Hour}
+		r := follow(t, d)
+		d.mu.Lock()
+		d.reach = time.Hour
+		d.mu.Unlock()
+		time.Sleep(10 * time.Minute) // past the next full read
+		d.revoke(1, time.Now(), false)
+		time.Sleep(time.Second)
+		require.True(t, r.Revoked(session(1).String()))
+		require.Less(t, time.Since(r.Synced()), 2*time.Second)
+	})
+}
+
+func TestManyNotificationsCauseFewReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &database{wake: make(chan struct{}), reach: 24 * time.Hour}
+		r := follow(t, d)
+		before := len(d.asked)
+		for n := range 200 { // a second's worth
+			d.revoke(byte(n), time.Now(), true)
+			time.Sleep(5 * time.Millisecond)
+		}
+		time.Sleep(200 * time.Millisecond)
+		require.Equal(t, 200, r.Size())
+		require.LessOrEqual(t, len(d.asked)-before, 14)
+	})
+}
+
+func TestMoreThanAPageIsReadToTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &database{wake: make(chan struct{}), reach: 24 * time.Hour}
+		at := time.Now()
+		for n := range 12_000 {
+			id := session(byte(n))
+			id[0], id[1] = byte(n>>16), byte(n>>8)
+			d.list = append(d.list, auth.Revocation{SessionID: id, RevokedAt: at})
+		}
+		r := follow(t, d)
+		require.Equal(t, 12_000, r.Size())
+	})
+}
+
+func TestKnownOnlyOnceTheDatabaseHasBeenRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &database{wake: make(chan struct{}), reach: 24 * time.Hour, down: true}
+		r := follow(t, d)
+		time.Sleep(5 * time.Second)
+		require.False(t, isClosed(r.Known()))
+		d.setDown(false)
+		time.Sleep(time.Second)
+		require.True(t, isClosed(r.Known()))
 	})
 }

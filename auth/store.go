@@ -164,8 +164,11 @@ type Store interface {
 	// Sessions lists the live sessions of a user, newest use first.
 	Sessions(ctx context.Context, userID uuid.UUID, now time.Time) ([]Session, error)
 
-	// RevokedSince lists the sessions revoked at or after a time.
-	RevokedSince(ctx context.Context, since time.Time) ([]Revocation, error)
+	// RevokedSince lists the sessions revoked at or after a time, oldest first
+	// and those of one time by id, limit of them at most. Of those revoked at
+	// that very time, only ids greater than after are listed: with the last of
+	// one page comes the next.
+	RevokedSince(ctx context.Context, since time.Time, after uuid.UUID, limit int) ([]Revocation, error)
 
 	// WatchRevocations calls woken whenever a session may have been revoked by
 	// any process, as far as the database can tell at once, and returns when

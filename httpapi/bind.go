@@ -1,8 +1,6 @@
 package httpapi
 
 import (
-	"encoding/json"
-	"errors"
 	"io"
 	"mime"
 	"strings"
@@ -14,40 +12,44 @@ import (
 // maxBody is the most that a request may carry.
 const maxBody = 64 << 10
 
-// bind reads a JSON body into a value. Unknown fields are ignored, so that
+// bind reads a JSON body into a struct. Unknown fields are ignored, so that
 // newer clients can talk to older services. The error says which field is wrong
 // and never repeats what was sent.
 func bind(c echo.Context, into any) error {
-	kind := c.Request().Header.Get(echo.HeaderContentType)
-	if kind != "" {
-		media, params, err := mime.ParseMediaType(kind)
-		charset := params["charset"]
-		if err != nil || media != echo.MIMEApplicationJSON || charset != "" && !strings.EqualFold(charset, "utf-8") {
-			return newProblem("unsupported_media_type", nil)
-		}
-	}
-	body, err := io.ReadAll(c.Request().Body)
-	if err != nil {
-		return readProblem(err)
-	}
-	if len(body) == 0 {
+	found, err := bindIfAny(c, into)
+	if err == nil && !found {
 		return invalid("The body is empty: send a JSON object.")
 	}
+	return err
+}
+
+// bindIfAny is bind for a request that may come without a body, and tells
+// whether it has one. Only reading tells: a body may come without its length.
+func bindIfAny(c echo.Context, into any) (found bool, err error) {
+	body, err := io.ReadAll(c.Request().Body)
+	if err != nil {
+		return false, readProblem(err)
+	}
+	if len(body) == 0 {
+		return false, nil
+	}
+	if !isJSON(c.Request().Header.Get(echo.HeaderContentType)) {
+		return true, newProblem("unsupported_media_type", nil)
+	}
 	if !utf8.Valid(body) {
-		return invalid("The body is not UTF-8.")
+		return true, invalid("The body is not UTF-8.")
 	}
-	err = json.Unmarshal(body, into)
-	var wrongType *json.UnmarshalTypeError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &wrongType) && wrongType.Field != "":
-		return invalid("The field %s is of another type: a %s is expected.", wrongType.Field, jsonType(wrongType.Type.Kind().String()))
-	case errors.As(err, &wrongType):
-		return invalid("The body is not a JSON object.")
-	default:
-		return invalid("The body is not valid JSON.")
+	return true, decodeObject(body, into)
+}
+
+// isJSON tells whether a Content-Type is that of JSON in UTF-8, or left out.
+func isJSON(kind string) bool {
+	if kind == "" {
+		return true
 	}
+	media, params, err := mime.ParseMediaType(kind)
+	charset := params["charset"]
+	return err == nil && media == echo.MIMEApplicationJSON && (charset == "" || strings.EqualFold(charset, "utf-8"))
 }
 
 // readProblem tells a body that is too large from one that never came whole.
@@ -61,15 +63,15 @@ func readProblem(err error) error {
 func jsonType(kind string) string {
 	switch kind {
 	case "bool":
-		return "boolean"
+		return "a boolean"
 	case "slice":
-		return "array"
+		return "an array"
 	case "struct", "map":
-		return "object"
+		return "an object"
 	case "string":
-		return "string"
+		return "a string"
 	}
-	return "number"
+	return "a number"
 }
 
 // checkText refuses text that is too long, counted in characters, or that holds

@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -122,7 +124,9 @@ func (a *api) withRecovery(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// withLimits bounds body and time of a request to our own paths.
+// withLimits bounds body and time of a request to our own paths. A body whose
+// length is not known is read before the handler, which may not look at it: one
+// that is too large is refused all the same.
 func withLimits(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r, w := c.Request(), c.Response()
@@ -135,6 +139,13 @@ func withLimits(next echo.HandlerFunc) echo.HandlerFunc {
 		// Not every writer (a test's recorder) has deadlines.
 		_ = control.SetReadDeadline(now.Add(readWithin))
 		_ = control.SetWriteDeadline(now.Add(writeWithin))
+		if r.ContentLength < 0 {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				return readProblem(err)
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+		}
 		return next(c)
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/auth/verify"
+	"github.com/wugan/wugan/users"
 )
 
 // The grants of the token endpoint.
@@ -268,6 +269,8 @@ func (a *api) oauthRevoke(c echo.Context) error {
 		}
 	case errors.Is(err, verify.ErrExpired), errors.Is(err, verify.ErrRevoked):
 		err = nil
+	case errors.Is(err, users.ErrUnavailable):
+		return err
 	default:
 		err = a.logoutByRefreshToken(c, token)
 	}

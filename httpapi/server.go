@@ -50,7 +50,7 @@ type Config struct {
 	// Observe is told of each request answered, for metrics.
 	Observe func(method, route string, status int, took time.Duration)
 	// Upstreams are the back ends in front of which this service stands; nil:
-	// none. Its OnError is set here.
+	// none. Its Verifier and OnError are set here.
 	Upstreams *gateway.Config
 	// Stopping is closed when the service is about to stop: requests that only
 	// wait for news are answered at once. nil: they wait to their end.
@@ -67,7 +67,7 @@ type api struct {
 	auth        *auth.Service
 	users       *users.Service
 	admin       *auth.Administration
-	verifier    *verify.Verifier
+	verifier    verifier
 	revocations *auth.Revocations
 	accessKeys  *auth.Keyring
 	issuer      string
@@ -91,7 +91,7 @@ func New(c Config) (*echo.Echo, error) {
 		return nil, fmt.Errorf("httpapi: %w", err)
 	}
 	a := &api{
-		auth: c.Auth, users: c.Users, admin: c.Admin, verifier: c.Verifier, revocations: c.Revocations,
+		auth: c.Auth, users: c.Users, admin: c.Admin, verifier: verifier{c.Verifier, c.Revocations}, revocations: c.Revocations,
 		accessKeys: c.AccessKeys, issuer: c.Issuer, pushes: c.Pushes, ready: c.Ready,
 		gatewayKey: c.GatewayKey, adminKey: c.AdminKey, loginRate: rate,
 		log: c.Log, now: c.Now, observe: c.Observe, stopping: c.Stopping,

@@ -131,10 +131,8 @@ func (a *api) refresh(c echo.Context) error {
 // access token. A session that has ended already is logged out: 204.
 func (a *api) logout(c echo.Context) error {
 	var r refreshRequest
-	if c.Request().ContentLength != 0 {
-		if err := bind(c, &r); err != nil {
-			return err
-		}
+	if _, err := bindIfAny(c, &r); err != nil {
+		return err
 	}
 	var err error
 	if r.RefreshToken == "" {

@@ -36,6 +36,7 @@ func (a *api) mountUpstreams(c gateway.Config) (echo.MiddlewareFunc, error) {
 			a.answerProblem(err, ec) //nolint:contextcheck // it is in Echo's
 		}
 	}
+	c.Verifier = a.verifier
 	g, err := gateway.New(c)
 	if err != nil {
 		return nil, err

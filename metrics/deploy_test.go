@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/wugan/wugan/auth"
@@ -51,7 +52,7 @@ func exported(t *testing.T) map[string]map[string]bool {
 // noRevocations is a database in which none is.
 type noRevocations struct{}
 
-func (noRevocations) RevokedSince(context.Context, time.Time) ([]auth.Revocation, error) {
+func (noRevocations) RevokedSince(context.Context, time.Time, uuid.UUID, int) ([]auth.Revocation, error) {
 	return nil, nil
 }
 func (noRevocations) WatchRevocations(context.Context, func()) error { return nil }

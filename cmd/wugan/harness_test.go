@@ -128,6 +128,14 @@ type pod struct {
 // pod starts a pod with the settings of the world, changed by the functions.
 func (w *world) pod(change ...func(*config)) *pod {
 	w.t.Helper()
+	p := w.starting(change...)
+	require.Eventually(w.t, func() bool { return p.service.ready(w.t.Context()) == nil }, 10*time.Second, 10*time.Millisecond)
+	return p
+}
+
+// starting is a pod that may not be ready yet.
+func (w *world) starting(change ...func(*config)) *pod {
+	w.t.Helper()
 	c := w.settings()
 	for _, f := range change {
 		f(&c)
@@ -151,7 +159,6 @@ func (w *world) pod(change ...func(*config)) *pod {
 		wg.Wait()
 		require.NoError(w.t, s.db.Close())
 	})
-	require.Eventually(w.t, func() bool { return s.ready(ctx) == nil }, 10*time.Second, 10*time.Millisecond)
 	return p
 }
 

@@ -20,8 +20,10 @@ func TestAnOutageOfTheDatabaseIsNever401AndEndsByItself(t *testing.T) {
 	name, err := cluster.CreateMigrated(t.Context())
 	require.NoError(t, err)
 	w := newWorld(t, cluster.URL(name))
-	p := w.pod()
-	mine := p.signIn("alice")
+	withKey := func(c *config) { c.GatewayKey = gatewayKey }
+	p := w.pod(withKey)
+	mine, ended := p.signIn("alice"), p.signIn("bob")
+	require.Equal(t, 204, p.do("POST", "/api/v1/auth/logout", ended.access, nil).status)
 
 	require.NoError(t, cluster.Stop(t.Context()))
 	for _, a := range []answer{
@@ -36,8 +38,25 @@ func TestAnOutageOfTheDatabaseIsNever401AndEndsByItself(t *testing.T) {
 	require.Equal(t, 200, p.do("GET", "/healthz", "", nil).status)
 	require.Equal(t, 204, p.do("GET", "/api/v1/auth/verify", mine.access, nil).status, "checking a token needs no database")
 
+	// A pod that starts now cannot know whose session was ended.
+	fresh := w.starting(withKey)
+	for _, access := range []string{mine.access, ended.access} {
+		for _, a := range []answer{
+			fresh.do("GET", "/api/v1/auth/verify", access, nil), fresh.me(access),
+			fresh.form("/oauth2/introspect", gatewayKey, "token", access),
+			fresh.form("/oauth2/revoke", "", "token", access),
+		} {
+			require.Equal(t, 503, a.status, "%s", a.body)
+			require.NotEmpty(t, a.header.Get("Retry-After"))
+		}
+	}
+
 	require.NoError(t, cluster.Start(t.Context()))
-	require.Eventually(t, func() bool { return p.do("GET", "/readyz", "", nil).status == 200 }, 10*time.Second, 50*time.Millisecond)
+	for _, pod := range []*pod{p, fresh} {
+		require.Eventually(t, func() bool { return pod.do("GET", "/readyz", "", nil).status == 200 }, 10*time.Second, 50*time.Millisecond)
+		require.Equal(t, 204, pod.do("GET", "/api/v1/auth/verify", mine.access, nil).status)
+		expect(t, pod.do("GET", "/api/v1/auth/verify", ended.access, nil), 401, "session_revoked")
+	}
 	require.Equal(t, 200, p.refresh(mine.refresh).status)
 }
 

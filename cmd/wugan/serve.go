@@ -35,6 +35,8 @@ const (
 	// tokens are told from foreign ones, and are gone soon after.
 	purgeEvery = 10 * time.Minute
 	purgeKeep  = 24 * time.Hour
+	// firstRead is how long a start waits to learn which sessions were ended.
+	firstRead = time.Second
 )
 
 func serveCommand() *cobra.Command {
@@ -114,6 +116,14 @@ func serve(ctx context.Context, c config, o serveOptions) (err error) {
 	wg.Go(func() { s.revocations.Run(background, s.db) })
 	wg.Go(func() { s.purge(background, c.policy(), log) })
 	wg.Go(func() { s.keys.watch(background, log) })
+
+	// Without this read no token can be checked. Where the database is down, the
+	// service answers and says so.
+	select {
+	case <-s.revocations.Known():
+	case <-time.After(firstRead):
+	case <-ctx.Done():
+	}
 
 	failed := make(chan error, 1)
 	go func() {
@@ -223,7 +233,7 @@ func wire(ctx context.Context, c config, o serveOptions, log *slog.Logger) (*ser
 		verifier := verify.New(c.Issuer, c.Audience, access,
 			verify.WithClientIDs(client.AppIDs()...), verify.WithRevocations(s.revocations), verify.WithClock(now))
 		if upstreams != nil {
-			upstreams.Verifier, upstreams.TrustedProxies = verifier, proxies
+			upstreams.TrustedProxies = proxies
 		}
 		return httpapi.New(httpapi.Config{
 			Auth:        signIn,

@@ -64,7 +64,7 @@ func TestEveryStatementWorksThroughPgBouncersTransactionMode(t *testing.T) {
 			ids, err := s.EndSessions(t.Context(), auth.Ending{UserID: in.User.ID, Reason: auth.ReasonLogoutAll, Now: p.Now})
 			require.NoError(t, err)
 			require.Equal(t, []uuid.UUID{l.SessionID}, ids)
-			revoked, err := s.RevokedSince(t.Context(), start)
+			revoked, err := s.RevokedSince(t.Context(), start, uuid.Nil, 100)
 			require.NoError(t, err)
 			require.Len(t, revoked, 2)
 			n, err := s.Purge(t.Context(), p.Now.Add(1000*time.Hour), p.Now.Add(1000*time.Hour))

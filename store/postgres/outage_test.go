@@ -29,7 +29,7 @@ func unavailable(t *testing.T, s *postgres.Store) {
 		"end":      func() error { _, err := s.EndSession(ctx, auth.Ending{Now: start}); return err },
 		"end all":  func() error { _, err := s.EndSessions(ctx, auth.Ending{Now: start}); return err },
 		"list":     func() error { _, err := s.Sessions(ctx, id, start); return err },
-		"feed":     func() error { _, err := s.RevokedSince(ctx, start); return err },
+		"feed":     func() error { _, err := s.RevokedSince(ctx, start, uuid.Nil, 100); return err },
 		"purge":    func() error { _, err := s.Purge(ctx, start, start); return err },
 		"user":     func() error { _, err := s.User(ctx, id); return err },
 		"identity": func() error { _, err := s.Identity(ctx, id, "wx"); return err },

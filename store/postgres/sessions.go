@@ -85,15 +85,16 @@ func scanSession(row pgx.CollectableRow) (auth.Session, error) {
 }
 
 // RevokedSince implements auth.Store.
-func (s *Store) RevokedSince(ctx context.Context, since time.Time) ([]auth.Revocation, error) {
-	const sql = `SELECT id, revoked_at FROM sessions WHERE revoked_at >= $1 ORDER BY revoked_at`
+func (s *Store) RevokedSince(ctx context.Context, since time.Time, after uuid.UUID, limit int) ([]auth.Revocation, error) {
+	const sql = `
+SELECT id, revoked_at
+FROM sessions
+WHERE revoked_at >= $1 AND (revoked_at, id) > ($1, $2)
+ORDER BY revoked_at, id
+LIMIT $3`
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	rows, err := s.pool.Query(ctx, sql, since)
-	if err != nil {
-		return nil, failed("read revocations", err)
-	}
-	out, err := pgx.CollectRows(rows, pgx.RowToStructByPos[auth.Revocation])
+	out, err := read(ctx, s, sql, []any{since, after, limit}, pgx.RowToStructByPos[auth.Revocation])
 	return out, failed("read revocations", err)
 }
 

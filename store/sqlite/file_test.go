@@ -151,7 +151,7 @@ func TestAMissingSchemaAndAClosedStoreAreOutages(t *testing.T) {
 		require.ErrorIs(t, err, users.ErrUnavailable)
 		_, err = s.User(t.Context(), uuid.New())
 		require.ErrorIs(t, err, users.ErrUnavailable)
-		_, err = s.RevokedSince(t.Context(), start)
+		_, err = s.RevokedSince(t.Context(), start, uuid.Nil, 100)
 		require.ErrorIs(t, err, users.ErrUnavailable)
 		_, err = s.Purge(t.Context(), start, start)
 		require.ErrorIs(t, err, users.ErrUnavailable)

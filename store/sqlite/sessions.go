@@ -112,11 +112,16 @@ func scanSession(rows *sql.Rows) (auth.Session, error) {
 }
 
 // RevokedSince implements auth.Store.
-func (s *Store) RevokedSince(ctx context.Context, since time.Time) ([]auth.Revocation, error) {
-	const query = `SELECT id, revoked_at FROM sessions WHERE revoked_at >= ? ORDER BY revoked_at`
+func (s *Store) RevokedSince(ctx context.Context, since time.Time, after uuid.UUID, limit int) ([]auth.Revocation, error) {
+	const query = `
+SELECT id, revoked_at
+FROM sessions
+WHERE revoked_at >= ?1 AND (revoked_at, id) > (?1, ?2)
+ORDER BY revoked_at, id
+LIMIT ?3`
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	rows, err := s.reader.QueryContext(ctx, query, micros(since))
+	rows, err := s.reader.QueryContext(ctx, query, micros(since), after, limit)
 	if err != nil {
 		return nil, failed("read revocations", err)
 	}

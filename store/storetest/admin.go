@@ -185,7 +185,7 @@ func operatorsDisabling(t *testing.T, w *adminWorld) {
 	require.NoError(t, err)
 	require.ElementsMatch(t, []uuid.UUID{first, second}, ended)
 
-	revoked, err := w.RevokedSince(t.Context(), w.now)
+	revoked, err := w.RevokedSince(t.Context(), w.now, uuid.Nil, 100)
 	require.NoError(t, err)
 	require.Len(t, revoked, 2)
 	require.NotContains(t, []uuid.UUID{revoked[0].SessionID, revoked[1].SessionID}, other)
@@ -372,7 +372,7 @@ func operatorsErasing(t *testing.T, w *adminWorld) {
 	all, err := w.AllSessions(t.Context(), id)
 	require.NoError(t, err)
 	require.Equal(t, auth.ReasonWithdrawn, all[0].RevokedReason)
-	revoked, err := w.RevokedSince(t.Context(), w.now)
+	revoked, err := w.RevokedSince(t.Context(), w.now, uuid.Nil, 100)
 	require.NoError(t, err)
 	require.Len(t, revoked, 1)
 	events, err := w.Events(t.Context(), id, 0, 100)

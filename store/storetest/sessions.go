@@ -123,7 +123,7 @@ func revokedSince(t *testing.T, db *Database) {
 	}
 	newcomer(t, s, start) // alive
 	for since, want := range [][]seat{seats, seats[1:], seats[2:], nil} {
-		list, err := s.RevokedSince(t.Context(), start.Add(time.Duration(since)*time.Microsecond))
+		list, err := s.RevokedSince(t.Context(), start.Add(time.Duration(since)*time.Microsecond), uuid.Nil, 100)
 		noError(t, err)
 		got := []auth.Revocation{}
 		got = append(got, list...)
@@ -132,6 +132,38 @@ func revokedSince(t *testing.T, db *Database) {
 			require.Equal(t, auth.Revocation{SessionID: w.id, RevokedAt: start.Add(time.Duration(since+i) * time.Microsecond)}, got[i])
 		}
 	}
+}
+
+// Pages neither leave out nor repeat, also where many sessions end at one time.
+func revokedByPages(t *testing.T, db *Database) {
+	s := db.open(t, policy())
+	want := map[uuid.UUID]bool{}
+	for i := range 11 {
+		p := newcomer(t, s, start)
+		_, err := s.EndSession(t.Context(), p.end(start.Add(time.Duration(i/5)*time.Second), auth.ReasonLogout))
+		noError(t, err)
+		want[p.id] = true
+	}
+	since, after, pages := start, uuid.Nil, 0
+	var got []auth.Revocation
+	for {
+		page, err := s.RevokedSince(t.Context(), since, after, 3)
+		noError(t, err)
+		pages++
+		got = append(got, page...)
+		if len(page) < 3 {
+			break
+		}
+		since, after = page[2].RevokedAt, page[2].SessionID
+	}
+	require.Equal(t, 4, pages)
+	require.Len(t, got, 11)
+	for i, x := range got {
+		require.True(t, want[x.SessionID])
+		delete(want, x.SessionID)
+		require.True(t, i == 0 || !x.RevokedAt.Before(got[i-1].RevokedAt), "oldest first")
+	}
+	require.Empty(t, want)
 }
 
 func watch(t *testing.T, db *Database) {

@@ -76,6 +76,7 @@ var cases = []struct {
 	{"ending all sessions returns those that were alive", endSessions},
 	{"live sessions are listed, newest use first", sessionsOrder},
 	{"revocations are read from a moment on, that moment included", revokedSince},
+	{"revocations are read by pages", revokedByPages},
 	{"a revocation by another store wakes the watcher within a second", watch},
 	{"a purge removes what is dead and leaves what is alive", purge},
 	{"two purges at once remove each row once", racingPurges},

@@ -135,7 +135,7 @@ func times(t *testing.T, db *Database) {
 	noError(t, err)
 	_, err = s.EndSession(t.Context(), p.end(start.In(shanghai), ""))
 	noError(t, err)
-	revoked, err := s.RevokedSince(t.Context(), start.In(shanghai))
+	revoked, err := s.RevokedSince(t.Context(), start.In(shanghai), [16]byte{}, 100)
 	noError(t, err)
 	for name, got := range map[string]struct{ got, want time.Time }{
 		"user created":  {u.CreatedAt, start},
