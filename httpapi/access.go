@@ -110,15 +110,34 @@ func (k Key) matches(text string) bool {
 	return k != "" && subtle.ConstantTimeCompare(a[:], b[:]) == 1
 }
 
-// withKey lets requests with an operator's key through. Where the key is not
-// configured the paths do not exist. Another of our keys is told from a wrong
-// one, for that is a mistake in a configuration.
+// keyPaths registers the paths of an operator's key. Where the key is not
+// configured they do not exist, by any method: a 405 would tell of them.
+type keyPaths struct {
+	echo    *echo.Echo
+	exist   bool
+	withKey echo.MiddlewareFunc
+}
+
+func (a *api) keyPaths(e *echo.Echo, key Key) keyPaths {
+	return keyPaths{e, key != "", a.withKey(key)}
+}
+
+func (k keyPaths) add(method, path string, handler echo.HandlerFunc, inner ...echo.MiddlewareFunc) {
+	if !k.exist {
+		k.echo.RouteNotFound(path, absent) // a route all the same, so that no upstream gets the path
+		return
+	}
+	k.echo.Add(method, path, handler, append([]echo.MiddlewareFunc{k.withKey}, inner...)...)
+}
+
+// absent answers for what is not there.
+func absent(echo.Context) error { return newProblem("not_found", nil) }
+
+// withKey lets requests with an operator's key through. Another of our keys is
+// told from a wrong one, for that is a mistake in a configuration.
 func (a *api) withKey(key Key) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			if key == "" {
-				return newProblem("not_found", nil)
-			}
 			text, err := keyText(c.Request().Header)
 			switch {
 			case err != nil:
@@ -132,6 +151,7 @@ func (a *api) withKey(key Key) echo.MiddlewareFunc {
 			}
 			p := newProblem("token_invalid", nil)
 			p.Title, p.Detail = "Key refused", "It is not the key of these paths."
+			p.challenge = refusedBearer(p.Title)
 			return p
 		}
 	}

@@ -22,18 +22,18 @@ const (
 
 // adminRoutes are the paths for operators. All of them need the admin key.
 func (a *api) adminRoutes(e *echo.Echo) {
-	operators := a.withKey(a.adminKey)
-	e.GET("/api/v1/admin/users", a.adminFind, operators)
-	e.GET("/api/v1/admin/users/:id", a.adminUser, operators)
-	e.DELETE("/api/v1/admin/users/:id", a.adminDelete, operators)
-	e.POST("/api/v1/admin/users/:id/disable", a.adminDisable, operators)
-	e.POST("/api/v1/admin/users/:id/enable", a.adminEnable, operators)
-	e.PUT("/api/v1/admin/users/:id/roles", a.adminSetRoles, operators)
-	e.PUT("/api/v1/admin/users/:id/metadata", a.adminSetMetadata, operators)
-	e.POST("/api/v1/admin/users/:id/logout-all", a.adminSignOut, operators)
-	e.GET("/api/v1/admin/users/:id/sessions", a.adminSessions, operators)
-	e.GET("/api/v1/admin/users/:id/events", a.adminEvents, operators)
-	e.DELETE("/api/v1/admin/sessions/:id", a.adminEndSession, operators)
+	operators := a.keyPaths(e, a.adminKey)
+	operators.add(http.MethodGet, "/api/v1/admin/users", a.adminFind)
+	operators.add(http.MethodGet, "/api/v1/admin/users/:id", a.adminUser)
+	operators.add(http.MethodDelete, "/api/v1/admin/users/:id", a.adminDelete)
+	operators.add(http.MethodPost, "/api/v1/admin/users/:id/disable", a.adminDisable)
+	operators.add(http.MethodPost, "/api/v1/admin/users/:id/enable", a.adminEnable)
+	operators.add(http.MethodPut, "/api/v1/admin/users/:id/roles", a.adminSetRoles)
+	operators.add(http.MethodPut, "/api/v1/admin/users/:id/metadata", a.adminSetMetadata)
+	operators.add(http.MethodPost, "/api/v1/admin/users/:id/logout-all", a.adminSignOut)
+	operators.add(http.MethodGet, "/api/v1/admin/users/:id/sessions", a.adminSessions)
+	operators.add(http.MethodGet, "/api/v1/admin/users/:id/events", a.adminEvents)
+	operators.add(http.MethodDelete, "/api/v1/admin/sessions/:id", a.adminEndSession)
 }
 
 type adminIdentity struct {
@@ -86,13 +86,23 @@ func utc(t *time.Time) *time.Time {
 	return &u
 }
 
-// pathID reads the id of a path. What is no UUID is nobody's id.
+// pathID reads the id of a path. What is no id of ours is nobody's.
 func pathID(c echo.Context) (uuid.UUID, error) {
-	id, err := uuid.Parse(c.Param("id"))
-	if err != nil {
+	id, ok := parseID(c.Param("id"))
+	if !ok {
 		return uuid.Nil, newProblem("not_found", nil)
 	}
 	return id, nil
+}
+
+// parseID reads an id in the one form in which this service writes ids, of 36
+// characters. The library reads others, too: braces, urn:uuid:, no hyphens.
+func parseID(text string) (uuid.UUID, bool) {
+	if len(text) != 36 {
+		return uuid.Nil, false
+	}
+	id, err := uuid.Parse(text)
+	return id, err == nil
 }
 
 // pageSize reads the parameter limit.
@@ -148,7 +158,8 @@ func (a *api) adminFind(c echo.Context) error {
 	}
 	q := users.Query{Nickname: text["nickname"], AppID: text["appId"], OpenID: text["openid"], Limit: limit + 1}
 	if text["cursor"] != "" {
-		if q.Before, err = uuid.Parse(text["cursor"]); err != nil || q.Before == uuid.Nil {
+		var ok bool
+		if q.Before, ok = parseID(text["cursor"]); !ok || q.Before == uuid.Nil {
 			return invalid("The parameter cursor is not one that this service gave out.")
 		}
 	}
@@ -157,7 +168,8 @@ func (a *api) adminFind(c echo.Context) error {
 		NextCursor string            `json:"nextCursor"`
 	}{Users: []adminUserAnswer{}}
 	if text["id"] != "" {
-		if q.ID, err = uuid.Parse(text["id"]); err != nil || q.ID == uuid.Nil {
+		var ok bool
+		if q.ID, ok = parseID(text["id"]); !ok || q.ID == uuid.Nil {
 			return c.JSON(http.StatusOK, out) // what is no id of ours is nobody's
 		}
 	}

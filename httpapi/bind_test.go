@@ -46,7 +46,7 @@ func TestOnlyExactNamesAreRead(t *testing.T) {
 	} {
 		var got, expected wished
 		want(&expected)
-		require.NoError(t, bind(bound(body), &got), body)
+		require.NoError(t, bind(bound(t, body), &got), body)
 		require.Equal(t, expected, got, body)
 	}
 }
@@ -68,7 +68,7 @@ func TestWhatIsNoObjectIsRefused(t *testing.T) {
 		`{"inside":{"text":7}}`:    "The field inside.text is of another type: a string is expected.",
 	} {
 		var got wished
-		err := bind(bound(body), &got)
+		err := bind(bound(t, body), &got)
 		require.Error(t, err, body)
 		require.Equal(t, "invalid_request", problemOf(err).Code, body)
 		require.Contains(t, problemOf(err).Detail, says, body)
@@ -99,9 +99,10 @@ func FuzzMembers(f *testing.F) {
 	})
 }
 
-// bound is a request of the bodies of which some are read.
-func bound(body string) echo.Context {
-	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+// bound is a request with a body.
+func bound(tb testing.TB, body string) echo.Context {
+	tb.Helper()
+	r := httptest.NewRequestWithContext(tb.Context(), http.MethodPost, "/", strings.NewReader(body))
 	r.Header.Set(echo.HeaderContentType, echo.MIMEApplicationJSON)
 	return echo.New().NewContext(r, httptest.NewRecorder())
 }
@@ -114,7 +115,7 @@ func BenchmarkBind(b *testing.B) {
 		"refresh": `{"refreshToken":"` + strings.Repeat("eyJhbGciOiJIUzI1NiIsImtpZCI6IjEifQ", 12) + `"}`,
 	} {
 		b.Run(name, func(b *testing.B) {
-			c := bound(body)
+			c := bound(b, body)
 			reader := strings.NewReader(body)
 			b.ReportAllocs()
 			for b.Loop() {

@@ -105,11 +105,17 @@ func newProblem(code string, cause error) *problem {
 	case code == "token_missing":
 		p.challenge = "Bearer"
 	case p.Status == http.StatusUnauthorized:
-		p.challenge = fmt.Sprintf("Bearer error=\"invalid_token\", error_description=%q", k.title)
+		p.challenge = refusedBearer(k.title)
 	case p.Status == http.StatusServiceUnavailable:
 		p.retryAfter = outageRetry
 	}
 	return p
+}
+
+// refusedBearer is the challenge of RFC 6750 section 3 to a token or key that
+// was sent and is refused.
+func refusedBearer(why string) string {
+	return fmt.Sprintf("Bearer error=\"invalid_token\", error_description=%q", why)
 }
 
 // invalid refuses a request for what is wrong with it.

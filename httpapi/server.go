@@ -11,6 +11,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -149,12 +151,12 @@ func (a *api) routes(e *echo.Echo) {
 	e.GET("/.well-known/oauth-authorization-server", a.metadata)
 	e.GET("/.well-known/openid-configuration", a.metadata)
 
-	gateways := a.withKey(a.gatewayKey)
-	e.GET("/api/v1/revocations", a.listRevocations, gateways)
+	gateways := a.keyPaths(e, a.gatewayKey)
+	gateways.add(http.MethodGet, "/api/v1/revocations", a.listRevocations)
 
 	e.POST("/oauth2/token", a.oauthToken, inOAuthForm)
 	e.POST("/oauth2/revoke", a.oauthRevoke, inOAuthForm)
-	e.POST("/oauth2/introspect", a.oauthIntrospect, gateways, inOAuthForm)
+	gateways.add(http.MethodPost, "/oauth2/introspect", a.oauthIntrospect, inOAuthForm)
 
 	a.adminRoutes(e)
 
@@ -165,7 +167,21 @@ func (a *api) routes(e *echo.Echo) {
 
 	e.GET("/healthz", a.healthz)
 	e.GET("/readyz", a.readyz)
+
+	routes := e.Routes()
+	for _, r := range routes {
+		// Where no path is below a parameter, Echo takes it for all that follows,
+		// slashes included.
+		parameter := strings.HasPrefix(r.Path[strings.LastIndexByte(r.Path, '/')+1:], ":")
+		below := func(other *echo.Route) bool { return strings.HasPrefix(other.Path, r.Path+"/") }
+		if parameter && !slices.ContainsFunc(routes, below) {
+			e.RouteNotFound(r.Path+everythingBelow, absent)
+		}
+	}
 }
+
+// everythingBelow ends the routes that only say that nothing is there.
+const everythingBelow = "/*"
 
 // clientAddress finds the address of the client: the peer's, or what trusted
 // proxies say of it.

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 )
 
@@ -41,9 +40,9 @@ func (a *api) listSessions(c echo.Context, who caller) error {
 }
 
 func (a *api) endSession(c echo.Context, who caller) error {
-	id, err := uuid.Parse(c.Param("id"))
+	id, err := pathID(c)
 	if err != nil {
-		return newProblem("not_found", nil)
+		return err
 	}
 	if err := a.auth.EndSession(c.Request().Context(), who.userID, id); err != nil {
 		return err

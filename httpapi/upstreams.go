@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -46,7 +47,8 @@ func (a *api) mountUpstreams(c gateway.Config) (echo.MiddlewareFunc, error) {
 		return func(c echo.Context) error {
 			r := c.Request()
 			prefix, found := g.Route(r.URL.Path)
-			if !found || c.Path() != "" { // Echo's path is empty where no route of ours fits
+			ours := c.Path() != "" && !strings.HasSuffix(c.Path(), everythingBelow)
+			if !found || ours { // Echo's path is empty where no route of ours fits
 				return next(c)
 			}
 			c.SetPath(prefix) // for the log and the metrics: what follows may be anything
