@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bufio"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -104,6 +108,41 @@ func TestAnIDHasOneForm(t *testing.T) {
 	require.Equal(t, http.StatusNoContent, p.do("DELETE", "/api/v1/sessions/"+session, alice.access, nil).status)
 }
 
+// TestWhatIsNoRequestHasNoProblemDocument holds the exception that the documents
+// name against the server as it is.
+func TestWhatIsNoRequestHasNoProblemDocument(t *testing.T) {
+	t.Parallel()
+	w := newSQLiteWorld(t)
+	plain := w.serve(func(*config) {})
+	cert, key, _ := writeCertificate(t, t.TempDir(), "auth.example.com", 1)
+	secure := w.serve(func(c *config) { c.TLSCert, c.TLSKey = cert, key })
+	for text, want := range map[string]int{
+		"nonsense\r\n\r\n": 400,
+		"GET / HTTP/1.1\r\nHost: x\r\nno colon\r\n\r\n":                                400,
+		"GET / HTTP/1.1\r\n\r\n":                                                       400,
+		"POST / HTTP/1.1\r\nHost: x\r\nExpect: a miracle\r\nContent-Length: 1\r\n\r\n": 417,
+		"GET / HTTP/1.1\r\nHost: x\r\nA: " + strings.Repeat("a", 40<<10) + "\r\n\r\n":  431,
+		"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n":                501,
+		"TLS": 400,
+	} {
+		address := plain.String()
+		if text == "TLS" {
+			address, text = secure.String(), "GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+		}
+		conn, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(t.Context(), "tcp", address)
+		require.NoError(t, err)
+		_, err = io.WriteString(conn, text)
+		require.NoError(t, err)
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		require.NoError(t, err)
+		require.Equal(t, want, res.StatusCode, "%.60q", text)
+		require.Empty(t, res.Header.Get("X-Request-Id"), "%.60q", text)
+		require.NotEqual(t, "application/problem+json", res.Header.Get("Content-Type"))
+		require.NoError(t, res.Body.Close())
+		require.NoError(t, conn.Close())
+	}
+}
+
 func TestARefusedKeyIsNotCalledAnAccessToken(t *testing.T) {
 	t.Parallel()
 	w := newSQLiteWorld(t)
@@ -113,6 +152,20 @@ func TestARefusedKeyIsNotCalledAnAccessToken(t *testing.T) {
 		expect(t, a, 401, "token_invalid")
 		require.Equal(t, "Key refused", a.text("title"))
 		require.Equal(t, `Bearer error="invalid_token", error_description="Key refused"`, a.header.Get("WWW-Authenticate"))
+	}
+	for _, values := range [][]string{{"Bearer " + adminKey, "Bearer " + adminKey}, {"Bearer "}, {"Bearer"}, {"Basic " + adminKey}, nil} {
+		r := p.request(t, "GET", "/api/v1/admin/users", "", nil)
+		r.Header["Authorization"] = values
+		expect(t, p.send(t, r), 401, "token_missing")
+	}
+	for want, headers := range map[string][][]string{
+		"token_invalid": {{"Bearer a", "Bearer a"}, {"Bearer "}, {"Bearer"}, {"Bearer a b"}}, "token_missing": {{"Basic a"}, nil},
+	} {
+		for _, values := range headers {
+			r := p.request(t, "GET", "/api/v1/users/me", "", nil)
+			r.Header["Authorization"] = values
+			expect(t, p.send(t, r), 401, want)
+		}
 	}
 	a := p.me("nonsense")
 	expect(t, a, 401, "token_invalid")
