@@ -169,9 +169,8 @@ func (s *Service) login(ctx context.Context, r LoginRequest) (LoginResult, error
 	if err := errors.Join(err1, err2); err != nil {
 		return LoginResult{}, fmt.Errorf("log in: %w", err)
 	}
-	// The person is signed in even if the client has gone: the code is spent.
 	now := s.clock()
-	in, err := s.store.Login(context.WithoutCancel(ctx), Login{
+	in, err := s.store.Login(ctx, Login{
 		AppID: appID, OpenID: proven.OpenID, UnionID: proven.UnionID,
 		SealedSessionKey: sealed, NewUserID: newUserID, SessionID: sessionID, Device: r.Device, Now: now,
 	})

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"time"
 )
 
 // Result is the outcome of one request of a group.
@@ -24,9 +25,10 @@ type Result[Out any] struct {
 // Gatherer groups requests of one kind. No two requests of one key are in the
 // same group, so that a group never meets itself on a row.
 type Gatherer[Key comparable, In, Out any] struct {
-	run     func(ctx context.Context, group []In) []Result[Out]
-	limit   int
-	largest int
+	run      func(ctx context.Context, group []In) []Result[Out]
+	limit    int
+	largest  int
+	patience time.Duration
 
 	mu      sync.Mutex
 	running int
@@ -37,23 +39,30 @@ type request[Key comparable, In, Out any] struct {
 	ctx  context.Context //nolint:containedctx // waits in a queue; only its values are used
 	key  Key
 	in   In
+	at   time.Time
 	done chan Result[Out]
 }
 
+// ErrBusy says that a request waited for its turn for longer than it may.
+var ErrBusy = errors.New("gather: the groups before took too long")
+
 // New makes a gatherer that runs at most limit groups at once, of at most
-// largest requests each. The function run gets a group in order of arrival and
+// largest requests each. A request whose caller has left, or that has waited for
+// longer than patience, is not begun any more: its caller may have asked again
+// elsewhere, and an old wish that is granted late would overtake the new one. The function run gets a group in order of arrival and
 // returns one result for each, in the same order. Its context has the values of
 // the first request (the trace that the statement belongs to) and is never
 // cancelled by a caller: one who leaves must not take the others along. It must
 // end by itself.
-func New[Key comparable, In, Out any](limit, largest int, run func(context.Context, []In) []Result[Out]) *Gatherer[Key, In, Out] {
-	return &Gatherer[Key, In, Out]{run: run, limit: limit, largest: largest}
+func New[Key comparable, In, Out any](limit, largest int, patience time.Duration, run func(context.Context, []In) []Result[Out]) *Gatherer[Key, In, Out] {
+	return &Gatherer[Key, In, Out]{run: run, limit: limit, largest: largest, patience: patience}
 }
 
 // Do adds a request and returns its result. When ctx ends first, Do returns the
-// context's error and the request may still take effect.
+// context's error; the request may still take effect if it has begun. The error
+// of one that did not begin in time is ErrBusy.
 func (g *Gatherer[Key, In, Out]) Do(ctx context.Context, key Key, in In) (Out, error) {
-	r := &request[Key, In, Out]{ctx: ctx, key: key, in: in, done: make(chan Result[Out], 1)}
+	r := &request[Key, In, Out]{ctx: ctx, key: key, in: in, at: time.Now(), done: make(chan Result[Out], 1)}
 
 	g.mu.Lock()
 	g.waiting = append(g.waiting, r)
@@ -96,6 +105,13 @@ func (g *Gatherer[Key, In, Out]) next() []*request[Key, In, Out] {
 	var group, later []*request[Key, In, Out]
 	taken := make(map[Key]struct{}, len(g.waiting))
 	for _, r := range g.waiting {
+		switch {
+		case r.ctx.Err() != nil:
+			continue
+		case time.Since(r.at) > g.patience:
+			r.done <- Result[Out]{Err: ErrBusy}
+			continue
+		}
 		if _, twice := taken[r.key]; twice || len(group) == g.largest {
 			later = append(later, r)
 			continue

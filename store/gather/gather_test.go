@@ -15,6 +15,9 @@ import (
 )
 
 // double answers each request with twice its number.
+// patience is how long a request may wait for its turn.
+const patience = 5 * time.Second
+
 func double(group []int) []gather.Result[int] {
 	out := make([]gather.Result[int], len(group))
 	for i, n := range group {
@@ -25,7 +28,7 @@ func double(group []int) []gather.Result[int] {
 
 func TestARequestThatComesAloneWaitsForNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := gather.New[int](2, 64, func(_ context.Context, group []int) []gather.Result[int] {
+		g := gather.New[int](2, 64, patience, func(_ context.Context, group []int) []gather.Result[int] {
 			require.Len(t, group, 1)
 			time.Sleep(time.Millisecond) // the statement itself
 			return double(group)
@@ -44,7 +47,7 @@ func TestRequestsThatComeWhileTheDatabaseIsBusyGoTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var sizes []int
-		g := gather.New[int](2, 8, func(_ context.Context, group []int) []gather.Result[int] {
+		g := gather.New[int](2, 8, patience, func(_ context.Context, group []int) []gather.Result[int] {
 			mu.Lock()
 			sizes = append(sizes, len(group))
 			mu.Unlock()
@@ -71,7 +74,7 @@ func TestRequestsThatComeWhileTheDatabaseIsBusyGoTogether(t *testing.T) {
 
 func TestNoTwoRequestsOfOneKeyAreInOneGroup(t *testing.T) {
 	var groups, requests atomic.Int64
-	g := gather.New[int](2, 64, func(_ context.Context, group [][2]int) []gather.Result[int] {
+	g := gather.New[int](2, 64, patience, func(_ context.Context, group [][2]int) []gather.Result[int] {
 		groups.Add(1)
 		requests.Add(int64(len(group)))
 		seen := map[int]bool{}
@@ -104,7 +107,7 @@ func TestNoTwoRequestsOfOneKeyAreInOneGroup(t *testing.T) {
 func TestRequestsOfOneKeyKeepTheirOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var order []int
-		g := gather.New[string](1, 64, func(_ context.Context, group []int) []gather.Result[int] {
+		g := gather.New[string](1, 64, patience, func(_ context.Context, group []int) []gather.Result[int] {
 			order = append(order, group...)
 			time.Sleep(time.Millisecond)
 			return double(group)
@@ -144,7 +147,7 @@ func answered(t *testing.T, g *gather.Gatherer[int, int, int], n int) []error {
 func TestAPanicAnswersEverybodyAndTheNextGroupGoesOn(t *testing.T) {
 	var broken atomic.Bool
 	broken.Store(true)
-	g := gather.New[int](2, 4, func(_ context.Context, group []int) []gather.Result[int] {
+	g := gather.New[int](2, 4, patience, func(_ context.Context, group []int) []gather.Result[int] {
 		if broken.Load() {
 			panic("bug")
 		}
@@ -161,7 +164,7 @@ func TestAPanicAnswersEverybodyAndTheNextGroupGoesOn(t *testing.T) {
 
 func TestShortOrLongResultsAnswerEverybodyWithAnError(t *testing.T) {
 	for _, size := range []int{-1, +1} {
-		g := gather.New[int](2, 4, func(_ context.Context, group []int) []gather.Result[int] {
+		g := gather.New[int](2, 4, patience, func(_ context.Context, group []int) []gather.Result[int] {
 			return make([]gather.Result[int], len(group)+size)
 		})
 		for _, err := range answered(t, g, 50) {
@@ -172,7 +175,7 @@ func TestShortOrLongResultsAnswerEverybodyWithAnError(t *testing.T) {
 
 func TestTheErrorOfAGroupIsEverybodysError(t *testing.T) {
 	down := errors.New("down")
-	g := gather.New[int](1, 4, func(_ context.Context, group []int) []gather.Result[int] {
+	g := gather.New[int](1, 4, patience, func(_ context.Context, group []int) []gather.Result[int] {
 		return gather.Fail[int](len(group), down)
 	})
 	for _, err := range answered(t, g, 20) {
@@ -183,7 +186,7 @@ func TestTheErrorOfAGroupIsEverybodysError(t *testing.T) {
 func TestACallerWhoLeavesTakesNobodyAlong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ran []int
-		g := gather.New[int](1, 64, func(ctx context.Context, group []int) []gather.Result[int] {
+		g := gather.New[int](1, 64, patience, func(ctx context.Context, group []int) []gather.Result[int] {
 			time.Sleep(time.Second)
 			if ctx.Err() != nil {
 				return gather.Fail[int](len(group), ctx.Err())
@@ -209,12 +212,45 @@ func TestACallerWhoLeavesTakesNobodyAlong(t *testing.T) {
 		synctest.Wait()
 		require.NoError(t, errs[1])
 		require.NoError(t, errs[3])
-		require.Equal(t, []int{0, 1, 2, 3}, ran, "what was asked for takes effect all the same")
+		require.Equal(t, []int{0, 1, 3}, ran, "what had begun takes effect all the same; what nobody waits for is not begun")
+	})
+}
+
+func TestWhoHasWaitedTooLongIsToldAndNotBegun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ran []int
+		g := gather.New[int](1, 2, patience, func(_ context.Context, group []int) []gather.Result[int] {
+			time.Sleep(3 * time.Second) // the database hangs
+			ran = append(ran, group...)
+			return double(group)
+		})
+		var took [8]time.Duration
+		errs := make([]error, len(took))
+		for i := range took {
+			go func() {
+				started := time.Now()
+				_, errs[i] = g.Do(t.Context(), i, i)
+				took[i] = time.Since(started)
+			}()
+			synctest.Wait()
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		// The first goes alone, then two, then those who have waited for 6 s.
+		for i := range took {
+			if i < 3 {
+				require.NoError(t, errs[i])
+				continue
+			}
+			require.ErrorIs(t, errs[i], gather.ErrBusy)
+			require.Equal(t, 6*time.Second, took[i])
+		}
+		require.Equal(t, []int{0, 1, 2}, ran)
 	})
 }
 
 func TestAGroupSeesNoCallersDeadline(t *testing.T) {
-	g := gather.New[int](1, 4, func(ctx context.Context, group []int) []gather.Result[int] {
+	g := gather.New[int](1, 4, patience, func(ctx context.Context, group []int) []gather.Result[int] {
 		_, has := ctx.Deadline()
 		require.False(t, has)
 		return double(group)

@@ -49,20 +49,25 @@ func (s *Store) Login(ctx context.Context, l auth.Login) (auth.LoggedIn, error) 
 
 // lockUsersSQL makes the logins of one user take turns, so that each counts
 // the sessions which the one before it opened. It travels in the same round
-// trip and the same transaction as the statement that follows it.
+// trip and the same transaction as the statement that follows it, and leaves it
+// the ids that are locked: while it waited, an identity may have been linked to a
+// user whom it has not met.
 const lockUsersSQL = `
 WITH met AS MATERIALIZED (
     SELECT DISTINCT i.user_id
     FROM unnest($1::text[], $2::text[]) AS a (app_id, openid)
     JOIN identities i ON i.app_id = a.app_id AND i.openid = a.openid
+), held AS MATERIALIZED (
+    SELECT u.id
+    FROM met m
+    JOIN users u ON u.id = m.user_id
+    ORDER BY u.id
+    FOR NO KEY UPDATE OF u
 )
-SELECT FROM met m
-JOIN users u ON u.id = m.user_id
-ORDER BY u.id
-FOR NO KEY UPDATE OF u`
+SELECT set_config('wugan.locked_users', COALESCE(string_agg(id::text, ','), ''), true) FROM held`
 
-// loginSQL signs in any number of known identities. One that is not known, or
-// for which WeChat now gives another unionid than the row has, is passed over;
+// loginSQL signs in any number of known identities. One that is not known, whose
+// user is not locked, or for which WeChat now gives another unionid than the row has, is passed over;
 // so is a second identity of one user in the same group, because the sessions
 // of the first are not visible to it yet. Who is passed over goes through
 // register.
@@ -79,7 +84,8 @@ WITH asked AS (
     FROM asked a
     JOIN identities i ON i.app_id = a.app_id AND i.openid = a.openid
     JOIN users u ON u.id = i.user_id
-    WHERE a.unionid = '' OR a.unionid = i.unionid
+    WHERE (a.unionid = '' OR a.unionid = i.unionid)
+      AND u.id = ANY (string_to_array(current_setting('wugan.locked_users'), ',')::uuid[])
 ), known AS MATERIALIZED (
     SELECT * FROM met WHERE turn = 1
 ), admitted AS (

@@ -22,8 +22,9 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-// patience bounds one statement, waiting for a connection included. A request
-// that the database has not answered by then is answered with 503.
+// patience bounds one statement, waiting for a connection included, and before
+// that the wait for a group. A request that the database has not answered by then
+// is answered with 503.
 const patience = 5 * time.Second
 
 // Groups under way at once, and requests in one. A statement costs much the same
@@ -91,8 +92,8 @@ func Open(ctx context.Context, url string, policy auth.Policy, opts ...Option) (
 		return nil, fmt.Errorf("postgres: open: %w", err)
 	}
 	s := &Store{pool: pool, policy: policy}
-	s.logins = gather.New[identityKey](loginsAtOnce, groupSize, s.loginGroup)
-	s.exchanges = gather.New[sessionKey](exchangesAtOnce, groupSize, s.exchangeGroup)
+	s.logins = gather.New[identityKey](loginsAtOnce, groupSize, patience, s.loginGroup)
+	s.exchanges = gather.New[sessionKey](exchangesAtOnce, groupSize, patience, s.exchangeGroup)
 	return s, nil
 }
 
@@ -239,6 +240,7 @@ func outage(err error) bool {
 	case "25006", // read-only transaction: this server is not the primary (any more)
 		"40001", "40P01", // serialization failure, deadlock; tried again once before
 		"55P03",          // lock not available
+		"55000",          // the database takes no connections (ALLOW_CONNECTIONS false)
 		"42P01", "42703", // no such table or column: the schema is behind
 		"3D000": // no such database, yet
 		return true

@@ -134,18 +134,12 @@ const purgeBatch = 500
 // Purge implements auth.Store. It walks the primary key, so that it needs no
 // index on times that a refresh changes.
 func (s *Store) Purge(ctx context.Context, expired, revoked time.Time) (int, error) {
-	conn, err := s.pool.Acquire(ctx)
-	if err != nil {
-		return 0, failed("purge", err)
-	}
-	defer conn.Release()
-
 	total := 0
 	var at struct{ userID, id uuid.UUID }
 	for {
 		var seen, gone int
 		step, cancel := context.WithTimeout(ctx, patience)
-		err := pgx.BeginFunc(step, conn, func(tx pgx.Tx) error {
+		err := pgx.BeginFunc(step, s.pool, func(tx pgx.Tx) error {
 			var mine bool
 			// Held for one step only, so that it also works through a pooler. What
 			// a crash brings back is purged again: the step waits for no disk.

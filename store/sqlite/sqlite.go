@@ -94,8 +94,8 @@ func Open(ctx context.Context, path string, policy auth.Policy) (*Store, error) 
 	if err := s.writer.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("sqlite: open: %w", err), s.Close())
 	}
-	s.logins = gather.New[identityKey](groupsAtOnce, groupSize, s.loginGroup)
-	s.exchanges = gather.New[sessionKey](groupsAtOnce, groupSize, s.exchangeGroup)
+	s.logins = gather.New[identityKey](groupsAtOnce, groupSize, patience, s.loginGroup)
+	s.exchanges = gather.New[sessionKey](groupsAtOnce, groupSize, patience, s.exchangeGroup)
 	return s, nil
 }
 
@@ -164,7 +164,8 @@ func failed(op string, err error) error {
 
 // outage tells whether an error says nothing about the request itself.
 func outage(err error) bool {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, sql.ErrConnDone) {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, sql.ErrConnDone) ||
+		errors.Is(err, sql.ErrTxDone) || errors.Is(err, gather.ErrBusy) { // the time was over just before the commit; before the begin
 		return true
 	}
 	var e *driver.Error
