@@ -141,7 +141,7 @@ func freeAddress(t *testing.T) string {
 }
 
 func (p program) exitStatuses(t *testing.T) {
-	for _, args := range [][]string{{"version"}, {"--help"}, {"keys", "new", "--help"}} {
+	for _, args := range [][]string{{"version"}, {"--help"}, {"keys", "new", "--help"}, {"help"}, {"help", "keys"}, {"help", "keys", "new"}, {"help", "help"}, {"completion", "bash"}} {
 		_, _, status := p.run(t, nil, args...)
 		require.Equal(t, 0, status, args)
 	}
@@ -152,6 +152,12 @@ func (p program) exitStatuses(t *testing.T) {
 		{"serve", "--nonsense"},
 		{"migrate"},
 		{"migrate", "sideways"},
+		{"help", "nonsense"},
+		{"help", "keys", "nonsense"},
+		{"help", "keys", "new", "nonsense"},
+		{"help", "--nonsense"},
+		{"completion", "nonsense"},
+		{"completion", "bash", "extra"},
 		{"keys"},
 		{"keys", "new"},
 		{"keys", "new", "a", "b"},

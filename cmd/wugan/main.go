@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -64,7 +65,9 @@ func rootCommand() *cobra.Command {
 		devCommand(), serveCommand(), migrateCommand(), keysCommand(), fakewechatCommand(),
 		healthcheckCommand(), usersCommand(), sessionsCommand(), copyCommand(), rekeyCommand(), versionCommand(),
 	)
+	root.InitDefaultCompletionCmd() // else cobra adds it later, without what follows
 	strictArgs(root)
+	strictHelp(root)
 	return root
 }
 
@@ -88,6 +91,23 @@ func strictArgs(c *cobra.Command) {
 	}
 	for _, sub := range c.Commands() {
 		strictArgs(sub)
+	}
+}
+
+// strictHelp makes help about a command that is not there a mistake of usage,
+// too; cobra would show the help of the command above it.
+func strictHelp(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	for _, c := range root.Commands() {
+		if c.Name() != "help" {
+			continue
+		}
+		c.Args = func(_ *cobra.Command, args []string) error {
+			if _, rest, err := root.Find(args); err != nil || len(rest) > 0 {
+				return usageError{fmt.Errorf("there is no command %q: see %s --help", strings.Join(args, " "), root.Name())}
+			}
+			return nil
+		}
 	}
 }
 
