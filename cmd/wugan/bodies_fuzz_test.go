@@ -134,6 +134,7 @@ func FuzzRequestBodies(f *testing.F) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s, err := wire(ctx, c, serveOptions{devCodes: true}, slog.New(slog.DiscardHandler))
 	require.NoError(f, err)
+	require.NoError(f, s.revocations.Sync(ctx, s.db, time.Time{}))
 	f.Cleanup(func() {
 		cancel()
 		require.NoError(f, s.db.Close())

@@ -41,6 +41,7 @@ func playgroundPod(t *testing.T, w *world, change ...func(*config)) *pod {
 	ctx, cancel := context.WithCancel(context.Background())
 	s, err := wire(ctx, c, serveOptions{now: w.clock.Now, devCodes: true, around: withPlayground(c.policy(), w.wechat)}, log)
 	require.NoError(t, err)
+	require.NoError(t, s.revocations.Sync(ctx, s.db, time.Time{}))
 	p := &pod{w: w, service: s, server: httptest.NewServer(s.handler)}
 	p.client = p.server.Client()
 	t.Cleanup(func() {
