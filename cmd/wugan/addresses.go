@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -29,7 +30,8 @@ func (c *config) databaseAddress() bool {
 		_, err := pgxpool.ParseConfig(string(c.DatabaseURL))
 		return err == nil // its text may repeat the password
 	case "sqlite":
-		return true
+		// A database in memory would be another one for each connection.
+		return !strings.HasPrefix(string(c.DatabaseURL), "sqlite::memory:")
 	}
 	return false
 }

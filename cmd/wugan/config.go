@@ -31,6 +31,13 @@ func (secret) GoString() string { return "[redacted]" }
 // MarshalText keeps it out of JSON, and so out of JSON logs.
 func (secret) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
 
+// fitsAHeader tells whether a key is long enough and comes through a header as
+// it is: spaces at its ends are cut off there, and what is not ASCII each program
+// writes in its own way.
+func (s secret) fitsAHeader() bool {
+	return len(s) >= 32 && !strings.ContainsFunc(string(s), func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
 // config is every setting of the service; docs/settings.md lists them. Only this
 // file reads the environment.
 //
@@ -123,7 +130,11 @@ func loadConfig() (config, error) {
 	if c.Audience == "" {
 		c.Audience = c.Issuer
 	}
-	return c, c.check()
+	for i, origin := range c.CORSOrigins {
+		c.CORSOrigins[i] = strings.TrimSpace(origin)
+	}
+	err := c.check()
+	return c, err
 }
 
 func article(typeName string) string {
@@ -235,9 +246,12 @@ func (c *config) check() error {
 		return wrong("METRICS_ADDR", "expected host:port or :port, or nothing")
 	}
 	for _, address := range []struct{ name, value string }{{"ISSUER", c.Issuer}, {"WECHAT_API_URL", c.WechatAPI.URL}} {
-		if !absoluteHTTP(address.value) {
-			return wrong(address.name, "expected an address such as https://auth.example.com")
+		if !absoluteHTTP(address.value) || withPassword(address.value) {
+			return wrong(address.name, "expected an address such as https://auth.example.com, without a user or a password")
 		}
+	}
+	if c.Audience != "" && strings.TrimSpace(c.Audience) == "" {
+		return wrong("AUDIENCE", "expected a name such as https://api.example.com, or nothing: then it is the issuer")
 	}
 	for _, d := range []struct {
 		name  string
@@ -271,16 +285,16 @@ func (c *config) check() error {
 		name  string
 		value secret
 	}{{"ADMIN_KEY", c.AdminKey}, {"GATEWAY_KEY", c.GatewayKey}} {
-		if key.value != "" && len(key.value) < 32 {
-			return wrong(key.name, "expected 32 characters or more")
+		if key.value != "" && !key.value.fitsAHeader() {
+			return wrong(key.name, "expected 32 characters or more, all of them printable ASCII and none a space")
 		}
 	}
 	if c.AdminKey != "" && c.AdminKey == c.GatewayKey {
 		return wrong("GATEWAY_KEY", "expected another key than WUGAN_ADMIN_KEY")
 	}
 	for _, origin := range c.CORSOrigins {
-		if origin != "*" && !absoluteHTTP(origin) {
-			return wrong("CORS_ORIGINS", "expected origins such as https://h5.example.com, or *")
+		if origin != "*" && !isOrigin(origin) {
+			return wrong("CORS_ORIGINS", "expected * or origins as browsers send them, in lower case and with nothing after the host but a port: https://h5.example.com,http://localhost:5173")
 		}
 	}
 	if _, err := c.proxies(); err != nil {
@@ -306,7 +320,33 @@ func (c *config) check() error {
 
 func absoluteHTTP(text string) bool {
 	u, err := url.Parse(text)
-	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.RawQuery == "" && u.Fragment == ""
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && possiblePort(u) && u.RawQuery == "" && u.Fragment == ""
+}
+
+// possiblePort tells whether an address names no port, or one that there can be.
+func possiblePort(u *url.URL) bool {
+	if u.Port() == "" {
+		return true
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && port > 0
+}
+
+// withPassword tells whether an address holds what must not be printed.
+func withPassword(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.User != nil
+}
+
+// isOrigin tells whether a browser can send a text as its origin (RFC 6454
+// section 6.2): it is compared as it is. A * may stand for a part of the host.
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || !absoluteHTTP(text) || u.Hostname() == "" || text != u.Scheme+"://"+u.Host || text != strings.ToLower(text) {
+		return false
+	}
+	ownPort := map[string]string{"https": "443", "http": "80"}[u.Scheme]
+	return u.Port() != ownPort && !strings.HasSuffix(text, ":") && !strings.ContainsFunc(text, func(r rune) bool { return r > '~' })
 }
 
 func (c *config) databaseKind() string {

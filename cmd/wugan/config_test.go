@@ -5,6 +5,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"log/slog"
@@ -136,6 +137,10 @@ var wrongValues = map[string][]struct{ value, expected string }{
 		{"sqlite:", "sqlite:PATH"},
 		{"postgres://wugan:hunter2@db:port/wugan", "postgres://USER"},
 		{"postgres://wugan:hunter2@db/x?sslmode=perhaps", "postgres://USER"},
+		{"sqlite::memory:", "sqlite:PATH"},
+		{"sqlite::memory:?cache=shared", "sqlite:PATH"},
+		{"sqlite:/no/such/folder/hunter2.db", "no such file or directory"},
+		{"sqlite:/", "is a directory"},
 	},
 	"WECHAT_APPS": {
 		{"", "not set"},
@@ -150,8 +155,9 @@ var wrongValues = map[string][]struct{ value, expected string }{
 		{appID + ":hunter2:" + strings.Repeat("a", 42), "appid:token:EncodingAESKey"},
 		{appID + ":hunter2-:" + strings.Repeat("a", 43), "appid:token:EncodingAESKey"},
 	},
-	"WECHAT_API_URL": {{"api.weixin.qq.com", "https://"}, {"ftp://api.weixin.qq.com", "https://"}, {"https://", "https://"}},
-	"ISSUER":         {{"auth.example.com", "https://"}, {"", "https://"}, {"https://auth.example.com/?tenant=hunter2", "https://"}, {"https://auth.example.com/#hunter2", "https://"}},
+	"WECHAT_API_URL": {{"api.weixin.qq.com", "https://"}, {"ftp://api.weixin.qq.com", "https://"}, {"https://", "https://"}, {"http://user:hunter2@weixin.example", "without a user"}, {"http://weixin.example:99999999", "https://"}, {"http://weixin.example:0", "https://"}},
+	"ISSUER":         {{"auth.example.com", "https://"}, {"", "https://"}, {"https://auth.example.com/?tenant=hunter2", "https://"}, {"https://auth.example.com/#hunter2", "https://"}, {"https://user:hunter2@auth.example.com", "without a user"}, {"https://user@auth.example.com", "without a user"}, {"https://auth.example.com:65536", "https://"}},
+	"AUDIENCE":       {{" ", "the issuer"}, {"\t \t", "the issuer"}},
 	"ACCESS_KEYS":    {{"", "not set"}, {"/no/such/file.jwks", "no such file"}, {`{"keys":[{"k":"hunter2hunter2"}]}`, "no such file"}},
 	"REFRESH_KEYS":   {{"", "not set"}, {"/no/such/file.jwks", "no such file"}},
 	"ACCESS_SECRET":  {{"hunter2", "32 bytes"}, {strings.Repeat("s", 31), "32 bytes"}},
@@ -166,29 +172,56 @@ var wrongValues = map[string][]struct{ value, expected string }{
 	"TLS_CERT":              {{"/no/such/file.pem", "expected"}},
 	"TLS_KEY":               {{"/no/such/file.pem", "WUGAN_TLS_CERT"}},
 	"TLS_DOMAINS":           {{"https://auth.example.com", "auth.example.com"}, {"192.0.2.1", "auth.example.com"}, {"*.example.com", "auth.example.com"}},
-	"TLS_ACME_URL":          {{"hunter2", "ACME directory"}},
+	"TLS_ACME_URL":          {{"hunter2", "ACME directory"}, {"https://acme.example.com/directory", "WUGAN_TLS_DOMAINS is not"}},
+	"TLS_CACHE_DIR":         {{"/var/cache/hunter2", "WUGAN_TLS_DOMAINS is not"}},
 	"ACCESS_TTL":            {{"4", "a duration"}, {"forever", "a duration"}, {"", "a duration"}, {"0s", "1s or more"}, {"-4h", "1s or more"}},
 	"REFRESH_TTL":           {{"7d", "a duration"}, {"0", "1s or more"}},
 	"REFRESH_GRACE":         {{"ten", "a duration"}, {"-1s", "0s or more"}, {"61s", "a minute at most"}},
 	"SESSION_MAX_AGE":       {{"90d", "a duration"}, {"-1h", "0s or more"}},
 	"MAX_SESSIONS_PER_USER": {{"many", "a whole number"}, {"2.5", "a whole number"}, {"-1", "0 (no limit) or more"}},
-	"ADMIN_KEY":             {{"hunter2", "32 characters"}, {strings.Repeat("k", 31), "32 characters"}},
-	"GATEWAY_KEY":           {{"hunter2", "32 characters"}, {strings.Repeat("k", 31), "32 characters"}},
+	"ADMIN_KEY":             keysThatCannotWork,
+	"GATEWAY_KEY":           keysThatCannotWork,
 	"LOGIN_RATE":            {{"fast", "a number"}, {"-1", "0 (no limit)"}, {"NaN", "0 (no limit)"}, {"+Inf", "0 (no limit)"}},
 	"PHONE_DAILY_LIMIT":     {{"ten", "a whole number"}, {"-1", "0 (no limit) or more"}},
 	"TRUSTED_PROXIES":       {{"proxy.example.com", "10.0.0.0/8"}, {"10.0.0.0/33", "10.0.0.0/8"}, {"10.0.0.0/8,,", "10.0.0.0/8"}},
-	"CORS_ORIGINS":          {{"h5.example.com", "https://h5.example.com"}, {"https://h5.example.com,hunter2", "https://h5.example.com"}},
-	"UPSTREAMS":             {{"http://10.0.0.7:8000", "/path/=http://host:port"}, {"/shop/=10.0.0.7:8000", "/path/=http://host:port"}, {"shop=http://10.0.0.7:8000", "/path/=http://host:port"}},
-	"PUBLIC_PATHS":          {{"/shop/news", "WUGAN_UPSTREAMS is not"}},
-	"UPSTREAM_TIMEOUT":      {{"soon", "a duration"}, {"0s", "1ms or more"}},
-	"METADATA_CLAIMS":       {{"tier,sub", "a meaning of its own"}, {"tier,Tier", "each name once"}, {"two words", "names of members"}},
-	"LOG_LEVEL":             {{"loud", "debug, info, warn or error"}},
-	"LOG_FORMAT":            {{"logfmt", "json or text"}},
-	"SHUTDOWN_DELAY":        {{"a while", "a duration"}, {"-1s", "0s or more"}},
+	"CORS_ORIGINS": {
+		{"h5.example.com", "https://h5.example.com"},
+		{"https://h5.example.com,hunter2", "https://h5.example.com"},
+		{"https://hunter2.example/", "nothing after the host"},
+		{"https://hunter2.example/h5", "nothing after the host"},
+		{"https://hunter2.example?", "nothing after the host"},
+		{"https://hunter2.example#", "nothing after the host"},
+		{"https://user:hunter2@h5.example.com", "nothing after the host"},
+		{"https://Hunter2.example", "lower case"},
+		{"HTTPS://hunter2.example", "lower case"},
+		{"https://hunter2.example:", "browsers"},
+		{"https://hunter2.example:443", "browsers"},
+		{"http://hunter2.example:80", "browsers"},
+		{"http://hunter2.example:99999", "browsers"},
+		{"https://例子.example", "browsers"},
+		{"https://a.example,, https://b.example", "browsers"},
+	},
+	"UPSTREAMS":        {{"http://10.0.0.7:8000", "/path/=http://host:port"}, {"/shop/=10.0.0.7:8000", "/path/=http://host:port"}, {"shop=http://10.0.0.7:8000", "/path/=http://host:port"}, {"/shop/=http://10.0.0.7:99999", "/path/=http://host:port"}},
+	"PUBLIC_PATHS":     {{"/shop/news", "WUGAN_UPSTREAMS is not"}},
+	"UPSTREAM_TIMEOUT": {{"soon", "a duration"}, {"0s", "1ms or more"}},
+	"METADATA_CLAIMS":  {{"tier,sub", "a meaning of its own"}, {"tier,Tier", "each name once"}, {"two words", "names of members"}},
+	"LOG_LEVEL":        {{"loud", "debug, info, warn or error"}},
+	"LOG_FORMAT":       {{"logfmt", "json or text"}},
+	"SHUTDOWN_DELAY":   {{"a while", "a duration"}, {"-1s", "0s or more"}},
 }
 
-// anyValue are the settings that no value is wrong for by itself.
-var anyValue = map[string]bool{"AUDIENCE": true, "TLS_CACHE_DIR": true}
+// keysThatCannotWork do not come through a header as they are, or are too short.
+var keysThatCannotWork = []struct{ value, expected string }{
+	{"hunter2", "32 characters"},
+	{strings.Repeat("k", 31), "32 characters"},
+	{strings.Repeat(" ", 40), "none a space"},
+	{" hunter2-0123456789abcdef0123456789", "none a space"},
+	{"hunter2-0123456789abcdef0123456789 ", "none a space"},
+	{"hunter2 0123456789abcdef0123456789", "none a space"},
+	{"hunter2\t0123456789abcdef0123456789", "printable ASCII"},
+	{"hunter2-钥匙-0123456789abcdef0123456789", "printable ASCII"},
+	{strings.Repeat("钥", 32), "printable ASCII"},
+}
 
 // beside are settings that another one is judged with.
 var beside = map[string][2]string{
@@ -201,9 +234,6 @@ var namedInstead = map[string]string{"TLS_KEY": "TLS_CERT"}
 func TestASettingThatIsWrongStopsTheStartWithOneLineThatNamesIt(t *testing.T) {
 	for _, s := range settingsOf(reflect.TypeFor[config]()) {
 		name := s.name
-		if anyValue[name] {
-			continue
-		}
 		require.NotEmpty(t, wrongValues[name], "no test has a wrong value for %s", name)
 		for _, wrong := range wrongValues[name] {
 			t.Run(name+"="+wrong.value, func(t *testing.T) {
@@ -226,6 +256,68 @@ func TestASettingThatIsWrongStopsTheStartWithOneLineThatNamesIt(t *testing.T) {
 	goodEnvironment(t)
 	_, err := startUp(t)
 	require.NoError(t, err, "what all of these differ from in one setting is good")
+}
+
+func TestAFileThatIsNotOursIsNoDatabase(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "hunter2.db")
+	refused := func(expected string) {
+		t.Helper()
+		goodEnvironment(t)
+		set(t, "DATABASE_URL", "sqlite:"+path)
+		before, err := os.ReadFile(path)
+		require.NoError(t, err)
+		refuses(t, "DATABASE_URL", expected, "hunter2", folder)
+		after, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, before, after)
+		require.Equal(t, exitFailed, run(t.Context(), []string{"migrate", "status"}))
+		c, err := loadConfig()
+		require.NoError(t, err)
+		_, err = c.openExisting(t.Context())
+		require.ErrorContains(t, err, "WUGAN_DATABASE_URL: expected")
+		require.NotContains(t, err.Error(), "hunter2")
+	}
+	require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("the diary of somebody\n", 100)), 0o600))
+	refused("file is not a database")
+
+	require.NoError(t, os.Remove(path))
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	_, err = db.ExecContext(t.Context(), "CREATE TABLE users (of TEXT) STRICT; CREATE TABLE sessions (something TEXT) STRICT")
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	goodEnvironment(t)
+	set(t, "DATABASE_URL", "sqlite:"+path)
+	refuses(t, "DATABASE_URL", "already exists", "hunter2", folder)
+}
+
+func TestSettingsThatWorkAreTaken(t *testing.T) {
+	for name, values := range map[string][]string{
+		"ISSUER":         {"https://auth.example.com/tenant/", "http://[::1]:8080", "https://auth.example.com:65535"},
+		"WECHAT_API_URL": {"http://127.0.0.1:8090/", "https://weixin.example/proxy"},
+		"AUDIENCE":       {"api", "shop and blog"},
+		"ADMIN_KEY":      {strings.Repeat("k", 32), `!"#$%&'()*+,-./:;<=>?@[\]^_{|}~0123456789`},
+		"CORS_ORIGINS": {
+			"*", "https://h5.example.com", "http://localhost:5173", "https://a.example:8443, http://b.example:443", "http://[::1]:3000",
+			"https://*.example.com", "https://xn--fsqu00a.example",
+		},
+		"UPSTREAMS": {"/shop/=http://10.0.0.7:8000", "/shop/=http://10.0.0.7, /=https://10.0.0.8"},
+	} {
+		for _, value := range values {
+			t.Run(name+"="+value, func(t *testing.T) {
+				goodEnvironment(t)
+				set(t, name, value)
+				_, err := startUp(t)
+				require.NoError(t, err)
+			})
+		}
+	}
+	goodEnvironment(t)
+	set(t, "CORS_ORIGINS", "https://a.example , https://b.example")
+	c, err := loadConfig()
+	require.NoError(t, err)
+	require.Equal(t, []string{"https://a.example", "https://b.example"}, c.CORSOrigins)
 }
 
 func TestAnySettingMayComeFromAFile(t *testing.T) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -36,9 +37,32 @@ func (c *config) openDatabase(ctx context.Context, t *tracing.Tracing) (database
 		return postgres.Open(ctx, string(c.DatabaseURL), c.policy(), options...)
 	}
 	if err := migrateUp(ctx, string(c.DatabaseURL)); err != nil {
-		return nil, err
+		return nil, c.unusable(err)
 	}
-	return sqlite.Open(ctx, strings.TrimPrefix(string(c.DatabaseURL), "sqlite:"), c.policy())
+	db, err := sqlite.Open(ctx, strings.TrimPrefix(string(c.DatabaseURL), "sqlite:"), c.policy())
+	if err != nil {
+		return nil, c.unusable(err)
+	}
+	return db, nil
+}
+
+// unusable names the setting behind a SQLite file that cannot be opened or
+// migrated, and says why without repeating which file it is. That a server
+// cannot be reached says nothing of the setting.
+func (c *config) unusable(err error) error {
+	if c.databaseKind() != "sqlite" || errors.Is(err, context.Canceled) {
+		return err
+	}
+	why := cause(err)
+	var ofSQLite interface {
+		error
+		Code() int
+	}
+	if errors.As(err, &ofSQLite) {
+		why = ofSQLite.Error()
+	}
+	return wrong("DATABASE_URL", "expected sqlite:PATH with a file that is or becomes wugan's database, in a folder that is there and can be written: %s",
+		strings.ReplaceAll(why, "\n", "; "))
 }
 
 func migrateUp(ctx context.Context, url string) error {

@@ -79,7 +79,7 @@ func withRunner(do func(context.Context, *migrations.Runner, io.Writer) error) f
 		}
 		r, err := migrations.Open(cmd.Context(), string(c.DatabaseURL))
 		if err != nil {
-			return fmt.Errorf("migrate: %w", err)
+			return c.unusable(fmt.Errorf("migrate: %w", err))
 		}
 		defer func() { _ = r.Close() }() // nothing is left to write
 		if err := do(cmd.Context(), r, cmd.OutOrStdout()); err != nil {

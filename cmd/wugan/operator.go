@@ -65,12 +65,12 @@ func (c *config) openExisting(ctx context.Context) (database, error) {
 	} else {
 		path := strings.TrimPrefix(string(c.DatabaseURL), "sqlite:")
 		if _, err := os.Stat(path); err != nil {
-			return nil, wrong("DATABASE_URL", "expected a database that is there: %s", reason(err))
+			return nil, wrong("DATABASE_URL", "expected a database that is there: %s", cause(err))
 		}
 		db, err = sqlite.Open(ctx, path, c.policy())
 	}
 	if err != nil {
-		return nil, err
+		return nil, c.unusable(err)
 	}
 	if err := db.SchemaCurrent(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())

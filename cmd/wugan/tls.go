@@ -36,6 +36,10 @@ func (c *config) checkTLS() error {
 		return wrong("TLS_CACHE_DIR", "expected a folder that outlives the process, for the certificates of WUGAN_TLS_DOMAINS: a new one for each start soon meets the authority's limits")
 	case c.TLSAcmeURL != "" && !absoluteHTTP(c.TLSAcmeURL):
 		return wrong("TLS_ACME_URL", "expected the address of an ACME directory")
+	case c.TLSAcmeURL != "" && len(c.TLSDomains) == 0:
+		return wrong("TLS_ACME_URL", "is set, but WUGAN_TLS_DOMAINS is not: expected both, or neither")
+	case c.TLSCacheDir != "" && len(c.TLSDomains) == 0:
+		return wrong("TLS_CACHE_DIR", "is set, but WUGAN_TLS_DOMAINS is not: expected both, or neither")
 	}
 	for _, domain := range c.TLSDomains {
 		if strings.TrimSpace(domain) != domain || !strings.Contains(domain, ".") || strings.ContainsAny(domain, "/:*") || net.ParseIP(domain) != nil {

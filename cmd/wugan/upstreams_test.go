@@ -532,9 +532,22 @@ func TestSettingsOfUpstreamsAreCheckedAtTheStart(t *testing.T) {
 		{[]string{"/a/=http://x:1", " /a/=http://y:1"}, nil, "two upstreams"},
 		{nil, []string{"/a/"}, "WUGAN_PUBLIC_PATHS"},
 		{[]string{"/a/=http://x:1"}, []string{"a"}, "WUGAN_PUBLIC_PATHS"},
+		{[]string{"/a/=http://x:1"}, []string{"/a/*"}, "WUGAN_PUBLIC_PATHS: expected /exact,/everything/below/: a * stands for nothing"},
+		{[]string{"/a/=http://x:1"}, []string{"/a/open", "/b/open"}, "WUGAN_PUBLIC_PATHS: expected paths of WUGAN_UPSTREAMS, but path 2 of the list"},
+		{[]string{"/a/=http://x:1"}, []string{"/ab/"}, "WUGAN_PUBLIC_PATHS: expected paths of WUGAN_UPSTREAMS"},
+		{[]string{"/a/=http://x:1"}, []string{"/"}, ""},
+		{[]string{"/a/b/=http://x:1"}, []string{"/a/"}, ""},
+		{[]string{"/a/b/=http://x:1"}, []string{"/a"}, "WUGAN_PUBLIC_PATHS: expected paths of WUGAN_UPSTREAMS"},
+		{[]string{"/a/=http://x:1"}, []string{"/a"}, ""},
+		{[]string{"/a/=http://x:1"}, []string{"/a/"}, ""},
+		{[]string{"/=http://x:1"}, []string{"/anything"}, ""},
 	} {
 		settings := w.settings()
 		settings.Upstreams, settings.PublicPaths = c.upstreams, c.public
+		if c.want == "" {
+			require.NoError(t, settings.check(), "%v %v", c.upstreams, c.public)
+			continue
+		}
 		require.ErrorContains(t, settings.check(), c.want)
 	}
 	settings := w.settings()
