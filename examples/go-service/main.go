@@ -12,65 +12,14 @@
 package main
 
 import (
-	"cmp"
-	"context"
 	"encoding/json"
-	"errors"
-	"log/slog"
 	"net/http"
-	"os"
-	"os/signal"
-	"time"
 
 	"github.com/wugan/wugan/auth/verify"
+	"github.com/wugan/wugan/examples/go-service/service"
 )
 
-func main() {
-	log := slog.Default()
-	verifier, closeReaders, err := trust(os.Getenv("AUTH_URL"), log)
-	if err == nil {
-		err = serve(cmp.Or(os.Getenv("ADDR"), ":8081"), newHandler(verifier))
-		closeReaders()
-	}
-	if err != nil {
-		log.Error("stopped", "error", err)
-		os.Exit(1)
-	}
-}
-
-// trust makes the verifier of the tokens of issuer, and the readers that keep it
-// up to date until they are closed. Neither waits for wugan: while its keys cannot
-// be had, requests are answered with 503.
-func trust(issuer string, log *slog.Logger) (verifier *verify.Verifier, closeReaders func(), err error) {
-	if issuer == "" {
-		return nil, nil, errors.New("AUTH_URL is not set")
-	}
-	warn := verify.WithErrorHook(func(err error) { log.Warn("wugan", "error", err) })
-	audience := cmp.Or(os.Getenv("AUDIENCE"), issuer)
-
-	keys := verify.JWKS(issuer+"/.well-known/jwks.json", warn)
-	key := os.Getenv("GATEWAY_KEY")
-	if key == "" {
-		return verify.New(issuer, audience, keys), keys.Close, nil
-	}
-	feed := verify.Feed(issuer, key, warn)
-	return verify.New(issuer, audience, keys, verify.WithRevocations(feed)), func() { keys.Close(); feed.Close() }, nil
-}
-
-// serve answers requests until the process is interrupted.
-func serve(address string, handler http.Handler) error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	server := &http.Server{Addr: address, Handler: handler, ReadHeaderTimeout: 5 * time.Second}
-	go func() {
-		<-ctx.Done()
-		_ = server.Close()
-	}()
-	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
-		return err
-	}
-	return nil
-}
+func main() { service.Run(newHandler) }
 
 func newHandler(verifier *verify.Verifier) http.Handler {
 	orders := http.NewServeMux()
