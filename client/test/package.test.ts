@@ -1,5 +1,5 @@
 /** What is shipped: built files, as they are packed and as they are installed. `npm test` builds them first. */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -25,6 +25,11 @@ function names(code: string): Set<string> {
     before = token.type.label
   }
   return found
+}
+
+/** What the compiler has to say. */
+function compiled(project: string, config: string): string {
+  return spawnSync('node', [join(root, 'node_modules/typescript/bin/tsc'), '-p', config], { cwd: project, encoding: 'utf8' }).stdout
 }
 
 let work: string
@@ -76,6 +81,21 @@ describe('the built files', () => {
     const { code } = await minify(output[0].code, { module: true })
     expect(ABSENT.filter((name) => names(code ?? '').has(name))).toEqual([])
     expect(gzipSync(code ?? '', { level: 9 }).length).toBeLessThanOrEqual(4096)
+  })
+})
+
+describe('the types', () => {
+  it('compile in a strict mini program project without the DOM library, the libraries checked as well', { timeout: 60000 }, () => {
+    const project = join(work, 'strict')
+    mkdirSync(join(project, 'node_modules/@wugan'), { recursive: true })
+    symlinkSync(root, join(project, 'node_modules/@wugan/client'))
+    writeFileSync(join(project, 'app.ts'), "import { createClient } from '@wugan/client'\nexport const client = createClient({ host: wx, baseURL: 'https://api.example.com' })\n")
+    const compilerOptions = { noEmit: true, strict: true, skipLibCheck: false, target: 'es2020', lib: ['es2020'], module: 'commonjs', typeRoots: [join(root, 'node_modules')], types: ['miniprogram-api-typings'] }
+    // As an npm module, and as "build npm" copies it.
+    for (const [name, paths] of [['npm', {}], ['copied', { '@wugan/client': [join(root, 'miniprogram_dist/index')] }]] as const) {
+      writeFileSync(join(project, name + '.json'), JSON.stringify({ compilerOptions: { ...compilerOptions, paths }, files: ['app.ts'] }))
+      expect(compiled(project, name + '.json')).toBe('')
+    }
   })
 })
 

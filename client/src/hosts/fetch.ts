@@ -3,17 +3,21 @@
  * What tabs need of one another is in tabs.ts.
  */
 import { parsed } from '../answers'
-import type { Host, HostCall } from './wx'
+import type { Host, HostCall, HostResult } from './wx'
 import { tabLock, watchKey } from './tabs'
 
-/** What the page may choose. */
+/** What the page may choose. In no words of the DOM's: these types are read in mini programs too. */
 export interface FetchHostOptions {
   /** `globalThis.fetch` unless said otherwise. */
-  fetch?: typeof fetch
+  fetch?: (url: string, init: HostResult) => Promise<HostResult>
   /** Where the session is kept. `localStorage` unless said otherwise; without one, in memory. */
-  storage?: Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>
+  storage?: {
+    getItem: (key: string) => string | null
+    setItem: (key: string, value: string) => void
+    removeItem: (key: string) => void
+  }
   /** As in fetch; the browser's own default unless said otherwise. */
-  credentials?: RequestCredentials
+  credentials?: 'include' | 'omit' | 'same-origin'
 }
 
 type Sent = HostCall & {
@@ -44,7 +48,7 @@ export function fetchHost(options: FetchHostOptions = {}): Host {
     if (body !== undefined) init.body = body
     if (options.credentials) init.credentials = options.credentials
     fetching(url, init)
-      .then((response) => {
+      .then((response: Response) => {
         const received: Record<string, string> = {}
         response.headers.forEach((value, name) => {
           received[name] = value
