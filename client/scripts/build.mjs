@@ -26,7 +26,7 @@ const lower = {
 
 const bundle = async (entry, format) => {
   const input = await rollup({ input: at('src', entry), plugins: [lower] })
-  const { output } = await input.generate({ format, esModule: format === 'cjs', generatedCode: { preset: 'es2015', symbols: false } })
+  const { output } = await input.generate({ format, generatedCode: { preset: 'es2015', symbols: false } })
   return output[0].code
 }
 

@@ -32,10 +32,9 @@ export function readTokens(response: ClientResponse, now: number): Tokens & { us
   if (status < 300 && body.accessToken && typeof body.accessToken === 'string') return body
   // A 2xx may hold tokens in some other form: it stays out of the error.
   const detail = { status, retryAfter: retryAfter(response.header, now), response: status < 300 ? undefined : response }
-  const coded = typeof body.code === 'string'
-  const code = coded ? (body.code as string) : ''
+  const code = typeof body.code === 'string' ? body.code : ''
   const message = 'HTTP ' + status + ' ' + (body.detail || code)
-  if (status === 401 || (coded && status > 399 && status < 500 && status !== 408 && status !== 429)) {
+  if (status === 401 || (code && status > 399 && status < 500 && status !== 408 && status !== 429)) {
     throw new AuthError(code || 'unauthorized', message, detail)
   }
   throw new NetworkError(code || 'unavailable', message, detail)

@@ -12,8 +12,10 @@ import type { Call, HostMethod } from './wire'
 
 /** A call of the caller's that has not settled. */
 interface Pending {
-  /** The user it is made for: `''` when nobody was known yet, `undefined` when it is nobody's. */
+  /** The user it is made for: `''` when nobody is known yet, `undefined` when it is nobody's. */
   owner: string | undefined
+  /** Who listens to its progress. */
+  progress: ((progress: Progress) => void)[]
   /** Takes it off the wire. */
   stop: () => void
   end: (error: ClientError) => void
@@ -33,15 +35,16 @@ export function createClient(options: ClientOptions): Client {
   const attach = options.attach || ((header, token) => {
     header.Authorization = 'Bearer ' + token
   })
-  const listeners: ((event: AuthEvent) => void)[] = []
+  // What builds for H5 leave of `uni` and `Taro` may have none: better told here than at each request.
+  if (typeof host.request !== 'function') throw new TypeError('host.request is no function')
+  const listeners = new Set<(event: AuthEvent) => void>()
   const pending = new Set<Pending>()
   const place = createPlaces(options.maxConcurrent || 9)
   const store = createStore(host, storageKey, now, (cause) => {
-    emit('storageFailed', new NetworkError('storage', 'the session was not stored', { cause }))
+    emit('storageFailed', new NetworkError('storage', 'not stored', { cause }))
   })
 
   const getSession = (): Session => {
-    store.load()
     const held = store.held()
     const flying = flights.current()
     const has = store.token()
@@ -57,17 +60,16 @@ export function createClient(options: ClientOptions): Client {
 
   const emit = (type: AuthEventType, error?: ClientError): void => {
     const event = { type, session: getSession(), error }
-    listeners.slice().forEach((listener) => {
-      // A listener's mistake is its own: it surfaces as an unhandled rejection and leaves everybody else alone.
-      void Promise.resolve(event).then(listener)
+    listeners.forEach((tell) => {
+      tell(event)
     })
   }
 
   /** Ends what waits or travels for the user before; with nobody given, for anybody. */
   const endOthers = (error: ClientError, user?: string): void => {
-    flights.drop()
+    flights.drop(user)
     pending.forEach((one) => {
-      if (one.owner !== undefined && (!user || (one.owner && one.owner !== user))) one.end(error)
+      if (user ? one.owner && one.owner !== user : one.owner !== undefined) one.end(error)
     })
   }
 
@@ -95,6 +97,12 @@ export function createClient(options: ClientOptions): Client {
     }
   }
 
+  /** Makes memory as new as the storage is: what is written then counts as newer than what another tab wrote. */
+  const recall = (): void => {
+    store.held()
+    sync()
+  }
+
   const revoke = (refreshToken?: string): Promise<void> =>
     !refreshToken
       ? Promise.resolve()
@@ -105,29 +113,29 @@ export function createClient(options: ClientOptions): Client {
 
   const flights = createFlights({
     options, paths, storageKey, store, now, sync, revoke, failed: emit,
-    accepted: (type, tokens) => {
+    accepted: (isLogin, tokens) => {
       const before = store.userId()
       // An answer to a refresh names no user, and may leave the refresh token as it is (RFC 6749 6): both stay.
-      store.write(Object.assign({}, type === 'refreshed' && store.held(), tokens, { at: now() }))
-      changed(before, type)
+      store.write(Object.assign({}, !isLogin && store.held(), tokens, { at: now() }))
+      // A service may hand out the refused token again: it counts as new, so that the second 401 is the end of it.
+      store.refuse()
+      changed(before, isLogin ? 'loggedIn' : 'refreshed')
     },
   })
 
   /** Resolves when there is a token that may be sent. `patient`: near its end, one that lasts is waited for. */
   const ready = (patient?: boolean): Promise<unknown> => {
-    store.load()
-    if (store.usable()) {
-      if (store.age() === GOOD || flights.isPausing()) return Promise.resolve()
-      const ahead = flights.start().catch(nothing)
-      // The renewal failed, and the token is good still: it is used.
-      return patient ? ahead.then(() => (store.usable() ? undefined : ready())) : Promise.resolve()
-    }
-    return flights.start()
+    // Reads the storage, if nobody did.
+    store.held()
+    if (!store.usable()) return flights.start()
+    const ahead = store.age() !== GOOD && !flights.isPausing() && flights.start().catch(nothing)
+    // When the renewal fails, and the token is good still, it is used.
+    return Promise.resolve(patient && ahead).then(() => (store.usable() ? undefined : ready()))
   }
 
   /** A promise for the caller that can be given up, and ends with its user. */
-  const task = <T>(owner: string | undefined, progress: ((progress: Progress) => void)[], run: (one: Pending) => Promise<T>): Task<T> => {
-    const one: Pending = { owner, stop: nothing, end: nothing }
+  const task = <T>(owner: string | undefined, run: (one: Pending) => Promise<T>): Task<T> => {
+    const one: Pending = { owner, progress: [], stop: nothing, end: nothing }
     const promise = new Promise<T>((resolve, reject) => {
       pending.add(one)
       one.end = (error) => {
@@ -145,13 +153,13 @@ export function createClient(options: ClientOptions): Client {
         one.end(new CancelError())
       },
       onProgressUpdate: (listener: (progress: Progress) => void) => {
-        progress.push(listener)
+        one.progress.push(listener)
       },
     })
   }
 
   const owner = (): string => {
-    store.load()
+    store.held()
     return store.userId() || ''
   }
 
@@ -161,15 +169,19 @@ export function createClient(options: ClientOptions): Client {
     // The authentication's own paths are left out: a 401 there is about something else.
     const isOwn = isUnder(baseURL, url) && ![paths.login, paths.refresh, paths.logout].some((path) => join(baseURL, path) === url)
     const withToken = auth === undefined ? isOwn : auth
-    const progress: ((progress: Progress) => void)[] = []
-    let repeats = (given.method || 'GET') === 'GET' ? Number(retry) || 0 : 0
+    // A file is posted, without a method that says so. `| 0` makes a whole number of whatever was given.
+    let repeats = method !== 'uploadFile' && (given.method || 'GET') === 'GET' ? retry! | 0 : 0
     let delay = 100
     let waits = 0
     let wasRefused = false
 
-    return task(withToken ? owner() : undefined, progress, (one) => {
+    return task(withToken ? owner() : undefined, (one) => {
+      /** A request of a cold start is somebody's as soon as somebody is known. */
+      const claim = (): void => {
+        one.owner = owner()
+      }
       const attempt = (): Promise<R> =>
-        (withToken ? ready(method !== 'request') : Promise.resolve()).then(() => place(method)).then((leave) => {
+        Promise.resolve(withToken && ready(method !== 'request').then(claim)).then(() => place(method)).then((leave) => {
           one.stop = leave
           if (!pending.has(one)) {
             leave()
@@ -186,7 +198,7 @@ export function createClient(options: ClientOptions): Client {
           if (withToken) attach(header, token)
           const onWire: Call = call(host, method, Object.assign({}, given, { url, header }), given.timeout || timeout)
           onWire.onProgressUpdate((event) => {
-            progress.forEach((listener) => {
+            one.progress.forEach((listener) => {
               listener(event)
             })
           })
@@ -199,7 +211,7 @@ export function createClient(options: ClientOptions): Client {
             },
             (error: ClientError) => {
               leave()
-              if (!repeats-- || !pending.has(one)) throw error
+              if (repeats-- < 1 || !pending.has(one)) throw error
               return wait((delay *= 3)).then(attempt)
             },
           )
@@ -209,7 +221,7 @@ export function createClient(options: ClientOptions): Client {
         const { statusCode } = response
         if (method === 'downloadFile' && !(statusCode >= 200 && statusCode < 300)) dropFile(response)
         if (!withToken || !isAuthError(method === 'uploadFile' ? Object.assign({}, response, { data: parsed(response.data) }) : response)) return response
-        if (wasRefused) throw new AuthError('unauthorized', 'refused with a new token too', { status: statusCode, response })
+        if (wasRefused) throw new AuthError('unauthorized', 'refused twice', { status: statusCode, response })
         wasRefused = true
         if (store.token() === token) store.refuse(token)
         return attempt()
@@ -234,10 +246,10 @@ export function createClient(options: ClientOptions): Client {
     send<never>('request', Object.assign({ url, data, method }, more))
 
   const token = (first: () => Promise<unknown>): Task<string> =>
-    task(owner(), [], () => first().then(() => store.token()))
+    task(owner(), () => first().then(() => store.token()))
 
   const wake = (): void => {
-    store.load()
+    store.held()
     if (store.token()) ready().catch(nothing)
   }
   if (host.onAppShow) host.onAppShow(wake)
@@ -251,10 +263,11 @@ export function createClient(options: ClientOptions): Client {
     delete: withBody('DELETE'),
     uploadFile: (given) => send('uploadFile', given),
     downloadFile: (given) => send('downloadFile', given),
-    login: (code) => task('', [], () => {
-      store.load()
-      return flights.start(true, code).then(getSession)
-    }),
+    login: (code) => {
+      // What another tab did before is no reason to end a login that was asked for afterwards.
+      recall()
+      return task('', () => flights.start(true, code).then(getSession))
+    },
     refresh: (refusedToken) => token(() => {
       if (refusedToken !== undefined) {
         if (store.token() !== refusedToken) return ready()
@@ -263,7 +276,7 @@ export function createClient(options: ClientOptions): Client {
       return flights.start()
     }),
     logout: () => {
-      store.load()
+      recall()
       const held = store.held()
       store.write({})
       endOthers(gone())
@@ -273,9 +286,13 @@ export function createClient(options: ClientOptions): Client {
     getAccessToken: () => token(ready),
     getSession,
     onAuthStateChange: (listener) => {
-      listeners.push(listener)
+      const tell = (event: AuthEvent): void => {
+        // A listener's mistake is its own: it surfaces as an unhandled rejection and leaves everybody else alone.
+        void Promise.resolve(event).then(listener)
+      }
+      listeners.add(tell)
       return () => {
-        listeners.splice(listeners.indexOf(listener) >>> 0, 1)
+        listeners.delete(tell)
       }
     },
     close: () => {

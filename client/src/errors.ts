@@ -51,6 +51,6 @@ export class NetworkError extends ClientError {
 /** The caller gave the request up. */
 export class CancelError extends ClientError {
   constructor() {
-    super('CancelError', 'aborted', 'aborted by the caller', false)
+    super('CancelError', 'aborted', 'aborted', false)
   }
 }

@@ -22,18 +22,16 @@ export const OVER = 2
 
 /** The session of one storage key. Memory comes first: a storage that fails costs a restart's memory only. */
 export interface Store {
-  /** What is held; `undefined` until anything is known. */
+  /** What is held; `undefined` when nothing is known. The first call reads the storage (nothing is read at import). */
   held: () => Stored | undefined
-  /** Reads the storage when it was never read (nothing is read at import). */
-  load: () => void
   /** Takes over what another tab wrote since; what is older than memory is left. Whether anything was taken over. */
   reread: () => boolean
   /** Replaces the session; with nothing in it, records that the user logged out. */
   write: (session: Partial<Stored>) => void
   /** The present access token; empty when there is none. */
   token: () => string
-  /** Notes that the service refused this access token: it is known to be old, and never sent again. */
-  refuse: (token: string) => void
+  /** Notes that the service refused this access token, so that it is not sent again; without one, forgets which it was. */
+  refuse: (token?: string) => void
   isRefused: () => boolean
   isLoggedOut: () => boolean
   userId: () => string | undefined
@@ -50,22 +48,21 @@ export function createStore(host: Host, key: string, now: () => number, onWriteF
   let refused: string | undefined
   let wasRead = false
 
+  const count = (): number => (held ? held.n : 0)
   const token = (): string => (held && held.accessToken) || ''
   const spent = (): number => now() - held!.at
   const isRefused = (): boolean => token() === refused
 
   const reread = (): boolean => {
+    const before = held
     wasRead = true
     try {
-      const read = JSON.parse(host.getStorageSync(key) as string) as (Omit<Stored, 'v'> & { v: number }) | null
-      if (read && read.v === 1 && read.n > (held ? held.n : 0)) {
-        held = read as Stored
-        return true
-      }
+      const read = JSON.parse(host.getStorageSync(key) as string) as Omit<Stored, 'v'> & { v: number }
+      if (read.v === 1 && read.n > count()) held = read as Stored
     } catch {
-      // Nothing there, no JSON, or no storage: memory is what counts.
+      // Nothing there (null has no `v`), no JSON, or no storage: memory is what counts.
     }
-    return false
+    return held !== before
   }
 
   const age = (): number => {
@@ -75,13 +72,13 @@ export function createStore(host: Host, key: string, now: () => number, onWriteF
   }
 
   return {
-    held: () => held,
-    load: () => {
+    held: () => {
       if (!wasRead) reread()
+      return held
     },
     reread,
     write: (session) => {
-      held = Object.assign({ at: now() }, session, { v: 1 as const, n: (held ? held.n : 0) + 1 })
+      held = Object.assign({ at: now() }, session, { v: 1 as const, n: count() + 1 })
       try {
         host.setStorageSync(key, JSON.stringify(held))
       } catch (cause) {

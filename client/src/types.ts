@@ -70,6 +70,10 @@ export interface CommonOptions {
    * so that a token never travels to a stranger.
    */
   auth?: boolean
+  /** What the callbacks were for, the promise says: they are never called. */
+  success?: never
+  fail?: never
+  complete?: never
   [option: string]: unknown
 }
 
@@ -78,7 +82,7 @@ export interface RequestOptions extends CommonOptions {
   /** GET unless said otherwise. */
   method?: string
   data?: unknown
-  /** How often a GET is sent again after a network error. 0 unless said otherwise; other methods are never repeated. */
+  /** How often a GET is sent again after a network error, a whole number. 0 unless said otherwise; other methods are never repeated. */
   retry?: number
 }
 
@@ -148,7 +152,10 @@ export interface ClientOptions {
   deviceId?: string
   /** Sent at login, shown in the user's list of sessions. */
   deviceName?: string
-  /** Where the session is kept. `wugan` unless said otherwise. Two clients with one key share a session. */
+  /**
+   * Where the session is kept. `wugan` unless said otherwise. Two clients with one key share a session; where
+   * the host has no `watchStorage`, each hears of the other's logout when it next renews the tokens, or logs in or out.
+   */
   storageKey?: string
   paths?: Partial<Paths>
   /** A new login code without the user noticing, within 10 s. By default `host.login`. */

@@ -53,7 +53,7 @@ export function call(host: Host, method: HostMethod, options: object, timeout: n
       reject(new NetworkError('network', method + ' failed: ' + ((cause && (cause.errMsg || cause.message)) || ''), { cause }))
     }
     try {
-      task = (host[method] as (options: object) => HostTask | undefined)(Object.assign({}, options, { timeout, success: resolve, fail }))
+      task = (host[method] as (options: object) => HostTask | undefined)(Object.assign({}, options, { timeout, success: resolve, fail, complete: nothing }))
       // Taro and uni hand out promises beside the callbacks: an unhandled rejection would be reported twice.
       Promise.resolve(task).catch(nothing)
     } catch (cause) {
@@ -80,23 +80,22 @@ export function post({ host, baseURL }: { host: Host; baseURL: string }, path: s
 
 /** Gives out at most `most` places of each kind, in the order of asking. What it resolves with gives the place back. */
 export function createPlaces(most: number): (kind: HostMethod) => Promise<() => void> {
-  const taken: Record<string, number> = {}
-  const waiting: Record<string, (() => void)[]> = {}
+  const lanes: Record<string, { free: number; queue: (() => void)[] }> = {}
   return (kind) =>
     new Promise((resolve) => {
-      const queue = waiting[kind] || (waiting[kind] = [])
+      const lane = lanes[kind] || (lanes[kind] = { free: most, queue: [] })
       const enter = (): void => {
-        let given = true
-        taken[kind] = (taken[kind] || 0) + 1
-        resolve(() => {
-          if (!given) return
-          given = false
-          taken[kind]!--
-          const next = queue.shift()
+        lane.free--
+        // A promise settles once: giving the place back twice gives it back once.
+        void new Promise<void>((leave) => {
+          resolve(leave)
+        }).then(() => {
+          lane.free++
+          const next = lane.queue.shift()
           if (next) next()
         })
       }
-      if ((taken[kind] || 0) < most) enter()
-      else queue.push(enter)
+      if (lane.free > 0) enter()
+      else lane.queue.push(enter)
     })
 }

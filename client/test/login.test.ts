@@ -45,13 +45,13 @@ describe('cold start', () => {
     expect(service.calls.map((call) => call.path)).toEqual([LOGIN, '/a'])
   })
 
-  it('the storage is read once, and again when tokens are to be renewed: memory comes first', async () => {
+  it('the storage is read once, and again before and after tokens are renewed: memory comes first', async () => {
     const { client, device } = scene()
     const reads = vi.spyOn(device.host, 'getStorageSync')
     await outcome(client.get('/a'))
-    expect(reads).toHaveBeenCalledTimes(2)
+    expect(reads).toHaveBeenCalledTimes(3)
     await outcome(Promise.all([client.get('/a'), client.get('/b'), client.getAccessToken()]))
-    expect(reads).toHaveBeenCalledTimes(2)
+    expect(reads).toHaveBeenCalledTimes(3)
   })
 
   it('goes through anonymous, authenticating and authenticated', async () => {
@@ -175,6 +175,17 @@ describe('a login that meets trouble', () => {
     expect(device.logins).toBe(0)
   })
 
+  it('a code that somebody brought, spent by a try whose answer was lost: the trouble is told, and no refusal', async () => {
+    const { client, service, events } = scene()
+    service.script(LOGIN, { kind: 'lost' })
+    const code = service.newCode('bob')
+    expect(await outcome(client.login(code))).toMatchObject({ ok: false, error: { name: 'NetworkError', code: 'network', retryable: true } })
+    expect(service.to(LOGIN)).toHaveLength(2)
+    expect(events).toMatchObject([{ type: 'loginFailed', error: { code: 'network' } }])
+    // Whoever brings it again is told what is true by then.
+    expect(await outcome(client.login(code))).toMatchObject({ ok: false, error: { name: 'AuthError', code: 'code_used' } })
+  })
+
   it('an answer without expiresIn: the service alone says when the token has ended', async () => {
     const { client, service } = scene()
     service.script(LOGIN, { kind: 'answer', status: 200, body: { accessToken: 'at.own', refreshToken: 'rt.own' } })
@@ -232,6 +243,43 @@ describe('an explicit login', () => {
   })
 })
 
+describe('an explicit login is ended by a logout alone', () => {
+  it('and not by the explicit logins of other users before it', async () => {
+    const { client, service } = scene()
+    await outcome(client.get('/a'))
+    const all = ['bob', 'carol', 'dave'].map((user) => watched(client.login(service.newCode(user))))
+    await runOut()
+    for (const one of all) expect(one.now).toMatchObject({ ok: true })
+    expect(client.getSession()).toMatchObject({ state: 'authenticated', user: { id: 'dave' } })
+  })
+
+  it('and not by a silent login that finds somebody else', async () => {
+    const { client, service, device } = scene()
+    await outcome(client.get('/a'))
+    service.revokeAll()
+    device.user = 'bob'
+    const request = watched(client.get('/a'))
+    await pass(60)
+    const login = watched(client.login(service.newCode('carol')))
+    await runOut()
+    expect(request.now).toMatchObject({ ok: false, error: { code: 'user_changed' } })
+    expect(login.now).toMatchObject({ ok: true, value: { state: 'authenticated', user: { id: 'carol' } } })
+  })
+
+  it('which ends it on the wire and while it waits', async () => {
+    const { client, service } = scene()
+    await outcome(client.get('/a'))
+    const all = ['bob', 'carol'].map((user) => watched(client.login(service.newCode(user))))
+    await pass(30)
+    void client.logout()
+    await runOut()
+    for (const one of all) expect(one.now).toMatchObject({ ok: false, error: { code: 'logged_out' } })
+    expect(service.to(LOGIN)).toHaveLength(2)
+    expect(service.liveSessions()).toBe(0)
+    expect(client.getSession()).toEqual({ state: 'loggedOut' })
+  })
+})
+
 describe('hanging', () => {
   it('wx.login has 10 s of its own', async () => {
     const { client, device } = scene()
@@ -285,6 +333,41 @@ describe('another user after a re-login', () => {
     device.user = 'bob'
     expect(await outcome(client.get('/a'))).toMatchObject({ ok: false, error: { code: 'user_changed' } })
     expect(await outcome(client.get('/a'))).toMatchObject({ ok: true, value: { data: { user: 'bob' } } })
+  })
+
+  it('a request of a cold start belongs to the user whom the login found', async () => {
+    const { client, device } = scene()
+    device.latency = (path) => (path === '/slow' ? 5000 : 25)
+    const slow = watched(client.get('/slow'))
+    await pass(1000)
+    device.user = 'bob'
+    await outcome(client.login())
+    expect(slow.now).toMatchObject({ ok: false, error: { name: 'AuthError', code: 'user_changed' } })
+  })
+
+  it('also while it waits for a place', async () => {
+    const { client, service, device } = scene({ maxConcurrent: 1 })
+    device.latency = (path) => (path === '/slow' ? 5000 : 25)
+    void watched(client.get('/slow'))
+    const next = watched(client.post('/next'))
+    await pass(1000)
+    device.user = 'bob'
+    await outcome(client.login())
+    expect(next.now).toMatchObject({ ok: false, error: { name: 'AuthError', code: 'user_changed' } })
+    expect(service.to('/next')).toHaveLength(0)
+  })
+
+  it('and is never sent again for somebody else', async () => {
+    const { client, service, device } = scene()
+    device.latency = (path) => (path === '/pay' ? 2000 : 25)
+    const pay = watched(client.post('/pay', { amount: 1 }))
+    await pass(500)
+    service.revokeAll()
+    device.user = 'bob'
+    await runOut()
+    expect(client.getSession().user?.id).toBe('bob')
+    expect(pay.now).toMatchObject({ ok: false, error: { name: 'AuthError', code: 'user_changed' } })
+    expect(service.to('/pay')).toHaveLength(1)
   })
 
   it('the same user again changes nothing for the requests under way', async () => {

@@ -90,6 +90,28 @@ describe('a second 401 for the same request', () => {
   })
 })
 
+describe('a refresh that answers with the refused token again', () => {
+  it('is one refresh, and the second 401 is the end of it', async () => {
+    const { client, service, device } = await loggedIn()
+    const held = JSON.parse(device.storage.values.get('wugan')!) as { accessToken: string; refreshToken: string }
+    const same = { kind: 'answer', status: 200, body: { ...held, expiresIn: 14400, refreshExpiresIn: 604800 } } as const
+    service.script(REFRESH, ...Array.from({ length: 60 }, () => same))
+    service.refusesAll = true
+    expect(await outcome(client.get('/a'), 200)).toMatchObject({ ok: false, error: { name: 'AuthError', code: 'unauthorized' } })
+    expect(service.to(REFRESH)).toHaveLength(1)
+    expect(service.to('/a')).toHaveLength(2)
+  })
+
+  it('so is a login that does', async () => {
+    const { client, service, device } = await loggedIn()
+    const held = JSON.parse(device.storage.values.get('wugan')!) as object
+    service.revokeAll()
+    service.script(LOGIN, ...Array.from({ length: 60 }, () => ({ kind: 'answer', status: 200, body: held }) as const))
+    expect(await outcome(client.get('/a'), 200)).toMatchObject({ ok: false, error: { name: 'AuthError', code: 'unauthorized' } })
+    expect(service.to(LOGIN)).toHaveLength(1)
+  })
+})
+
 describe('401 for other reasons', () => {
   it('403 is never taken for it', async () => {
     const { client, service } = await loggedIn()

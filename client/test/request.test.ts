@@ -1,6 +1,7 @@
 /** The rows of the case table (docs/client.md) about requests themselves: files, giving up, places, repeating. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Progress } from '../src/types'
+import type { HostCall } from '../src/hosts/wx'
+import type { Progress, RequestOptions } from '../src/types'
 import { BASE, REFRESH } from './support/device'
 import { problem } from './support/service'
 import { scene } from './support/setup'
@@ -193,6 +194,26 @@ describe("wx.request's limit of 10", () => {
   })
 })
 
+describe("wx.request's callbacks", () => {
+  it('are not called, not even by the host: what they were for, the promise says', async () => {
+    const { client, service, device } = await loggedIn()
+    service.expireAccess()
+    const request = device.host.request
+    // As wx does: `complete` after either of the two.
+    device.host.request = (options: HostCall & { complete?: () => void }) => request({
+      ...options,
+      success: (result: unknown) => { options.success(result); options.complete?.() },
+      fail: (result: unknown) => { options.fail(result); options.complete?.() },
+    })
+    const called = vi.fn()
+    const old = { url: '/a', success: called, fail: called, complete: called } as object as RequestOptions
+    expect(await outcome(client.request(old))).toMatchObject({ ok: true, value: { statusCode: 200 } })
+    service.script('/a', { kind: 'fail' })
+    expect(await outcome(client.request(old))).toMatchObject({ ok: false })
+    expect(called).not.toHaveBeenCalled()
+  })
+})
+
 describe('sending again', () => {
   it('after a network error, not unless the caller asks', async () => {
     const { client, service } = await loggedIn()
@@ -214,6 +235,20 @@ describe('sending again', () => {
     service.script('/a', { kind: 'lost' })
     expect(await outcome(client.post('/a', {}, { retry: 5 }))).toMatchObject({ ok: false })
     expect(service.to('/a')).toHaveLength(1)
+  })
+
+  it('never an upload: it is a POST without saying so', async () => {
+    const { client, service } = await loggedIn()
+    service.script('/upload', { kind: 'lost' })
+    expect(await outcome(client.uploadFile({ url: '/upload', filePath: 'p', name: 'f', retry: 5 }))).toMatchObject({ ok: false })
+    expect(service.to('/upload')).toHaveLength(1)
+  })
+
+  it.each([[-1, 1], [0.5, 1], [1.5, 2], ['2', 3], ['often', 1], [NaN, 1], [null, 1]])('retry: %j sends it %d times at most', async (retry, times) => {
+    const { client, service, device } = await loggedIn()
+    service.script('/a', ...Array.from({ length: 30 }, () => ({ kind: 'fail' }) as const))
+    expect(await outcome(client.get('/a', undefined, { retry: retry as number }), 100)).toMatchObject({ ok: false, error: { code: 'network' } })
+    expect(device.sent).toHaveLength(times)
   })
 
   it.each([200, 204, 302, 400, 404, 409, 429, 500, 503])('every status resolves, %d too', async (status) => {

@@ -108,6 +108,59 @@ describe('tabs', () => {
     expect(service.to(LOGOUT)).toHaveLength(1)
   })
 
+  it('a logout counts, however far the tab is behind the storage', async () => {
+    const { service, storage, one, two } = tabs()
+    await outcome(one.client.get('/a'))
+    await outcome(two.client.get('/a'))
+    // A frozen tab hears nothing.
+    const heard = storage.watchers.splice(0, 1)
+    await outcome(two.client.refresh())
+    await outcome(two.client.refresh())
+    storage.watchers.push(...heard)
+    await outcome(one.client.logout())
+    for (const { client, types } of [one, two]) {
+      expect(client.getSession()).toEqual({ state: 'loggedOut' })
+      expect(types().at(-1)).toBe('loggedOut')
+      expect(await outcome(client.get('/a'))).toMatchObject({ ok: false, error: { code: 'logged_out' } })
+    }
+    expect(service.liveSessions()).toBe(0)
+    expect(service.to(LOGIN)).toHaveLength(1)
+  })
+
+  it('so does one in the millisecond before the storage event', async () => {
+    const { one, two } = tabs()
+    await outcome(one.client.get('/a'))
+    await outcome(two.client.get('/a'))
+    two.client.onAuthStateChange(({ type }) => { if (type === 'refreshed') void one.client.logout() })
+    await outcome(two.client.refresh())
+    expect([one.client.getSession(), two.client.getSession()]).toEqual([{ state: 'loggedOut' }, { state: 'loggedOut' }])
+  })
+
+  it('a login in a tab that was frozen is not ended by what the others did before: not by a logout, nor by another user', async () => {
+    const { service, storage, one, two } = tabs()
+    await outcome(one.client.get('/a'))
+    await outcome(two.client.get('/a'))
+    const heard = storage.watchers.splice(0, 1)
+    await outcome(two.client.logout())
+    expect(await outcome(one.client.login(service.newCode('bob')))).toMatchObject({ ok: true, value: { user: { id: 'bob' } } })
+    expect(await outcome(two.client.login(service.newCode('carol')))).toMatchObject({ ok: true })
+    expect(await outcome(one.client.login(service.newCode('dave')))).toMatchObject({ ok: true, value: { user: { id: 'dave' } } })
+    expect(storage.watchers).toHaveLength(heard.length)
+  })
+
+  it('nor by another user who logs in while it is under way', async () => {
+    const { service, one, two } = tabs()
+    await outcome(one.client.get('/a'))
+    await outcome(two.client.get('/a'))
+    vi.stubGlobal('navigator', {})
+    two.device.latency = () => 10
+    const login = watched(one.client.login(service.newCode('bob')))
+    await outcome(two.client.login(service.newCode('carol')))
+    expect(login.now).toMatchObject({ ok: true, value: { user: { id: 'bob' } } })
+    expect(one.types()).toEqual(['loggedIn', 'userChanged', 'loggedIn', 'userChanged', 'loggedIn'])
+    expect(two.client.getSession().user?.id).toBe('bob')
+  })
+
   it('the storage event takes over a login after a logout, and another user', async () => {
     const { one, two } = tabs()
     await outcome(one.client.get('/a'))
@@ -184,5 +237,60 @@ describe('tabs', () => {
     stop()
     write('wugan')
     expect(changed).toHaveBeenCalledTimes(1)
+  })
+})
+
+describe('two clients with one key in a mini program, where no event tells the one of the other', () => {
+  async function pair() {
+    const device = new Device()
+    const [a, b] = [scene({}, device), scene({}, device)]
+    await outcome(a.client.get('/a'))
+    await outcome(b.client.get('/a'))
+    return { a, b, device }
+  }
+
+  it('a logout in one holds for the other, and no silent login undoes it', async () => {
+    const { a, b, device } = await pair()
+    await outcome(a.client.refresh())
+    await outcome(b.client.logout())
+    expect(await outcome(a.client.get('/a'))).toMatchObject({ ok: false, error: { code: 'logged_out' } })
+    expect(a.client.getSession()).toEqual({ state: 'loggedOut' })
+    expect(a.types().at(-1)).toBe('loggedOut')
+    expect(device.logins).toBe(1)
+    const restarted = scene({}, new Device(device.service, device.storage))
+    expect(restarted.client.getSession()).toEqual({ state: 'loggedOut' })
+  })
+
+  it("the answer to the other's refresh does not overwrite it, and what it brought is revoked", async () => {
+    const { a, b, device } = await pair()
+    const refresh = watched(a.client.refresh())
+    // The service has answered, and the answer is on its way.
+    await pass(30)
+    await outcome(b.client.logout())
+    expect(refresh.now).toMatchObject({ ok: false, error: { code: 'logged_out' } })
+    expect(device.service.liveSessions()).toBe(0)
+    const restarted = scene({}, new Device(device.service, device.storage))
+    expect(restarted.client.getSession()).toEqual({ state: 'loggedOut' })
+  })
+
+  it('a refresh in both at once: an answer that comes late leaves the newer tokens of the other alone', async () => {
+    const { a, b, device } = await pair()
+    device.latency = () => 500
+    const late = watched(a.client.refresh())
+    await pass(1)
+    device.latency = () => 100
+    await outcome(b.client.refresh())
+    const { accessToken } = JSON.parse(device.storage.values.get('wugan')!) as { accessToken: string }
+    expect(late.now).toMatchObject({ ok: true, value: accessToken })
+    expect(a.types()).toEqual(['loggedIn', 'refreshed'])
+    device.service.calls.length = 0
+    await outcome(Promise.all([a.client.get('/a'), b.client.get('/a')]))
+    expect(device.service.to('/a').map((call) => call.token)).toEqual([accessToken, accessToken])
+  })
+
+  it('a login in one after the logout in the other is a login', async () => {
+    const { a, b } = await pair()
+    await outcome(b.client.logout())
+    expect(await outcome(a.client.login())).toMatchObject({ ok: true, value: { state: 'authenticated' } })
   })
 })

@@ -1,7 +1,7 @@
 /** Where tokens may lie and travel, and hosts with manners of their own (docs/client.md). */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createClient } from '../src/client'
-import type { HostCall } from '../src/hosts/wx'
+import type { Host, HostCall } from '../src/hosts/wx'
 import type { AuthEvent } from '../src/types'
 import { BASE, Device, LOGIN, REFRESH } from './support/device'
 import { problem } from './support/service'
@@ -98,6 +98,15 @@ describe('the token goes nowhere else', () => {
     expect(device.sent[1]?.header).toEqual({})
   })
 
+  it.each(['\t//evil.example/x', '/\t/evil.example/x', '/\n//evil.example/x', '\r\n/\r/evil.example/x', '\\\t\\evil.example/x', ' //evil.example/x', '\0//evil.example/x', 'ht\ttps://evil.example/x'])(
+    'nor do the characters that browsers leave out of an address lead away from it: %j', async (url) => {
+      for (const baseURL of ['', '/', BASE]) {
+        const { client, device } = await loggedIn({ baseURL })
+        await outcome(client.get(url))
+        expect(new URL(device.sent[0]!.url, BASE).origin).toBe(BASE)
+      }
+    })
+
   it('attach puts it elsewhere', async () => {
     const { client, device } = await loggedIn({ attach: (header: Record<string, string>, token: string) => { header['X-Token'] = token } })
     await outcome(client.get('/public'))
@@ -162,6 +171,11 @@ describe('hosts with manners of their own', () => {
     const device = new Device()
     const client = createClient({ host: { ...device.host, request: () => { throw new Error('bad url') } }, baseURL: BASE })
     expect(await outcome(client.get('/x', undefined, { auth: false }))).toMatchObject({ ok: false, error: { name: 'NetworkError' } })
+  })
+
+  it.each([undefined, null, {}])('a host whose request is %j is told of at once', (request) => {
+    const host = { ...new Device().host, request } as object as Host
+    expect(() => createClient({ host, baseURL: BASE })).toThrow('host.request is no function')
   })
 
   it('a host that stays silent after an abort still gives the place back', async () => {

@@ -120,7 +120,7 @@
   };
   var CancelError = class extends ClientError {
     constructor() {
-      super("CancelError", "aborted", "aborted by the caller", false);
+      super("CancelError", "aborted", "aborted", false);
     }
   };
 
@@ -146,10 +146,9 @@
     const body = parsed(response.data) || {};
     if (status < 300 && body.accessToken && typeof body.accessToken === "string") return body;
     const detail = { status, retryAfter: retryAfter(response.header, now), response: status < 300 ? void 0 : response };
-    const coded = typeof body.code === "string";
-    const code = coded ? body.code : "";
+    const code = typeof body.code === "string" ? body.code : "";
     const message = "HTTP " + status + " " + (body.detail || code);
-    if (status === 401 || coded && status > 399 && status < 500 && status !== 408 && status !== 429) {
+    if (status === 401 || code && status > 399 && status < 500 && status !== 408 && status !== 429) {
       throw new AuthError(code || "unauthorized", message, detail);
     }
     throw new NetworkError(code || "unavailable", message, detail);
@@ -157,10 +156,10 @@
 
   // client/src/url.ts
   function join(baseURL, url) {
-    return isAbsolute(url) ? url : baseURL.replace(/\/+$/, "") + "/" + url.replace(/^[/\\]+/, "");
+    return isAbsolute(url) ? url : baseURL.replace(/\/+$/, "") + "/" + url.replace(/^[/\\\s]+/, "");
   }
   function isUnder(baseURL, url) {
-    return !isAbsolute(url) || !!baseURL && url.indexOf(join(baseURL, "")) === 0;
+    return !isAbsolute(url) || url.indexOf(join(baseURL, "")) === 0;
   }
   function isAbsolute(url) {
     return /^[a-z][a-z\d+.-]*:/i.test(url);
@@ -190,7 +189,7 @@
         reject(new NetworkError("network", method + " failed: " + (cause && (cause.errMsg || cause.message) || ""), { cause }));
       };
       try {
-        task = host[method](Object.assign({}, options, { timeout, success: resolve, fail }));
+        task = host[method](Object.assign({}, options, { timeout, success: resolve, fail, complete: nothing }));
         Promise.resolve(task).catch(nothing);
       } catch (cause) {
         fail(cause);
@@ -212,23 +211,21 @@
     return call(host, "request", { url: join(baseURL, path), method: "POST", data, header: { "content-type": "application/json" } }, timeout);
   }
   function createPlaces(most) {
-    const taken = {};
-    const waiting = {};
+    const lanes = {};
     return (kind) => new Promise((resolve) => {
-      const queue = waiting[kind] || (waiting[kind] = []);
+      const lane = lanes[kind] || (lanes[kind] = { free: most, queue: [] });
       const enter = () => {
-        let given = true;
-        taken[kind] = (taken[kind] || 0) + 1;
-        resolve(() => {
-          if (!given) return;
-          given = false;
-          taken[kind]--;
-          const next = queue.shift();
+        lane.free--;
+        void new Promise((leave) => {
+          resolve(leave);
+        }).then(() => {
+          lane.free++;
+          const next = lane.queue.shift();
           if (next) next();
         });
       };
-      if ((taken[kind] || 0) < most) enter();
-      else queue.push(enter);
+      if (lane.free > 0) enter();
+      else lane.queue.push(enter);
     });
   }
 
@@ -239,43 +236,15 @@
   var LONGEST_PAUSE = 6e4;
   function createFlights(parts) {
     const { options, paths, storageKey, store, now } = parts;
-    const { host, getCode } = options;
+    const { host, getCode, appId, deviceId, deviceName } = options;
     const canLogIn = !!(getCode || host.login);
-    let epoch = 0;
+    let changes = 0;
+    let logouts = 0;
     let flight;
-    let working;
     let tail = Promise.resolve();
     let failure;
     const within = (pause2) => !!failure && Math.abs(now() - failure.at) < pause2;
     const ask = (path, data, milliseconds) => post(options, path, data, milliseconds).answer.then((response) => readTokens(response, now()));
-    const retrying = (mine, attempt) => {
-      let left = TRIES_LIMIT;
-      let delay = 300;
-      const again = () => {
-        const most = Math.min(CALL_LIMIT, left);
-        const began = now();
-        return attempt(most).catch((error) => {
-          const pause2 = Math.max(delay * (0.75 + (options.random || Math.random)() / 2), error.retryAfter || 0);
-          left -= Math.max(0, Math.min(most, now() - began)) + pause2;
-          if (!error.retryable || delay > 900 || left <= 0) throw error;
-          delay *= 3;
-          return wait(pause2).then(() => {
-            if (mine !== epoch) throw error;
-            return again();
-          });
-        });
-      };
-      return again();
-    };
-    const accept = (mine, type) => (tokens) => {
-      if (mine !== epoch) {
-        parts.revoke(tokens.refreshToken);
-        throw gone();
-      }
-      if (flight === working) flight = void 0;
-      parts.accepted(type, tokens);
-      return store.token();
-    };
     const newCode = (milliseconds) => {
       if (!canLogIn) return Promise.reject(new AuthError("login_required", "give getCode, or call login(code)"));
       const code = getCode ? limit(Promise.resolve().then(getCode), milliseconds, nothing).catch((cause) => {
@@ -286,75 +255,104 @@
         return value;
       });
     };
-    const login = (mine, code) => {
-      let fresh = 2;
-      const attempt = (milliseconds) => {
-        return (code ? Promise.resolve(code) : newCode(milliseconds)).then((value) => {
-          if (mine !== epoch) throw gone();
-          return ask(
-            paths.login,
-            { code: value, appId: options.appId, deviceId: options.deviceId, deviceName: options.deviceName },
-            milliseconds
-          ).catch((error) => {
-            if (!code && /^(code_used|invalid_code)$/.test(error.code) && --fresh) return attempt(milliseconds);
-            throw error;
-          });
-        });
-      };
-      return retrying(mine, attempt).then(accept(mine, "loggedIn"));
-    };
-    const refresh = (mine) => retrying(mine, (milliseconds) => ask(paths.refresh, { refreshToken: store.held().refreshToken }, milliseconds)).then(accept(mine, "refreshed"));
     const start = (explicit = false, code) => {
       if (flight && (!explicit || flight.explicit && !code)) return flight.promise;
       if (!explicit && store.isLoggedOut()) return Promise.reject(gone());
       if (failure && within(failure.pause) && (!code || failure.error.retryable)) return Promise.reject(failure.error);
-      const mine = epoch;
+      const count = () => explicit ? logouts : changes;
+      const counted = count();
+      const isOver = () => count() !== counted;
       const from = store.token();
-      let stage2 = "refreshFailed";
+      let isLogin = false;
       const isDone = () => {
         parts.sync();
-        if (mine !== epoch) throw gone();
+        if (isOver()) throw gone();
         return store.token() !== from && store.usable();
       };
+      const accept = (tokens) => {
+        parts.sync();
+        if (isOver()) {
+          parts.revoke(tokens.refreshToken);
+          throw gone();
+        }
+        if (flight === mine) flight = void 0;
+        if (isLogin || store.token() === from) parts.accepted(isLogin, tokens);
+        return store.token();
+      };
+      const exchange = (attempt) => {
+        let left = TRIES_LIMIT;
+        let delay = 300;
+        let trouble;
+        const again = () => {
+          const most = Math.min(CALL_LIMIT, left);
+          const began = now();
+          return attempt(most).catch((error) => {
+            const pause2 = Math.max(delay * (0.75 + (options.random || Math.random)() / 2), error.retryAfter || 0);
+            left -= Math.max(0, Math.min(most, now() - began)) + pause2;
+            if (!error.retryable || delay > 900 || left <= 0) {
+              throw code && trouble && error.code === "code_used" ? trouble : error;
+            }
+            trouble = trouble || error;
+            delay *= 3;
+            return wait(pause2).then(() => {
+              if (isOver()) throw error;
+              return again();
+            });
+          });
+        };
+        return again().then(accept);
+      };
+      const refresh = () => exchange((milliseconds) => ask(paths.refresh, { refreshToken: store.held().refreshToken }, milliseconds));
       const logIn = () => {
-        stage2 = "loginFailed";
-        return login(mine, code);
+        let fresh = 2;
+        const attempt = (milliseconds) => (code ? Promise.resolve(code) : newCode(milliseconds)).then((value) => {
+          if (isOver()) throw gone();
+          return ask(paths.login, { code: value, appId, deviceId, deviceName }, milliseconds).catch((error) => {
+            if (!code && /^(code_used|invalid_code)$/.test(error.code) && --fresh) return attempt(milliseconds);
+            throw error;
+          });
+        });
+        isLogin = true;
+        return exchange(attempt);
       };
       const work = () => Promise.resolve().then(() => {
-        working = mineNow;
         const done = isDone();
         if (explicit) return logIn();
         if (done) return store.token();
         const held = store.held();
         if (!held || !held.refreshToken || canLogIn && store.isTooOld()) return logIn();
-        return refresh(mine).catch((error) => {
-          if (error.retryable || mine !== epoch) throw error;
+        return refresh().catch((error) => {
+          if (error.retryable || isOver()) throw error;
           if (isDone()) return store.token();
           store.write(Object.assign({}, store.held(), { refreshToken: "" }));
           return logIn();
         });
       });
       const promise = tail.then(() => host.withLock ? host.withLock(storageKey, CALL_LIMIT, work) : work());
-      const mineNow = flight = { explicit, promise };
+      const mine = flight = { explicit, promise };
       const landed = (error) => {
-        if (flight === mineNow) flight = void 0;
-        if (mine !== epoch) return;
+        if (flight === mine) flight = void 0;
+        if (isOver()) return;
         failure = error && { error, at: now(), pause: error.retryable ? Math.min(error.retryAfter || 0, LONGEST_PAUSE) : REFUSAL_PAUSE };
-        if (error) parts.failed(stage2, error);
+        if (error) parts.failed(isLogin ? "loginFailed" : "refreshFailed", error);
       };
       tail = promise.then(() => {
         landed();
       }, landed);
       return promise;
     };
+    const settle = () => {
+      if (flight && !flight.explicit) flight = void 0;
+    };
     return {
       start,
       current: () => flight,
-      settle: () => {
-        if (flight && !flight.explicit) flight = void 0;
-      },
-      drop: () => {
-        epoch++;
+      settle,
+      drop: (user) => {
+        changes++;
+        settle();
+        if (user) return;
+        logouts++;
         flight = void 0;
       },
       isPausing: () => within(REFUSAL_PAUSE)
@@ -372,33 +370,32 @@
     let held;
     let refused;
     let wasRead = false;
+    const count = () => held ? held.n : 0;
     const token = () => held && held.accessToken || "";
     const spent = () => now() - held.at;
     const isRefused = () => token() === refused;
     const reread = () => {
+      const before = held;
       wasRead = true;
       try {
         const read = JSON.parse(host.getStorageSync(key));
-        if (read && read.v === 1 && read.n > (held ? held.n : 0)) {
-          held = read;
-          return true;
-        }
+        if (read.v === 1 && read.n > count()) held = read;
       } catch {
       }
-      return false;
+      return held !== before;
     };
     const age = () => {
       const life = held.expiresIn * 1e3;
       return spent() > life - Math.min(6e4, life / 10) ? spent() < life ? ENDING : OVER : GOOD;
     };
     return {
-      held: () => held,
-      load: () => {
+      held: () => {
         if (!wasRead) reread();
+        return held;
       },
       reread,
       write: (session) => {
-        held = Object.assign({ at: now() }, session, { v: 1, n: (held ? held.n : 0) + 1 });
+        held = Object.assign({ at: now() }, session, { v: 1, n: count() + 1 });
         try {
           host.setStorageSync(key, JSON.stringify(held));
         } catch (cause) {
@@ -436,14 +433,14 @@
     const attach = options.attach || ((header, token2) => {
       header.Authorization = "Bearer " + token2;
     });
-    const listeners = [];
+    if (typeof host.request !== "function") throw new TypeError("host.request is no function");
+    const listeners = /* @__PURE__ */ new Set();
     const pending = /* @__PURE__ */ new Set();
     const place = createPlaces(options.maxConcurrent || 9);
     const store = createStore(host, storageKey, now, (cause) => {
-      emit("storageFailed", new NetworkError("storage", "the session was not stored", { cause }));
+      emit("storageFailed", new NetworkError("storage", "not stored", { cause }));
     });
     const getSession = () => {
-      store.load();
       const held = store.held();
       const flying = flights.current();
       const has = store.token();
@@ -458,14 +455,14 @@
     };
     const emit = (type, error) => {
       const event = { type, session: getSession(), error };
-      listeners.slice().forEach((listener) => {
-        void Promise.resolve(event).then(listener);
+      listeners.forEach((tell) => {
+        tell(event);
       });
     };
     const endOthers = (error, user) => {
-      flights.drop();
+      flights.drop(user);
       pending.forEach((one) => {
-        if (one.owner !== void 0 && (!user || one.owner && one.owner !== user)) one.end(error);
+        if (user ? one.owner && one.owner !== user : one.owner !== void 0) one.end(error);
       });
     };
     const changed = (before, type) => {
@@ -488,6 +485,10 @@
         emit("loggedOut");
       }
     };
+    const recall = () => {
+      store.held();
+      sync();
+    };
     const revoke = (refreshToken) => !refreshToken ? Promise.resolve() : place("request").then(
       (leave) => (
         // What cannot be revoked now ends by itself; the user is logged out here in any case.
@@ -503,23 +504,21 @@
       sync,
       revoke,
       failed: emit,
-      accepted: (type, tokens) => {
+      accepted: (isLogin, tokens) => {
         const before = store.userId();
-        store.write(Object.assign({}, type === "refreshed" && store.held(), tokens, { at: now() }));
-        changed(before, type);
+        store.write(Object.assign({}, !isLogin && store.held(), tokens, { at: now() }));
+        store.refuse();
+        changed(before, isLogin ? "loggedIn" : "refreshed");
       }
     });
     const ready = (patient) => {
-      store.load();
-      if (store.usable()) {
-        if (store.age() === GOOD || flights.isPausing()) return Promise.resolve();
-        const ahead = flights.start().catch(nothing);
-        return patient ? ahead.then(() => store.usable() ? void 0 : ready()) : Promise.resolve();
-      }
-      return flights.start();
+      store.held();
+      if (!store.usable()) return flights.start();
+      const ahead = store.age() !== GOOD && !flights.isPausing() && flights.start().catch(nothing);
+      return Promise.resolve(patient && ahead).then(() => store.usable() ? void 0 : ready());
     };
-    const task = (owner2, progress, run) => {
-      const one = { owner: owner2, stop: nothing, end: nothing };
+    const task = (owner2, run) => {
+      const one = { owner: owner2, progress: [], stop: nothing, end: nothing };
       const promise = new Promise((resolve, reject) => {
         pending.add(one);
         one.end = (error) => {
@@ -537,12 +536,12 @@
           one.end(new CancelError());
         },
         onProgressUpdate: (listener) => {
-          progress.push(listener);
+          one.progress.push(listener);
         }
       });
     };
     const owner = () => {
-      store.load();
+      store.held();
       return store.userId() || "";
     };
     const send = (method, given) => {
@@ -550,13 +549,15 @@
       const { auth, retry } = given;
       const isOwn = isUnder(baseURL, url) && ![paths.login, paths.refresh, paths.logout].some((path) => join(baseURL, path) === url);
       const withToken = auth === void 0 ? isOwn : auth;
-      const progress = [];
-      let repeats = (given.method || "GET") === "GET" ? Number(retry) || 0 : 0;
+      let repeats = method !== "uploadFile" && (given.method || "GET") === "GET" ? retry | 0 : 0;
       let delay = 100;
       let waits = 0;
       let wasRefused = false;
-      return task(withToken ? owner() : void 0, progress, (one) => {
-        const attempt = () => (withToken ? ready(method !== "request") : Promise.resolve()).then(() => place(method)).then((leave) => {
+      return task(withToken ? owner() : void 0, (one) => {
+        const claim = () => {
+          one.owner = owner();
+        };
+        const attempt = () => Promise.resolve(withToken && ready(method !== "request").then(claim)).then(() => place(method)).then((leave) => {
           one.stop = leave;
           if (!pending.has(one)) {
             leave();
@@ -571,7 +572,7 @@
           if (withToken) attach(header, token2);
           const onWire = call(host, method, Object.assign({}, given, { url, header }), given.timeout || timeout);
           onWire.onProgressUpdate((event) => {
-            progress.forEach((listener) => {
+            one.progress.forEach((listener) => {
               listener(event);
             });
           });
@@ -583,7 +584,7 @@
             },
             (error) => {
               leave();
-              if (!repeats-- || !pending.has(one)) throw error;
+              if (repeats-- < 1 || !pending.has(one)) throw error;
               return wait(delay *= 3).then(attempt);
             }
           );
@@ -592,7 +593,7 @@
           const { statusCode } = response;
           if (method === "downloadFile" && !(statusCode >= 200 && statusCode < 300)) dropFile(response);
           if (!withToken || !isAuthError(method === "uploadFile" ? Object.assign({}, response, { data: parsed(response.data) }) : response)) return response;
-          if (wasRefused) throw new AuthError("unauthorized", "refused with a new token too", { status: statusCode, response });
+          if (wasRefused) throw new AuthError("unauthorized", "refused twice", { status: statusCode, response });
           wasRefused = true;
           if (store.token() === token2) store.refuse(token2);
           return attempt();
@@ -610,9 +611,9 @@
       }
     };
     const withBody = (method) => (url, data, more) => send("request", Object.assign({ url, data, method }, more));
-    const token = (first) => task(owner(), [], () => first().then(() => store.token()));
+    const token = (first) => task(owner(), () => first().then(() => store.token()));
     const wake = () => {
-      store.load();
+      store.held();
       if (store.token()) ready().catch(nothing);
     };
     if (host.onAppShow) host.onAppShow(wake);
@@ -625,10 +626,10 @@
       delete: withBody("DELETE"),
       uploadFile: (given) => send("uploadFile", given),
       downloadFile: (given) => send("downloadFile", given),
-      login: (code) => task("", [], () => {
-        store.load();
-        return flights.start(true, code).then(getSession);
-      }),
+      login: (code) => {
+        recall();
+        return task("", () => flights.start(true, code).then(getSession));
+      },
       refresh: (refusedToken) => token(() => {
         if (refusedToken !== void 0) {
           if (store.token() !== refusedToken) return ready();
@@ -637,7 +638,7 @@
         return flights.start();
       }),
       logout: () => {
-        store.load();
+        recall();
         const held = store.held();
         store.write({});
         endOthers(gone());
@@ -647,9 +648,12 @@
       getAccessToken: () => token(ready),
       getSession,
       onAuthStateChange: (listener) => {
-        listeners.push(listener);
+        const tell = (event) => {
+          void Promise.resolve(event).then(listener);
+        };
+        listeners.add(tell);
         return () => {
-          listeners.splice(listeners.indexOf(listener) >>> 0, 1);
+          listeners.delete(tell);
         };
       },
       close: () => {
