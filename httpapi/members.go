@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"reflect"
@@ -15,62 +14,49 @@ import (
 // names as they are would have judged another request than the one that is
 // served. Of a name that comes twice the last counts.
 func decodeObject(body []byte, into any) error {
-	if !json.Valid(body) {
+	members, err := membersOf(body)
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &syntax):
 		return invalid("The body is not valid JSON.")
-	}
-	body = bytes.TrimSpace(body)
-	if body[0] != '{' {
+	case err != nil:
 		return invalid("The body is not a JSON object.")
 	}
-	return setMembers(body, reflect.ValueOf(into).Elem(), "")
+	return setMembers(members, reflect.ValueOf(into).Elem(), "")
 }
 
-// setMembers sets the fields of a struct from a valid JSON object. The path is
-// where the object stands in the body.
-func setMembers(object []byte, into reflect.Value, path string) error {
-	known := membersOf(into.Type())
-	rest := object[1:]
-	for {
-		rest = afterPunctuation(rest)
-		if rest[0] == '}' {
-			return nil
-		}
-		var name, value []byte
-		name, rest = cutValue(rest)
-		rest = afterPunctuation(rest)
-		value, rest = cutValue(rest)
-		field, isKnown := known[string(name[1:len(name)-1])]
-		if bytes.IndexByte(name, '\\') >= 0 {
-			var plain string
-			if err := json.Unmarshal(name, &plain); err != nil {
-				return invalid("The body is not valid JSON.")
+var errNull = errors.New("null is no object")
+
+func membersOf(value []byte) (members map[string]json.RawMessage, err error) {
+	if err = json.Unmarshal(value, &members); err == nil && members == nil {
+		err = errNull
+	}
+	return members, err
+}
+
+// setMembers sets the fields of a struct. The path is where its object stands in
+// the body.
+func setMembers(members map[string]json.RawMessage, into reflect.Value, path string) error {
+	for _, field := range fieldsOf(into.Type()) {
+		if value, given := members[field.name]; given {
+			if err := setMember(value, into.FieldByIndex(field.index), path+field.name); err != nil {
+				return err
 			}
-			field, isKnown = known[plain]
-		}
-		if !isKnown {
-			continue
-		}
-		if err := setMember(value, into.FieldByIndex(field.index), path+field.name); err != nil {
-			return err
 		}
 	}
+	return nil
 }
 
-// setMember sets one field. Text as clients send it, without escapes, is read
-// here: it is all that logins and refreshes hold.
 func setMember(value []byte, into reflect.Value, path string) error {
-	switch {
-	case into.Kind() == reflect.String && value[0] == '"' && bytes.IndexByte(value, '\\') < 0:
-		into.SetString(string(value[1 : len(value)-1]))
-		return nil
-	case into.Kind() == reflect.Struct && value[0] == '{':
-		return setMembers(value, into, path+".")
-	case into.Kind() == reflect.Struct:
-		return invalid("The field %s is of another type: an object is expected.", path)
+	if into.Kind() == reflect.Struct {
+		members, err := membersOf(value)
+		if err != nil {
+			return invalid("The field %s is of another type: an object is expected.", path)
+		}
+		return setMembers(members, into, path+".")
 	}
-	err := json.Unmarshal(value, into.Addr().Interface())
 	var wrongType *json.UnmarshalTypeError
-	switch {
+	switch err := json.Unmarshal(value, into.Addr().Interface()); {
 	case err == nil:
 		return nil
 	case errors.As(err, &wrongType):
@@ -79,72 +65,27 @@ func setMember(value []byte, into reflect.Value, path string) error {
 	return invalid("The field %s cannot be read.", path)
 }
 
-// afterPunctuation leaves out what stands between names and values.
-func afterPunctuation(text []byte) []byte {
-	for i, b := range text {
-		switch b {
-		case ' ', '\t', '\r', '\n', ',', ':':
-		default:
-			return text[i:]
-		}
-	}
-	return nil
-}
-
-// cutValue cuts the value off with which valid JSON begins.
-func cutValue(text []byte) (value, rest []byte) {
-	depth := 0
-	for i := 0; i < len(text); i++ {
-		switch text[i] {
-		case '"':
-			for i++; text[i] != '"'; i++ {
-				if text[i] == '\\' {
-					i++
-				}
-			}
-			if depth == 0 {
-				return text[:i+1], text[i+1:]
-			}
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth == 0 { // of the object around a number or a word
-				return text[:i], text[i:]
-			}
-			if depth--; depth == 0 {
-				return text[:i+1], text[i+1:]
-			}
-		case ',', ' ', '\t', '\r', '\n':
-			if depth == 0 { // after a number or a word
-				return text[:i], text[i:]
-			}
-		}
-	}
-	return text, nil
-}
-
-// member is a field of a struct that a request may set.
-type member struct {
+// field is one that a request may set.
+type field struct {
 	name  string
 	index []int
 }
 
-// membersByType keeps membersOf, which would look at every tag for each request.
-var membersByType sync.Map
+// fieldsByType keeps what fieldsOf found, which no request changes.
+var fieldsByType sync.Map
 
-// membersOf are the members of a struct by their exact names, those of structs
+// fieldsOf lists the fields of a struct that have a JSON name, those of structs
 // that it embeds included.
-func membersOf(t reflect.Type) map[string]member {
-	if known, ok := membersByType.Load(t); ok {
-		return known.(map[string]member) //nolint:forcetypeassert // nothing else is stored
+func fieldsOf(t reflect.Type) []field {
+	if known, ok := fieldsByType.Load(t); ok {
+		return known.([]field) //nolint:forcetypeassert // nothing else is stored
 	}
-	members := map[string]member{}
-	for _, field := range reflect.VisibleFields(t) {
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		if name != "" && name != "-" {
-			members[name] = member{name, field.Index}
+	var fields []field
+	for _, f := range reflect.VisibleFields(t) {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && name != "-" {
+			fields = append(fields, field{name, f.Index})
 		}
 	}
-	membersByType.Store(t, members)
-	return members
+	fieldsByType.Store(t, fields)
+	return fields
 }
