@@ -17,11 +17,7 @@ import (
 type pods struct {
 	t       *testing.T
 	address string
-	a, b    interface {
-		Login(ctx context.Context, l auth.Login) (auth.LoggedIn, error)
-		Exchange(ctx context.Context, p auth.Presented) (auth.Exchanged, error)
-		Sessions(ctx context.Context, userID uuid.UUID, now time.Time) ([]auth.Session, error)
-	}
+	a, b    auth.Store
 }
 
 func newPods(t *testing.T, p auth.Policy) *pods {
@@ -114,9 +110,7 @@ func TestAGroupOfLoginsSignsNobodyInWhomItHasNotLocked(t *testing.T) {
 		release[i] = p.hold(holdUser, known[i].User.ID)
 	}
 	done := make(chan error, 5)
-	login := func(store interface {
-		Login(ctx context.Context, l auth.Login) (auth.LoggedIn, error)
-	}, name string) {
+	login := func(store auth.Store, name string) {
 		go func() {
 			_, err := store.Login(context.WithoutCancel(t.Context()), signIn(name, start.Add(time.Minute)))
 			done <- err
