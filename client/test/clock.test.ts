@@ -1,7 +1,7 @@
 /** The rows of the case table (docs/client.md) about time: refreshing ahead of it, days away, clocks that are wrong. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { REFRESH } from './support/device'
-import { scene } from './support/setup'
+import { loggedIn, scene } from './support/setup'
 import { freeze, outcome, pass, runOut, watched } from './support/time'
 
 beforeEach(freeze)
@@ -10,15 +10,6 @@ afterEach(() => {
 })
 
 const DAY = 86400000
-
-/** Logged in, with nothing in the record but what comes now. */
-async function loggedIn(options = {}) {
-  const made = scene(options)
-  await outcome(made.client.get('/a'))
-  made.service.calls.length = 0
-  made.events.length = 0
-  return made
-}
 
 describe('a refresh ahead of time', () => {
   it('starts in the last minute, and the request does not wait for it', async () => {

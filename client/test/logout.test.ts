@@ -2,22 +2,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Device, LOGIN, LOGOUT, REFRESH } from './support/device'
 import { problem } from './support/service'
-import { scene } from './support/setup'
+import { loggedIn, scene } from './support/setup'
 import { drained, freeze, outcome, pass, runOut, watched } from './support/time'
 
 beforeEach(freeze)
 afterEach(() => {
   vi.useRealTimers()
 })
-
-async function loggedIn(options = {}) {
-  const made = scene(options)
-  await outcome(made.client.get('/a'))
-  made.service.calls.length = 0
-  made.device.sent.length = 0
-  made.events.length = 0
-  return made
-}
 
 describe('logout', () => {
   it('clears the storage first, revokes the session, and lasts over a restart', async () => {

@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { LOGIN, LOGOUT, REFRESH } from './support/device'
 import { problem } from './support/service'
-import { scene } from './support/setup'
+import { loggedIn, scene } from './support/setup'
 import { freeze, outcome, pass, runOut, watched } from './support/time'
 
 beforeEach(freeze)
@@ -11,15 +11,6 @@ afterEach(() => {
 })
 
 const DAY = 86400000
-
-/** Logged in, with nothing in the record but what comes now. */
-async function loggedIn(options = {}) {
-  const made = scene(options)
-  await outcome(made.client.get('/a'))
-  made.service.calls.length = 0
-  made.events.length = 0
-  return made
-}
 
 describe('401', () => {
   it('five requests at once with an expired token: one refresh, five answers', async () => {

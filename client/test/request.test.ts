@@ -4,22 +4,13 @@ import type { HostCall } from '../src/hosts/wx'
 import type { Progress, RequestOptions } from '../src/types'
 import { BASE, REFRESH } from './support/device'
 import { problem } from './support/service'
-import { scene } from './support/setup'
+import { loggedIn, scene } from './support/setup'
 import { drained, freeze, outcome, pass, runOut, watched } from './support/time'
 
 beforeEach(freeze)
 afterEach(() => {
   vi.useRealTimers()
 })
-
-async function loggedIn(options = {}) {
-  const made = scene(options)
-  await outcome(made.client.get('/a'))
-  made.service.calls.length = 0
-  made.device.sent.length = 0
-  made.events.length = 0
-  return made
-}
 
 describe('upload, download', () => {
   it('take the same path: a refused token is renewed, and the file sent again', async () => {

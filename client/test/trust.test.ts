@@ -5,22 +5,13 @@ import type { Host, HostCall } from '../src/hosts/wx'
 import type { AuthEvent } from '../src/types'
 import { BASE, Device, LOGIN, REFRESH } from './support/device'
 import { problem } from './support/service'
-import { scene } from './support/setup'
+import { loggedIn, scene } from './support/setup'
 import { drained, freeze, outcome, pass, watched } from './support/time'
 
 beforeEach(freeze)
 afterEach(() => {
   vi.useRealTimers()
 })
-
-async function loggedIn(options = {}) {
-  const made = scene(options)
-  await outcome(made.client.get('/a'))
-  made.service.calls.length = 0
-  made.device.sent.length = 0
-  made.events.length = 0
-  return made
-}
 
 describe('storage', () => {
   it('is one versioned JSON key', async () => {

@@ -2,6 +2,7 @@
 import { createClient } from '../../src/client'
 import type { AuthEvent, Client, ClientOptions } from '../../src/types'
 import { BASE, Device } from './device'
+import { outcome } from './time'
 
 export interface Scene {
   device: Device
@@ -18,4 +19,14 @@ export function scene(options: Partial<ClientOptions> = {}, device = new Device(
   const events: AuthEvent[] = []
   client.onAuthStateChange((event) => events.push(event))
   return { device, service: device.service, client, events, types: () => events.map((event) => event.type) }
+}
+
+/** Logged in, with nothing in the record but what comes now. */
+export async function loggedIn(options: Partial<ClientOptions> = {}): Promise<Scene> {
+  const made = scene(options)
+  await outcome(made.client.get('/a'))
+  made.service.calls.length = 0
+  made.device.sent.length = 0
+  made.events.length = 0
+  return made
 }
