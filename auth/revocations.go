@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/wugan/wugan/users"
 )
 
 const (
@@ -75,6 +77,19 @@ func NewRevocations(ttl time.Duration, now func() time.Time, log *slog.Logger) *
 // Known is closed once the database has been read. Before that nobody can tell
 // a token of an ended session from a good one.
 func (r *Revocations) Known() <-chan struct{} { return r.known }
+
+// Ready returns nil once Known is closed, and users.ErrUnavailable before.
+func (r *Revocations) Ready() error {
+	if r == nil {
+		return nil
+	}
+	select {
+	case <-r.known:
+		return nil
+	default:
+		return fmt.Errorf("%w: the revocations have not been read yet", users.ErrUnavailable)
+	}
+}
 
 // Revoked tells whether a session has been ended. An id that is no UUID is none
 // of ours and counts as ended.
@@ -194,18 +209,18 @@ func rest(ctx context.Context) bool {
 // read also where everything could not be.
 func (r *Revocations) follow(ctx context.Context, source RevocationSource, resyncAt *time.Time) error {
 	now := r.now()
-	var failure error
-	if !now.Before(*resyncAt) {
-		if failure = r.Sync(ctx, source, r.oldest()); failure == nil {
-			*resyncAt = now.Add(resyncEvery)
-			return nil
-		}
-		if r.Synced().IsZero() {
-			return failure
-		}
-		*resyncAt = now.Add(retryResync)
+	if now.Before(*resyncAt) {
+		return r.Sync(ctx, source, r.recent())
 	}
-	return r.Sync(ctx, source, r.recent())
+	err := r.Sync(ctx, source, r.oldest())
+	switch {
+	case err == nil:
+		*resyncAt = now.Add(resyncEvery)
+	case r.Ready() == nil:
+		*resyncAt = now.Add(retryResync)
+		err = r.Sync(ctx, source, r.recent())
+	}
+	return err
 }
 
 // recent is from when on revocations may not be known: a while before the newest

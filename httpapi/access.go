@@ -14,12 +14,10 @@ import (
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/auth/verify"
-	"github.com/wugan/wugan/users"
 )
 
 // verifier checks access tokens as verify.Verifier does, once it is known which
-// sessions were ended. Before that it cannot tell their tokens from good ones,
-// and the error is users.ErrUnavailable.
+// sessions were ended. Before that the error is users.ErrUnavailable.
 type verifier struct {
 	tokens      *verify.Verifier
 	revocations *auth.Revocations
@@ -27,7 +25,7 @@ type verifier struct {
 
 // Verify checks a token.
 func (v verifier) Verify(ctx context.Context, token string) (*verify.Claims, error) {
-	if err := v.undecided(); err != nil {
+	if err := v.revocations.Ready(); err != nil {
 		return nil, err
 	}
 	return v.tokens.Verify(ctx, token)
@@ -35,22 +33,10 @@ func (v verifier) Verify(ctx context.Context, token string) (*verify.Claims, err
 
 // VerifyRequest checks the token of a request.
 func (v verifier) VerifyRequest(r *http.Request) (*verify.Claims, error) {
-	if err := v.undecided(); err != nil {
+	if err := v.revocations.Ready(); err != nil {
 		return nil, err
 	}
 	return v.tokens.VerifyRequest(r)
-}
-
-func (v verifier) undecided() error {
-	if v.revocations == nil {
-		return nil
-	}
-	select {
-	case <-v.revocations.Known():
-		return nil
-	default:
-		return fmt.Errorf("%w: the sessions that were ended are not known yet", users.ErrUnavailable)
-	}
 }
 
 // caller is who sent a request with a good access token.

@@ -9,7 +9,6 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/wugan/wugan/auth"
-	"github.com/wugan/wugan/users"
 )
 
 // maxWait is how long an answer of the revocation feed may be held back. Proxies
@@ -31,9 +30,8 @@ func (a *api) listRevocations(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if a.revocations == nil || a.revocations.Synced().IsZero() {
-		// An empty answer would be taken for the truth.
-		return newProblem("database_unavailable", users.ErrUnavailable)
+	if err := a.revocations.Ready(); err != nil {
+		return err // an empty answer would be taken for the truth
 	}
 	feed, err := a.awaitRevocations(c, since, wait)
 	if err != nil {

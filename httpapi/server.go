@@ -24,8 +24,8 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-// Config is what the HTTP side is made of. Auth, Users, Admin, Verifier, AccessKeys,
-// Pushes, Ready, Log and Now are needed.
+// Config is what the HTTP side is made of. Auth, Users, Admin, Verifier, Revocations,
+// AccessKeys, Pushes, Ready, Log and Now are needed.
 type Config struct {
 	Auth        *auth.Service
 	Users       *users.Service

@@ -133,8 +133,7 @@ func loadConfig() (config, error) {
 	for i, origin := range c.CORSOrigins {
 		c.CORSOrigins[i] = strings.TrimSpace(origin)
 	}
-	err := c.check()
-	return c, err
+	return c, c.check()
 }
 
 func article(typeName string) string {

@@ -272,10 +272,7 @@ func (s *service) ready(ctx context.Context) error {
 	if err := s.db.Writable(ctx); err != nil {
 		return err
 	}
-	if s.revocations.Synced().IsZero() {
-		return fmt.Errorf("%w: the revocations have not been read yet", users.ErrUnavailable)
-	}
-	return nil
+	return s.revocations.Ready()
 }
 
 // box reads the data key.
