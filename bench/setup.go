@@ -18,7 +18,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/wugan/wugan/internal/pgtest"
+	"github.com/wugan/wugan/internal/test/pgtest"
 	"github.com/wugan/wugan/wechat/fakewechat"
 )
 

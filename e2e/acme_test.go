@@ -24,7 +24,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/wugan/wugan/internal/pgtest"
+	"github.com/wugan/wugan/internal/test/pgtest"
 )
 
 // daemon runs a program until the test ends.

@@ -32,8 +32,8 @@ func TestTheLinterHoldsTheArrows(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 	}
 	for _, pkg := range []string{
-		"lowest", "internal/helper", "store/shared", "store/storetest", "wechat", "auth", "auth/verify",
-		"users", "migrations", "seal", "httpapi", "gateway",
+		"lowest", "internal/test/helper", "store/shared", "store/storetest", "wechat", "auth", "auth/verify",
+		"users", "migrations", "internal/seal", "httpapi", "gateway",
 	} {
 		write(pkg+"/p.go", "package "+filepath.Base(pkg)+"\n")
 	}
@@ -43,7 +43,7 @@ func TestTheLinterHoldsTheArrows(t *testing.T) {
 		{"httpapi", module + "wechat"},
 		{"httpapi", module + "store/shared"},
 		{"httpapi", "github.com/jackc/pgx/v5"},
-		{"httpapi", module + "internal/helper"},
+		{"httpapi", module + "internal/test/helper"},
 		{"httpapi", "github.com/stretchr/testify/require"},
 		{"store/postgres", module + "wechat"},
 		{"store/postgres", module + "auth/verify"},
@@ -62,14 +62,14 @@ func TestTheLinterHoldsTheArrows(t *testing.T) {
 		{"wechat", module + "lowest"},
 		{"wechat/fakewechat", module + "wechat"},
 		{"migrations", module + "lowest"},
-		{"seal", module + "lowest"},
-		{"seal", "testing"},
+		{"internal/seal", module + "lowest"},
+		{"internal/seal", "testing"},
 		{"users", "math/rand"},
-		{"store/text", module + "wechat"},
+		{"store/sanitize", module + "wechat"},
 		{"gateway", module + "auth"},
-		{"metrics", module + "wechat"},
-		{"tracing", module + "auth"},
-		{"playground", module + "httpapi"},
+		{"internal/metrics", module + "wechat"},
+		{"internal/tracing", module + "auth"},
+		{"internal/playground", module + "httpapi"},
 	}
 	allowed := []edge{
 		{"httpapi", module + "auth"},
@@ -81,7 +81,7 @@ func TestTheLinterHoldsTheArrows(t *testing.T) {
 		{"store/postgres", module + "auth"},
 		{"store/postgres", module + "users"},
 		{"store/postgres", module + "migrations"},
-		{"store/postgres", module + "seal"},
+		{"store/postgres", module + "internal/seal"},
 		{"store/postgres", module + "store/shared"},
 		{"store/postgres", "github.com/jackc/pgx/v5"},
 		{"auth", module + "auth/verify"},
@@ -89,9 +89,9 @@ func TestTheLinterHoldsTheArrows(t *testing.T) {
 		{"auth/verify", "github.com/golang-jwt/jwt/v5"},
 		{"auth/verify", "net/http"},
 		{"gateway", module + "auth/verify"},
-		{"metrics", module + "auth"},
-		{"tracing", "github.com/jackc/pgx/v5"},
-		{"tracing", "github.com/labstack/echo/v4"},
+		{"internal/metrics", module + "auth"},
+		{"internal/tracing", "github.com/jackc/pgx/v5"},
+		{"internal/tracing", "github.com/labstack/echo/v4"},
 		{"cmd/wugan", module + "wechat"},
 		{"cmd/wugan", "database/sql"},
 	}
@@ -108,7 +108,7 @@ func TestTheLinterHoldsTheArrows(t *testing.T) {
 		file("allowed", i, e)
 	}
 	// Tests may import what they like.
-	write("auth/p_test.go", "package auth_test\n\nimport _ \""+module+"internal/helper\"\n")
+	write("auth/p_test.go", "package auth_test\n\nimport _ \""+module+"internal/test/helper\"\n")
 
 	tools := exec.CommandContext(t.Context(), filepath.Join(root, "scripts", "tools"), "golangci-lint")
 	out, err := tools.CombinedOutput()

@@ -20,8 +20,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/wugan/wugan/internal/composefile"
-	"github.com/wugan/wugan/internal/pgtest"
+	"github.com/wugan/wugan/internal/test/composefile"
+	"github.com/wugan/wugan/internal/test/pgtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/wugan/wugan/internal/devserver"
+	"github.com/wugan/wugan/internal/test/devserver"
 )
 
 func TestThePlaygroundKeepsItsPromisesInChromium(t *testing.T) {

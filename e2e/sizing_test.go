@@ -19,8 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wugan/wugan/auth"
-	"github.com/wugan/wugan/internal/pgtest"
-	"github.com/wugan/wugan/seal"
+	"github.com/wugan/wugan/internal/seal"
+	"github.com/wugan/wugan/internal/test/pgtest"
 	"github.com/wugan/wugan/store/postgres"
 	"github.com/wugan/wugan/users"
 )

@@ -17,7 +17,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
 
-	"github.com/wugan/wugan/internal/pgtest"
+	"github.com/wugan/wugan/internal/test/pgtest"
 	"github.com/wugan/wugan/migrations"
 )
 

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wugan/wugan/httpapi"
-	"github.com/wugan/wugan/internal/apicheck"
+	"github.com/wugan/wugan/internal/test/apicheck"
 	"github.com/wugan/wugan/wechat/fakewechat"
 )
 

@@ -17,7 +17,7 @@ import (
 	"github.com/kelseyhightower/envconfig"
 
 	"github.com/wugan/wugan/auth"
-	"github.com/wugan/wugan/tracing"
+	"github.com/wugan/wugan/internal/tracing"
 )
 
 const prefix = "WUGAN"

@@ -10,9 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/wugan/wugan/store/dump"
 	"github.com/wugan/wugan/store/postgres"
 	"github.com/wugan/wugan/store/sqlite"
-	"github.com/wugan/wugan/store/transfer"
 )
 
 func copyCommand() *cobra.Command {
@@ -66,7 +66,7 @@ func (c *config) copyFrom(ctx context.Context, path string, out io.Writer) (err 
 	if err := target.SchemaCurrent(ctx); err != nil {
 		return fmt.Errorf("the database: %w", err)
 	}
-	n, err := target.Import(ctx, func(to transfer.Rows) (transfer.Count, error) { return source.Export(ctx, to) })
+	n, err := target.Import(ctx, func(to dump.Rows) (dump.Count, error) { return source.Export(ctx, to) })
 	if err != nil {
 		return err
 	}

@@ -7,10 +7,10 @@ import (
 	"strings"
 
 	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/internal/tracing"
 	"github.com/wugan/wugan/migrations"
 	"github.com/wugan/wugan/store/postgres"
 	"github.com/wugan/wugan/store/sqlite"
-	"github.com/wugan/wugan/tracing"
 	"github.com/wugan/wugan/users"
 )
 

@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/wugan/wugan/internal/pgtest"
+	"github.com/wugan/wugan/internal/test/pgtest"
 )
 
 // Debian's PgBouncer (1.18) knows nothing of prepared statements, so pgx has to

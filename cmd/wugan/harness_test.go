@@ -20,9 +20,9 @@ import (
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/httpapi"
-	"github.com/wugan/wugan/internal/apicheck"
-	"github.com/wugan/wugan/internal/pgtest"
-	"github.com/wugan/wugan/tracing"
+	"github.com/wugan/wugan/internal/test/apicheck"
+	"github.com/wugan/wugan/internal/test/pgtest"
+	"github.com/wugan/wugan/internal/tracing"
 	"github.com/wugan/wugan/wechat/fakewechat"
 )
 

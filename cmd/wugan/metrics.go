@@ -13,7 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/wugan/wugan/auth"
-	"github.com/wugan/wugan/metrics"
+	"github.com/wugan/wugan/internal/metrics"
 	"github.com/wugan/wugan/wechat"
 )
 

@@ -17,8 +17,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/wugan/wugan/internal/pgtest"
-	"github.com/wugan/wugan/seal"
+	"github.com/wugan/wugan/internal/seal"
+	"github.com/wugan/wugan/internal/test/pgtest"
 	"github.com/wugan/wugan/users"
 )
 

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wugan/wugan/auth"
-	"github.com/wugan/wugan/seal"
+	"github.com/wugan/wugan/internal/seal"
 	"github.com/wugan/wugan/store/postgres"
 	"github.com/wugan/wugan/store/sqlite"
 	"github.com/wugan/wugan/users"

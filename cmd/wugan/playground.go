@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/wugan/wugan/auth"
-	"github.com/wugan/wugan/playground"
+	"github.com/wugan/wugan/internal/playground"
 	"github.com/wugan/wugan/wechat/fakewechat"
 )
 

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/wugan/wugan/seal"
+	"github.com/wugan/wugan/internal/seal"
 	"github.com/wugan/wugan/users"
 )
 

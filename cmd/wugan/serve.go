@@ -18,10 +18,10 @@ import (
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/auth/verify"
 	"github.com/wugan/wugan/httpapi"
-	"github.com/wugan/wugan/metrics"
+	"github.com/wugan/wugan/internal/metrics"
+	"github.com/wugan/wugan/internal/seal"
+	"github.com/wugan/wugan/internal/tracing"
 	"github.com/wugan/wugan/migrations"
-	"github.com/wugan/wugan/seal"
-	"github.com/wugan/wugan/tracing"
 	"github.com/wugan/wugan/users"
 	"github.com/wugan/wugan/wechat"
 )

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 
-	"github.com/wugan/wugan/tracing"
+	"github.com/wugan/wugan/internal/tracing"
 )
 
 // startTracing starts the export of traces where the environment asks for it;

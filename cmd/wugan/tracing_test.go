@@ -15,8 +15,8 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/wugan/wugan/internal/pgtest"
-	"github.com/wugan/wugan/tracing"
+	"github.com/wugan/wugan/internal/test/pgtest"
+	"github.com/wugan/wugan/internal/tracing"
 )
 
 func inMemory(t *testing.T) (*tracing.Tracing, *tracetest.InMemoryExporter) {

@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/wugan/wugan/internal/composefile"
+	"github.com/wugan/wugan/internal/test/composefile"
 )
 
 const root = "../.."

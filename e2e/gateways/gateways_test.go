@@ -23,7 +23,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/wugan/wugan/internal/devserver"
+	"github.com/wugan/wugan/internal/test/devserver"
 )
 
 func TestMain(m *testing.M) { devserver.Main(m) }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/wugan/wugan/internal/devserver"
+	"github.com/wugan/wugan/internal/test/devserver"
 )
 
 // A back end in another language, with no token code at all, behind the gateway

@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/wugan/wugan/auth"
-	"github.com/wugan/wugan/store/text"
+	"github.com/wugan/wugan/store/sanitize"
 	"github.com/wugan/wugan/users"
 )
 
@@ -21,7 +21,7 @@ var _ auth.AdminStore = (*Store)(nil)
 // FindUsers implements auth.AdminStore. Each condition stands in the statement
 // only where it is asked for, so that the planner sees which index fits.
 func (s *Store) FindUsers(ctx context.Context, q users.Query) ([]users.Person, error) {
-	if text.Check(q.Nickname, q.AppID, q.OpenID) != nil {
+	if sanitize.Check(q.Nickname, q.AppID, q.OpenID) != nil {
 		return nil, nil // nobody is called that
 	}
 	var args []any
@@ -124,7 +124,7 @@ func note(ctx context.Context, tx pgx.Tx, c users.Change, kind users.EventKind, 
 	if detail == nil {
 		detail = map[string]any{}
 	}
-	detail["reason"] = text.Clean(c.Reason)
+	detail["reason"] = sanitize.Clean(c.Reason)
 	data, err := json.Marshal(detail)
 	if err != nil {
 		return err
@@ -144,7 +144,7 @@ func endAll(ctx context.Context, tx pgx.Tx, c users.Change, reason string) (ende
 func (s *Store) DisableUser(ctx context.Context, c users.Change) (ended []uuid.UUID, err error) {
 	const sql = `UPDATE users SET disabled_at = COALESCE(disabled_at, $2), disabled_reason = $3 WHERE id = $1`
 	err = s.change(ctx, "disable a user", c, func(ctx context.Context, tx pgx.Tx) (err error) {
-		if _, err := tx.Exec(ctx, sql, c.UserID, c.Now, text.Clean(c.Reason)); err != nil {
+		if _, err := tx.Exec(ctx, sql, c.UserID, c.Now, sanitize.Clean(c.Reason)); err != nil {
 			return err
 		}
 		if ended, err = endAll(ctx, tx, c, auth.ReasonUserDisabled); err != nil {

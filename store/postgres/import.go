@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/wugan/wugan/store/transfer"
+	"github.com/wugan/wugan/store/dump"
 )
 
 // ErrNotEmpty says that a database which is to be filled holds users already.
@@ -15,7 +15,7 @@ var ErrNotEmpty = errors.New("postgres: the database holds users already: only a
 
 // Import fills an empty database with what the function hands over, all of it or
 // nothing, and compares the counts before it commits.
-func (s *Store) Import(ctx context.Context, from func(to transfer.Rows) (transfer.Count, error)) (n transfer.Count, err error) {
+func (s *Store) Import(ctx context.Context, from func(to dump.Rows) (dump.Count, error)) (n dump.Count, err error) {
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		// Pods that are there already wait, rather than make users in between.
 		if _, err := tx.Exec(ctx, `LOCK TABLE users, identities, sessions, events IN EXCLUSIVE MODE`); err != nil {
@@ -33,7 +33,7 @@ func (s *Store) Import(ctx context.Context, from func(to transfer.Rows) (transfe
 		}
 		const countSQL = `
 SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM identities), (SELECT count(*) FROM sessions), (SELECT count(*) FROM events)`
-		var got transfer.Count
+		var got dump.Count
 		if err := tx.QueryRow(ctx, countSQL).Scan(&got.Users, &got.Identities, &got.Sessions, &got.Events); err != nil {
 			return err
 		}
@@ -62,7 +62,7 @@ var imported = map[string][]string{
 	},
 }
 
-// importer implements transfer.Rows with COPY.
+// importer implements dump.Rows with COPY.
 type importer struct {
 	ctx context.Context // of the transaction, as long as which it lives
 	tx  pgx.Tx
@@ -73,8 +73,8 @@ func (i importer) copy(table string, n int, row func(at int) []any) error {
 	return failed("import "+table, err)
 }
 
-// Users implements transfer.Rows.
-func (i importer) Users(rows []transfer.User) error {
+// Users implements dump.Rows.
+func (i importer) Users(rows []dump.User) error {
 	return i.copy("users", len(rows), func(at int) []any {
 		u := rows[at]
 		return []any{
@@ -84,16 +84,16 @@ func (i importer) Users(rows []transfer.User) error {
 	})
 }
 
-// Identities implements transfer.Rows.
-func (i importer) Identities(rows []transfer.Identity) error {
+// Identities implements dump.Rows.
+func (i importer) Identities(rows []dump.Identity) error {
 	return i.copy("identities", len(rows), func(at int) []any {
 		x := rows[at]
 		return []any{x.AppID, x.OpenID, x.UserID, x.UnionID, x.UnionIDAt, x.SessionKey, x.SessionKeyAt, x.CreatedAt}
 	})
 }
 
-// Sessions implements transfer.Rows.
-func (i importer) Sessions(rows []transfer.Session) error {
+// Sessions implements dump.Rows.
+func (i importer) Sessions(rows []dump.Session) error {
 	return i.copy("sessions", len(rows), func(at int) []any {
 		x := rows[at]
 		return []any{
@@ -103,8 +103,8 @@ func (i importer) Sessions(rows []transfer.Session) error {
 	})
 }
 
-// Events implements transfer.Rows.
-func (i importer) Events(rows []transfer.Event) error {
+// Events implements dump.Rows.
+func (i importer) Events(rows []dump.Event) error {
 	return i.copy("events", len(rows), func(at int) []any {
 		e := rows[at]
 		return []any{e.At, e.Kind, e.UserID, e.SessionID, e.Actor, e.Detail}

@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/wugan/wugan/auth"
-	"github.com/wugan/wugan/store/gather"
-	"github.com/wugan/wugan/store/text"
+	"github.com/wugan/wugan/store/batch"
+	"github.com/wugan/wugan/store/sanitize"
 )
 
 type identityKey struct{ appID, openID string }
@@ -27,12 +27,12 @@ type loginRow struct {
 // Login implements auth.Store. A known identity costs one round trip; a new
 // one, or one whose unionid is news, goes through register.
 func (s *Store) Login(ctx context.Context, l auth.Login) (auth.LoggedIn, error) {
-	if err := text.Check(l.AppID, l.OpenID, l.UnionID); err != nil {
+	if err := sanitize.Check(l.AppID, l.OpenID, l.UnionID); err != nil {
 		return auth.LoggedIn{}, fmt.Errorf("postgres: log in: %w", err)
 	}
 	l.Now = l.Now.UTC() // it comes back in what is answered
 	d := &l.Device
-	d.ID, d.Name, d.UserAgent, d.IP = text.Clean(d.ID), text.Clean(d.Name), text.Clean(d.UserAgent), text.Clean(d.IP)
+	d.ID, d.Name, d.UserAgent, d.IP = sanitize.Clean(d.ID), sanitize.Clean(d.Name), sanitize.Clean(d.UserAgent), sanitize.Clean(d.IP)
 	row, err := s.logins.Do(ctx, identityKey{l.AppID, l.OpenID}, l)
 	if err != nil {
 		return auth.LoggedIn{}, failed("log in", err)
@@ -142,7 +142,7 @@ SELECT k.n, k.user_id, k.nickname, k.avatar_url, k.phone_sealed, k.roles, k.meta
        ARRAY(SELECT e.id FROM ended e WHERE e.n = k.n), (SELECT count(*) FROM told)
 FROM known k`
 
-func (s *Store) loginGroup(ctx context.Context, group []auth.Login) []gather.Result[loginRow] {
+func (s *Store) loginGroup(ctx context.Context, group []auth.Login) []batch.Result[loginRow] {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	out, err := s.login(ctx, s.pool, group)
@@ -150,7 +150,7 @@ func (s *Store) loginGroup(ctx context.Context, group []auth.Login) []gather.Res
 		out, err = s.login(ctx, s.pool, group)
 	}
 	if err != nil {
-		return gather.Fail[loginRow](len(group), err)
+		return batch.Fail[loginRow](len(group), err)
 	}
 	return out
 }
@@ -160,7 +160,7 @@ type batcher interface {
 	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 }
 
-func (s *Store) login(ctx context.Context, db batcher, group []auth.Login) (out []gather.Result[loginRow], err error) {
+func (s *Store) login(ctx context.Context, db batcher, group []auth.Login) (out []batch.Result[loginRow], err error) {
 	n := len(group)
 	var (
 		appIDs, openIDs, unionIDs = make([]string, n), make([]string, n), make([]string, n)
@@ -180,10 +180,10 @@ func (s *Store) login(ctx context.Context, db batcher, group []auth.Login) (out 
 	if most == 0 {
 		most = 1 << 40
 	}
-	batch := &pgx.Batch{}
-	batch.Queue(lockUsersSQL, appIDs, openIDs)
-	batch.Queue(loginSQL, appIDs, openIDs, unionIDs, keys, sessionIDs, devices, names, agents, ips, nows, ends, most)
-	results := db.SendBatch(ctx, batch)
+	both := &pgx.Batch{}
+	both.Queue(lockUsersSQL, appIDs, openIDs)
+	both.Queue(loginSQL, appIDs, openIDs, unionIDs, keys, sessionIDs, devices, names, agents, ips, nows, ends, most)
+	results := db.SendBatch(ctx, both)
 	defer func() { err = errors.Join(err, results.Close()) }()
 
 	if _, err := results.Exec(); err != nil {
@@ -193,7 +193,7 @@ func (s *Store) login(ctx context.Context, db batcher, group []auth.Login) (out 
 	if err != nil {
 		return nil, err
 	}
-	out = make([]gather.Result[loginRow], n)
+	out = make([]batch.Result[loginRow], n)
 	var (
 		ordinal int
 		told    int64

@@ -18,7 +18,7 @@ import (
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/migrations"
-	"github.com/wugan/wugan/store/gather"
+	"github.com/wugan/wugan/store/batch"
 	"github.com/wugan/wugan/users"
 )
 
@@ -44,8 +44,8 @@ type Store struct {
 	pool   *pgxpool.Pool
 	policy auth.Policy
 
-	logins    *gather.Gatherer[identityKey, auth.Login, loginRow]
-	exchanges *gather.Gatherer[sessionKey, auth.Presented, auth.Exchanged]
+	logins    *batch.Batcher[identityKey, auth.Login, loginRow]
+	exchanges *batch.Batcher[sessionKey, auth.Presented, auth.Exchanged]
 }
 
 var (
@@ -92,8 +92,8 @@ func Open(ctx context.Context, url string, policy auth.Policy, opts ...Option) (
 		return nil, fmt.Errorf("postgres: open: %w", err)
 	}
 	s := &Store{pool: pool, policy: policy}
-	s.logins = gather.New[identityKey](loginsAtOnce, groupSize, patience, s.loginGroup)
-	s.exchanges = gather.New[sessionKey](exchangesAtOnce, groupSize, patience, s.exchangeGroup)
+	s.logins = batch.New[identityKey](loginsAtOnce, groupSize, patience, s.loginGroup)
+	s.exchanges = batch.New[sessionKey](exchangesAtOnce, groupSize, patience, s.exchangeGroup)
 	return s, nil
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/wugan/wugan/auth"
-	"github.com/wugan/wugan/store/text"
+	"github.com/wugan/wugan/store/sanitize"
 )
 
 // EndSession implements auth.Store.
@@ -52,7 +52,7 @@ func (s *Store) end(ctx context.Context, e auth.Ending, id uuid.NullUUID) (ended
 	defer cancel()
 	run := func() error {
 		var told int
-		return s.pool.QueryRow(ctx, endSQL, e.UserID, id, e.Now, text.Clean(e.Reason), text.Clean(e.Actor)).Scan(&ended, &told)
+		return s.pool.QueryRow(ctx, endSQL, e.UserID, id, e.Now, sanitize.Clean(e.Reason), sanitize.Clean(e.Actor)).Scan(&ended, &told)
 	}
 	if err = run(); collided(err) {
 		err = run()

@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/wugan/wugan/store/text"
+	"github.com/wugan/wugan/store/sanitize"
 	"github.com/wugan/wugan/users"
 )
 
@@ -56,7 +56,7 @@ func clean(s *string) *string {
 	if s == nil {
 		return nil
 	}
-	fit := text.Clean(*s)
+	fit := sanitize.Clean(*s)
 	return &fit
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/wugan/wugan/auth"
-	"github.com/wugan/wugan/store/text"
+	"github.com/wugan/wugan/store/sanitize"
 	"github.com/wugan/wugan/users"
 )
 
@@ -18,7 +18,7 @@ var _ auth.AdminStore = (*Store)(nil)
 
 // FindUsers implements auth.AdminStore.
 func (s *Store) FindUsers(ctx context.Context, q users.Query) ([]users.Person, error) {
-	if text.Check(q.Nickname, q.AppID, q.OpenID) != nil {
+	if sanitize.Check(q.Nickname, q.AppID, q.OpenID) != nil {
 		return nil, nil // nobody is called that
 	}
 	var args []any
@@ -106,7 +106,7 @@ func noteChange(ctx context.Context, tx *sql.Tx, c users.Change, kind users.Even
 	if detail == nil {
 		detail = map[string]any{}
 	}
-	detail["reason"] = text.Clean(c.Reason)
+	detail["reason"] = sanitize.Clean(c.Reason)
 	data, err := json.Marshal(detail)
 	if err != nil {
 		return err
@@ -139,7 +139,7 @@ func endAll(ctx context.Context, tx *sql.Tx, c users.Change, reason string) ([]u
 func (s *Store) DisableUser(ctx context.Context, c users.Change) (ended []uuid.UUID, err error) {
 	const query = `UPDATE users SET disabled_at = COALESCE(disabled_at, ?), disabled_reason = ? WHERE id = ?`
 	err = s.change(ctx, "disable a user", c, func(ctx context.Context, tx *sql.Tx, _ users.User) (err error) {
-		if _, err := tx.ExecContext(ctx, query, micros(c.Now), text.Clean(c.Reason), c.UserID.String()); err != nil {
+		if _, err := tx.ExecContext(ctx, query, micros(c.Now), sanitize.Clean(c.Reason), c.UserID.String()); err != nil {
 			return err
 		}
 		if ended, err = endAll(ctx, tx, c, auth.ReasonUserDisabled); err != nil {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/wugan/wugan/store/transfer"
+	"github.com/wugan/wugan/store/dump"
 )
 
 // exportBatch is how many rows are handed over at a time.
@@ -17,7 +17,7 @@ const exportBatch = 1000
 // Export hands every row to another store. It holds the writer's turn to the
 // end, so that what is handed over is one state and nobody adds to it: a service
 // that still runs on the file answers 503 meanwhile.
-func (s *Store) Export(ctx context.Context, to transfer.Rows) (n transfer.Count, err error) {
+func (s *Store) Export(ctx context.Context, to dump.Rows) (n dump.Count, err error) {
 	tx, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {
 		return n, failed("export", err)
@@ -89,7 +89,7 @@ func export[T any](ctx context.Context, tx *sql.Tx, query string, scan func(*sql
 	return n, hand()
 }
 
-func scanExportedUser(rows *sql.Rows) (u transfer.User, err error) {
+func scanExportedUser(rows *sql.Rows) (u dump.User, err error) {
 	var (
 		created, login    int64
 		disabled, deleted sql.NullInt64
@@ -105,7 +105,7 @@ func scanExportedUser(rows *sql.Rows) (u transfer.User, err error) {
 	return u, json.Unmarshal([]byte(roles), &u.Roles)
 }
 
-func scanExportedIdentity(rows *sql.Rows) (i transfer.Identity, err error) {
+func scanExportedIdentity(rows *sql.Rows) (i dump.Identity, err error) {
 	var (
 		created      int64
 		union, keyed sql.NullInt64
@@ -115,7 +115,7 @@ func scanExportedIdentity(rows *sql.Rows) (i transfer.Identity, err error) {
 	return i, err
 }
 
-func scanExportedSession(rows *sql.Rows) (x transfer.Session, err error) {
+func scanExportedSession(rows *sql.Rows) (x dump.Session, err error) {
 	var (
 		created, rotated, expires int64
 		revoked                   sql.NullInt64
@@ -126,7 +126,7 @@ func scanExportedSession(rows *sql.Rows) (x transfer.Session, err error) {
 	return x, err
 }
 
-func scanExportedEvent(rows *sql.Rows) (e transfer.Event, err error) {
+func scanExportedEvent(rows *sql.Rows) (e dump.Event, err error) {
 	var (
 		at            int64
 		user, session uuid.NullUUID

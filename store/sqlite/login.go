@@ -10,8 +10,8 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/wugan/wugan/auth"
-	"github.com/wugan/wugan/store/gather"
-	"github.com/wugan/wugan/store/text"
+	"github.com/wugan/wugan/store/batch"
+	"github.com/wugan/wugan/store/sanitize"
 	"github.com/wugan/wugan/users"
 )
 
@@ -19,19 +19,19 @@ type identityKey struct{ appID, openID string }
 
 // Login implements auth.Store.
 func (s *Store) Login(ctx context.Context, l auth.Login) (auth.LoggedIn, error) {
-	if err := text.Check(l.AppID, l.OpenID, l.UnionID); err != nil {
+	if err := sanitize.Check(l.AppID, l.OpenID, l.UnionID); err != nil {
 		return auth.LoggedIn{}, fmt.Errorf("sqlite: log in: %w", err)
 	}
 	l.Now = l.Now.UTC() // it comes back in what is answered
 	d := &l.Device
-	d.ID, d.Name, d.UserAgent, d.IP = text.Clean(d.ID), text.Clean(d.Name), text.Clean(d.UserAgent), text.Clean(d.IP)
+	d.ID, d.Name, d.UserAgent, d.IP = sanitize.Clean(d.ID), sanitize.Clean(d.Name), sanitize.Clean(d.UserAgent), sanitize.Clean(d.IP)
 	out, err := s.logins.Do(ctx, identityKey{l.AppID, l.OpenID}, l)
 	return out, failed("log in", err)
 }
 
 // loginGroup signs in any number of people in one transaction.
-func (s *Store) loginGroup(ctx context.Context, group []auth.Login) []gather.Result[auth.LoggedIn] {
-	out := make([]gather.Result[auth.LoggedIn], len(group))
+func (s *Store) loginGroup(ctx context.Context, group []auth.Login) []batch.Result[auth.LoggedIn] {
+	out := make([]batch.Result[auth.LoggedIn], len(group))
 	ended := false
 	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for i, l := range group {
@@ -45,7 +45,7 @@ func (s *Store) loginGroup(ctx context.Context, group []auth.Login) []gather.Res
 		return nil
 	})
 	if err != nil {
-		return gather.Fail[auth.LoggedIn](len(group), err)
+		return batch.Fail[auth.LoggedIn](len(group), err)
 	}
 	if ended {
 		s.revoked.send()

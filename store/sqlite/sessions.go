@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/wugan/wugan/auth"
-	"github.com/wugan/wugan/store/text"
+	"github.com/wugan/wugan/store/sanitize"
 	"github.com/wugan/wugan/users"
 )
 
@@ -35,7 +35,7 @@ const (
 )
 
 func (s *Store) end(ctx context.Context, e auth.Ending, which string) ([]uuid.UUID, error) {
-	e.Reason, e.Actor = text.Clean(e.Reason), text.Clean(e.Actor)
+	e.Reason, e.Actor = sanitize.Clean(e.Reason), sanitize.Clean(e.Actor)
 	var ended []uuid.UUID
 	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		rows, err := tx.QueryContext(ctx, which, e.UserID.String(), micros(e.Now), e.SessionID.String())

@@ -25,7 +25,7 @@ import (
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/migrations"
-	"github.com/wugan/wugan/store/gather"
+	"github.com/wugan/wugan/store/batch"
 	"github.com/wugan/wugan/users"
 )
 
@@ -48,8 +48,8 @@ type Store struct {
 	reader *sql.DB // connections that refuse to write
 	policy auth.Policy
 
-	logins    *gather.Gatherer[identityKey, auth.Login, auth.LoggedIn]
-	exchanges *gather.Gatherer[sessionKey, auth.Presented, auth.Exchanged]
+	logins    *batch.Batcher[identityKey, auth.Login, auth.LoggedIn]
+	exchanges *batch.Batcher[sessionKey, auth.Presented, auth.Exchanged]
 	purging   sync.Mutex
 	revoked   signal
 }
@@ -94,8 +94,8 @@ func Open(ctx context.Context, path string, policy auth.Policy) (*Store, error) 
 	if err := s.writer.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("sqlite: open: %w", err), s.Close())
 	}
-	s.logins = gather.New[identityKey](groupsAtOnce, groupSize, patience, s.loginGroup)
-	s.exchanges = gather.New[sessionKey](groupsAtOnce, groupSize, patience, s.exchangeGroup)
+	s.logins = batch.New[identityKey](groupsAtOnce, groupSize, patience, s.loginGroup)
+	s.exchanges = batch.New[sessionKey](groupsAtOnce, groupSize, patience, s.exchangeGroup)
 	return s, nil
 }
 
@@ -165,7 +165,7 @@ func failed(op string, err error) error {
 // outage tells whether an error says nothing about the request itself.
 func outage(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, sql.ErrConnDone) ||
-		errors.Is(err, sql.ErrTxDone) || errors.Is(err, gather.ErrBusy) { // the time was over just before the commit; before the begin
+		errors.Is(err, sql.ErrTxDone) || errors.Is(err, batch.ErrBusy) { // the time was over just before the commit; before the begin
 		return true
 	}
 	var e *driver.Error

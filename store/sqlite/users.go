@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/wugan/wugan/auth"
-	"github.com/wugan/wugan/store/text"
+	"github.com/wugan/wugan/store/sanitize"
 	"github.com/wugan/wugan/users"
 )
 
@@ -76,7 +76,7 @@ func clean(s *string) *string {
 	if s == nil {
 		return nil
 	}
-	fit := text.Clean(*s)
+	fit := sanitize.Clean(*s)
 	return &fit
 }
 

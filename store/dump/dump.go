@@ -1,0 +1,69 @@
+// Package dump owns the form in which one store hands everything it holds to
+// another: every column of every table, in Go's types. It owns no SQL: the
+// stores read and write the rows.
+package dump
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// User is a row of users, deleted ones included.
+type User struct {
+	ID                     uuid.UUID
+	Nickname, AvatarURL    string
+	PhoneSealed, PhoneHash []byte
+	Roles                  []string
+	Metadata               json.RawMessage
+	CreatedAt, LastLoginAt time.Time
+	DisabledAt             *time.Time
+	DisabledReason         string
+	DeletedAt              *time.Time
+}
+
+// Identity is a row of identities.
+type Identity struct {
+	AppID, OpenID string
+	UserID        uuid.UUID
+	UnionID       *string
+	UnionIDAt     *time.Time
+	SessionKey    []byte
+	SessionKeyAt  *time.Time
+	CreatedAt     time.Time
+}
+
+// Session is a row of sessions.
+type Session struct {
+	UserID, ID                          uuid.UUID
+	AppID                               string
+	DeviceID, DeviceName, UserAgent, IP string
+	Used, Last                          int64
+	CreatedAt, RotatedAt, ExpiresAt     time.Time
+	RevokedAt                           *time.Time
+	RevokedReason                       string
+}
+
+// Event is a row of events, without its number: the new table counts anew, in
+// the same order.
+type Event struct {
+	At        time.Time
+	Kind      string
+	UserID    *uuid.UUID
+	SessionID *uuid.UUID
+	Actor     string
+	Detail    json.RawMessage
+}
+
+// Rows is who takes the rows, a part of a table at a time: all users first, then
+// identities, sessions and events.
+type Rows interface {
+	Users(rows []User) error
+	Identities(rows []Identity) error
+	Sessions(rows []Session) error
+	Events(rows []Event) error
+}
+
+// Count is how many rows each table has.
+type Count struct{ Users, Identities, Sessions, Events int64 }

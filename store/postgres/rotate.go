@@ -1,0 +1,150 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/store/batch"
+	"github.com/wugan/wugan/store/sanitize"
+)
+
+type sessionKey struct{ userID, id uuid.UUID }
+
+// Exchange implements auth.Store.
+func (s *Store) Exchange(ctx context.Context, p auth.Presented) (auth.Exchanged, error) {
+	if err := sanitize.Check(p.AppID); err != nil {
+		return auth.Exchanged{Outcome: auth.OutcomeUnknown}, nil //nolint:nilerr // no session has such an app
+	}
+	p.IP, p.UserAgent = sanitize.Clean(p.IP), sanitize.Clean(p.UserAgent)
+	out, err := s.exchanges.Do(ctx, sessionKey{p.UserID, p.SessionID}, p)
+	return out, failed("exchange a refresh token", err)
+}
+
+// exchangeSQL rotates any number of sessions in one statement and one commit.
+//
+// The row is locked first and judged as it is once the lock is held: where it
+// waited for another exchange, PostgreSQL evaluates the CASE again on the newer
+// row (EvalPlanQual). The rows are locked in one order everywhere, so that two
+// groups that share sessions do not deadlock. A repetition within the grace
+// writes nothing.
+const exchangeSQL = `
+WITH asked AS (
+    SELECT *
+    FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::timestamptz[])
+         WITH ORDINALITY AS a (user_id, id, app_id, seq, prev, ip, user_agent, now, n)
+), held AS MATERIALIZED (
+    SELECT a.n, a.seq, a.prev, a.ip, a.user_agent, a.now,
+           s.user_id, s.id, s.used, s.last, s.rotated_at, s.created_at, s.expires_at,
+           u.roles, u.metadata,
+           CASE
+               WHEN u.disabled_at IS NOT NULL                             THEN 'disabled'
+               WHEN s.revoked_at IS NOT NULL OR u.deleted_at IS NOT NULL  THEN 'revoked'
+               WHEN s.expires_at <= a.now OR s.created_at + $11 <= a.now  THEN 'expired'
+               WHEN a.seq > s.last                                        THEN 'restored'
+               WHEN a.seq = s.used AND a.now - s.rotated_at < $9          THEN 'same_child'
+               WHEN a.seq = s.used                                        THEN 'sibling'
+               WHEN a.prev = s.used                                       THEN 'rotated'
+               ELSE 'reused'
+           END AS outcome
+    FROM asked a
+    JOIN sessions s ON s.user_id = a.user_id AND s.id = a.id AND s.app_id = a.app_id
+    JOIN users u ON u.id = s.user_id
+    ORDER BY s.user_id, s.id
+    FOR UPDATE OF s
+), moved AS (
+    UPDATE sessions s
+    SET used       = CASE h.outcome WHEN 'sibling' THEN h.used ELSE h.seq END,
+        last       = CASE h.outcome WHEN 'restored' THEN h.seq ELSE h.last END + 1,
+        rotated_at = h.now,
+        expires_at = date_trunc('second', LEAST(h.now + $10, h.created_at + $11)),
+        ip         = h.ip,
+        user_agent = h.user_agent
+    FROM held h
+    WHERE s.user_id = h.user_id AND s.id = h.id AND h.outcome IN ('restored', 'sibling', 'rotated')
+    RETURNING s.user_id, s.id, s.used, s.last, s.rotated_at, s.expires_at
+), ended AS (
+    UPDATE sessions s
+    SET revoked_at = h.now, revoked_reason = 'refresh_reused'
+    FROM held h
+    WHERE s.user_id = h.user_id AND s.id = h.id AND h.outcome = 'reused'
+    RETURNING s.id
+), noted AS (
+    INSERT INTO events (at, kind, user_id, session_id, actor, detail)
+    SELECT h.now, CASE h.outcome WHEN 'reused' THEN 'refresh_reused' ELSE 'session_restored' END,
+           h.user_id, h.id, 'system',
+           jsonb_build_object('seq', h.seq, 'prev', h.prev, 'used', h.used, 'last', h.last, 'ip', h.ip, 'userAgent', h.user_agent)
+    FROM held h
+    WHERE h.outcome IN ('reused', 'restored')
+), told AS (
+    SELECT pg_notify('` + notifyRevoked + `', '') FROM ended
+)
+SELECT h.n, h.outcome, COALESCE(m.used, h.used), COALESCE(m.last, h.last), COALESCE(m.rotated_at, h.rotated_at),
+       h.created_at, COALESCE(m.expires_at, h.expires_at), h.roles, h.metadata, (SELECT count(*) FROM told)
+FROM held h
+LEFT JOIN moved m ON m.user_id = h.user_id AND m.id = h.id`
+
+func (s *Store) exchangeGroup(ctx context.Context, group []auth.Presented) []batch.Result[auth.Exchanged] {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	out, err := s.exchange(ctx, group)
+	if collided(err) {
+		out, err = s.exchange(ctx, group)
+	}
+	if err != nil {
+		return batch.Fail[auth.Exchanged](len(group), err)
+	}
+	return out
+}
+
+func (s *Store) exchange(ctx context.Context, group []auth.Presented) ([]batch.Result[auth.Exchanged], error) {
+	n := len(group)
+	var (
+		userIDs, ids = make([]pgtype.UUID, n), make([]pgtype.UUID, n)
+		appIDs       = make([]string, n)
+		seqs, prevs  = make([]int64, n), make([]int64, n)
+		ips, agents  = make([]string, n), make([]string, n)
+		nows         = make([]time.Time, n)
+	)
+	for i, p := range group {
+		userIDs[i], ids[i], appIDs[i] = uuidParam(p.UserID), uuidParam(p.SessionID), p.AppID
+		seqs[i], prevs[i] = p.Seq, p.Prev
+		ips[i], agents[i], nows[i] = p.IP, p.UserAgent, p.Now
+	}
+	rows, err := s.pool.Query(ctx, exchangeSQL,
+		userIDs, ids, appIDs, seqs, prevs, ips, agents, nows,
+		s.policy.Grace, s.policy.RefreshTTL, limit(s.policy.MaxAge))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]batch.Result[auth.Exchanged], n)
+	for i := range out {
+		out[i].Value.Outcome = auth.OutcomeUnknown
+	}
+	var (
+		ordinal int
+		told    int64
+		e       auth.Exchanged
+	)
+	_, err = pgx.ForEachRow(rows, []any{
+		&ordinal, &e.Outcome, &e.Used, &e.Last, &e.RotatedAt, &e.CreatedAt, &e.ExpiresAt, &e.Roles, &e.Metadata, &told,
+	}, func() error {
+		out[ordinal-1].Value = e
+		e = auth.Exchanged{}
+		return nil
+	})
+	return out, err
+}
+
+// limit turns 0, which means "never", into NULL, which LEAST and comparisons
+// pass over.
+func limit(d time.Duration) *time.Duration {
+	if d == 0 {
+		return nil
+	}
+	return &d
+}

@@ -1,0 +1,139 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+
+	"github.com/google/uuid"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/store/batch"
+	"github.com/wugan/wugan/store/sanitize"
+	"github.com/wugan/wugan/users"
+)
+
+type sessionKey struct{ userID, id uuid.UUID }
+
+// Exchange implements auth.Store.
+func (s *Store) Exchange(ctx context.Context, p auth.Presented) (auth.Exchanged, error) {
+	if err := sanitize.Check(p.AppID); err != nil {
+		return auth.Exchanged{Outcome: auth.OutcomeUnknown}, nil //nolint:nilerr // no session has such an app
+	}
+	p.IP, p.UserAgent = sanitize.Clean(p.IP), sanitize.Clean(p.UserAgent)
+	p.Now = p.Now.UTC() // it comes back in the counters
+	out, err := s.exchanges.Do(ctx, sessionKey{p.UserID, p.SessionID}, p)
+	return out, failed("exchange a refresh token", err)
+}
+
+// exchangeGroup exchanges any number of tokens in one transaction.
+func (s *Store) exchangeGroup(ctx context.Context, group []auth.Presented) []batch.Result[auth.Exchanged] {
+	out := make([]batch.Result[auth.Exchanged], len(group))
+	reused := false
+	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		for i, p := range group {
+			e, err := s.exchange(ctx, tx, p)
+			if err != nil {
+				return err
+			}
+			out[i].Value = e
+			reused = reused || e.Outcome == auth.OutcomeReused
+		}
+		return nil
+	})
+	if err != nil {
+		return batch.Fail[auth.Exchanged](len(group), err)
+	}
+	if reused {
+		s.revoked.send()
+	}
+	return out
+}
+
+func (s *Store) exchange(ctx context.Context, tx *sql.Tx, p auth.Presented) (auth.Exchanged, error) {
+	const (
+		findSQL = `
+SELECT s.used, s.last, s.rotated_at, s.created_at, s.expires_at,
+       s.revoked_at IS NOT NULL OR u.deleted_at IS NOT NULL, u.disabled_at IS NOT NULL, u.roles, u.metadata
+FROM sessions s
+JOIN users u ON u.id = s.user_id
+WHERE s.user_id = ? AND s.id = ? AND s.app_id = ?`
+		rotateSQL = `
+UPDATE sessions SET used = ?, last = ?, rotated_at = ?, expires_at = ?, ip = ?, user_agent = ?
+WHERE user_id = ? AND id = ?`
+		revokeSQL = `
+UPDATE sessions SET revoked_at = ?, revoked_reason = ? WHERE user_id = ? AND id = ?`
+	)
+	userID, id := p.UserID.String(), p.SessionID.String()
+	var (
+		e                           auth.Exchanged
+		rotatedAt, created, expires int64
+		revoked, barred             bool
+		roles, metadata             string
+	)
+	switch err := tx.QueryRowContext(ctx, findSQL, userID, id, p.AppID).
+		Scan(&e.Used, &e.Last, &rotatedAt, &created, &expires, &revoked, &barred, &roles, &metadata); {
+	case errors.Is(err, sql.ErrNoRows):
+		return auth.Exchanged{Outcome: auth.OutcomeUnknown}, nil
+	case err != nil:
+		return auth.Exchanged{}, err
+	}
+	e.RotatedAt, e.CreatedAt, e.ExpiresAt = moment(rotatedAt), moment(created), moment(expires)
+	e.Metadata = json.RawMessage(metadata)
+	if err := json.Unmarshal([]byte(roles), &e.Roles); err != nil {
+		return auth.Exchanged{}, err
+	}
+
+	switch {
+	case barred:
+		e.Outcome = auth.OutcomeDisabled
+		return e, nil
+	case revoked:
+		e.Outcome = auth.OutcomeRevoked
+		return e, nil
+	case !e.ExpiresAt.After(p.Now), s.tooOld(e, p):
+		e.Outcome = auth.OutcomeExpired
+		return e, nil
+	}
+
+	before := e.Counters
+	e.Counters, e.Outcome = before.Rotate(p.Seq, p.Prev, p.Now, s.policy.Grace)
+	var err error
+	switch e.Outcome {
+	case auth.OutcomeRestored, auth.OutcomeSibling, auth.OutcomeRotated:
+		e.ExpiresAt = s.policy.SessionEnd(e.CreatedAt, p.Now)
+		_, err = tx.ExecContext(ctx, rotateSQL, e.Used, e.Last, micros(e.RotatedAt), micros(e.ExpiresAt), p.IP, p.UserAgent, userID, id)
+	case auth.OutcomeReused:
+		_, err = tx.ExecContext(ctx, revokeSQL, micros(p.Now), auth.ReasonReused, userID, id)
+	default: // the same child: nothing changes
+	}
+	if err != nil {
+		return auth.Exchanged{}, err
+	}
+
+	var kind users.EventKind
+	switch e.Outcome {
+	case auth.OutcomeReused:
+		kind = users.EventRefreshReused
+	case auth.OutcomeRestored:
+		kind = users.EventSessionRestored
+	default:
+		return e, nil
+	}
+	detail, err := json.Marshal(map[string]any{
+		"seq": p.Seq, "prev": p.Prev, "used": before.Used, "last": before.Last, "ip": p.IP, "userAgent": p.UserAgent,
+	})
+	if err != nil {
+		return auth.Exchanged{}, err
+	}
+	return e, note(ctx, tx, users.Event{
+		At: p.Now, Kind: kind, UserID: p.UserID, SessionID: p.SessionID, Actor: auth.ActorSystem, Detail: detail,
+	})
+}
+
+// tooOld tells whether a session has reached the greatest age by the policy of
+// today, which may be stricter than the one it was opened under.
+func (s *Store) tooOld(e auth.Exchanged, p auth.Presented) bool {
+	return s.policy.MaxAge > 0 && !e.CreatedAt.Add(s.policy.MaxAge).After(p.Now)
+}
