@@ -25,7 +25,7 @@ func BenchmarkIssue(b *testing.B) {
 			}
 			i := issuer{
 				name: "https://auth.example.com", audience: "https://api.example.com", access: ring(algorithm), refresh: ring(verify.HS256),
-				policy: Policy{AccessTTL: 4 * time.Hour, RefreshTTL: 168 * time.Hour},
+				lifetimes: Lifetimes{AccessTTL: 4 * time.Hour, RefreshTTL: 168 * time.Hour},
 			}
 			now := time.Now()
 			g := grant{

@@ -20,28 +20,28 @@ type rowOf struct {
 	auth.Store
 
 	mu  sync.Mutex
-	row auth.Exchanged
+	row auth.Rotated
 }
 
 func (s *rowOf) Login(_ context.Context, l auth.Login) (auth.LoggedIn, error) {
-	s.row = auth.Exchanged{
+	s.row = auth.Rotated{
 		Counters:  auth.Counters{Last: 1, RotatedAt: l.Now},
-		CreatedAt: l.Now, ExpiresAt: benchPolicy.SessionEnd(l.Now, l.Now),
+		CreatedAt: l.Now, ExpiresAt: benchLifetimes.SessionEnd(l.Now, l.Now),
 	}
 	in := auth.LoggedIn{NewUser: true, ExpiresAt: s.row.ExpiresAt}
 	in.User.ID = l.NewUserID
 	return in, nil
 }
 
-func (s *rowOf) Exchange(_ context.Context, p auth.Presented) (auth.Exchanged, error) {
+func (s *rowOf) Rotate(_ context.Context, p auth.Presented) (auth.Rotated, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.row.Counters, s.row.Outcome = s.row.Rotate(p.Seq, p.Prev, p.Now, benchPolicy.Grace)
-	s.row.ExpiresAt = benchPolicy.SessionEnd(s.row.CreatedAt, s.row.RotatedAt)
+	s.row.Counters, s.row.Outcome = s.row.Rotate(p.Seq, p.Prev, p.Now, benchLifetimes.Grace)
+	s.row.ExpiresAt = benchLifetimes.SessionEnd(s.row.CreatedAt, s.row.RotatedAt)
 	return s.row, nil
 }
 
-var benchPolicy = auth.Policy{AccessTTL: 4 * time.Hour, RefreshTTL: 168 * time.Hour, Grace: 10 * time.Second}
+var benchLifetimes = auth.Lifetimes{AccessTTL: 4 * time.Hour, RefreshTTL: 168 * time.Hour, Grace: 10 * time.Second}
 
 // anyone lets everybody in, by the code as openid.
 type anyone struct{}
@@ -59,7 +59,7 @@ func (inClear) Open(sealed []byte, _ string) ([]byte, error) { return sealed, ni
 func newService(tb testing.TB, store auth.Store, algorithm string) *auth.Service {
 	tb.Helper()
 	s, err := auth.New(auth.Config{
-		Issuer: "https://auth.example.com", Audience: "https://api.example.com", Apps: []string{"wx4f4bc4dec97d474b"}, Policy: benchPolicy,
+		Issuer: "https://auth.example.com", Audience: "https://api.example.com", Apps: []string{"wx4f4bc4dec97d474b"}, Lifetimes: benchLifetimes,
 		AccessKeys: auth.NewKeyring(newSet(tb, newKey(tb, algorithm, time.Time{}))), RefreshKeys: auth.NewKeyring(newSet(tb, newKey(tb, verify.HS256, time.Time{}))),
 		Store: store, Exchanger: anyone{}, Vault: inClear{}, Now: time.Now,
 	})
@@ -95,7 +95,7 @@ func BenchmarkRotate(b *testing.B) {
 		_, err = runner.Up(b.Context())
 		require.NoError(b, err)
 		require.NoError(b, runner.Close())
-		store, err := sqlite.Open(b.Context(), path, benchPolicy)
+		store, err := sqlite.Open(b.Context(), path, benchLifetimes)
 		require.NoError(b, err)
 		defer store.Close()
 		rotate(b, newService(b, store, verify.ES256))

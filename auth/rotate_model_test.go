@@ -104,7 +104,7 @@ func (w world) next(r rule, seen tally) (out []world, err error) {
 	for i := range w.nRequests {
 		rest := w.without(i)
 		out = append(out, rest) // lost on its way
-		done, outcome, err := rest.exchange(r, w.requests[i])
+		done, outcome, err := rest.rotate(r, w.requests[i])
 		seen[outcome]++
 		if err != nil {
 			return nil, fmt.Errorf("%w: token %+v in state %+v", err, w.requests[i], w)
@@ -168,7 +168,7 @@ func (w world) without(i int8) world {
 }
 
 // exchange asks the rule.
-func (w world) exchange(r rule, t small) (world, auth.Outcome, error) {
+func (w world) rotate(r rule, t small) (world, auth.Outcome, error) {
 	now := rotatedAt.Add(100 * tick)
 	c := auth.Counters{Used: int64(w.row.used), Last: int64(w.row.last), RotatedAt: now.Add(-time.Duration(w.row.age) * tick)}
 	after, outcome := r(c, int64(t.seq), int64(t.prev), now)

@@ -61,10 +61,10 @@ type Observer interface {
 // Config is what a Service is made of. All fields are needed but Observer,
 // Revocations and MetadataClaims.
 type Config struct {
-	Issuer   string // iss of all tokens, aud of refresh tokens
-	Audience string // aud of access tokens
-	Apps     []string
-	Policy   Policy
+	Issuer    string // iss of all tokens, aud of refresh tokens
+	Audience  string // aud of access tokens
+	Apps      []string
+	Lifetimes Lifetimes
 
 	AccessKeys, RefreshKeys *Keyring
 
@@ -83,15 +83,15 @@ type Config struct {
 // Service signs people in and keeps them signed in. It may be used by any
 // number of goroutines, and any number of equal Services may share a Store.
 type Service struct {
-	apps          apps
-	issuer        issuer
-	refreshPolicy verify.Policy
-	store         Store
-	exchanger     CodeExchanger
-	vault         Vault
-	now           func() time.Time
-	observer      Observer
-	revocations   *Revocations
+	apps           apps
+	issuer         issuer
+	refreshProfile verify.Profile
+	store          Store
+	exchanger      CodeExchanger
+	vault          Vault
+	now            func() time.Time
+	observer       Observer
+	revocations    *Revocations
 }
 
 // New makes a Service.
@@ -113,9 +113,9 @@ func New(c Config) (*Service, error) {
 		issuer: issuer{
 			name: c.Issuer, audience: c.Audience,
 			access: c.AccessKeys, refresh: c.RefreshKeys,
-			policy: c.Policy, metadataClaims: c.MetadataClaims,
+			lifetimes: c.Lifetimes, metadataClaims: c.MetadataClaims,
 		},
-		refreshPolicy: verify.Policy{
+		refreshProfile: verify.Profile{
 			Type: verify.RefreshTokenType, Issuer: c.Issuer, Audience: c.Issuer,
 			Keys: c.RefreshKeys, Now: c.Now,
 			RequiredClaims: []string{"sub", "client_id", "iat", "sid", "seq", "prev"},
@@ -226,7 +226,7 @@ func (s *Service) Refresh(ctx context.Context, r RefreshRequest) (Tokens, error)
 		return Tokens{}, err
 	}
 	p.IP, p.UserAgent, p.Now = r.IP, r.UserAgent, s.clock()
-	e, err := s.store.Exchange(ctx, p)
+	e, err := s.store.Rotate(ctx, p)
 	if err != nil {
 		s.observer.Refreshed(p.AppID, "error")
 		return Tokens{}, fmt.Errorf("refresh: %w", err)

@@ -10,9 +10,9 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-// Policy holds the lifetimes and limits by which sessions live. The stores are
+// Lifetimes holds the lifetimes and limits by which sessions live. The stores are
 // made with it, for they apply it inside their statements.
-type Policy struct {
+type Lifetimes struct {
 	AccessTTL  time.Duration // life of an access token
 	RefreshTTL time.Duration // a session that is not refreshed for so long ends
 	// Grace is how long after an exchange the same refresh token gets the same
@@ -26,7 +26,7 @@ type Policy struct {
 
 // SessionEnd returns when a session that began at created and was last
 // refreshed at rotated expires, in whole seconds as tokens state it.
-func (p Policy) SessionEnd(created, rotated time.Time) time.Time {
+func (p Lifetimes) SessionEnd(created, rotated time.Time) time.Time {
 	end := rotated.Add(p.RefreshTTL)
 	if p.MaxAge > 0 {
 		if limit := created.Add(p.MaxAge); limit.Before(end) {
@@ -38,7 +38,7 @@ func (p Policy) SessionEnd(created, rotated time.Time) time.Time {
 
 // accessEnd returns when an access token issued now expires: never after the
 // greatest age of its session.
-func (p Policy) accessEnd(created, now time.Time) time.Time {
+func (p Lifetimes) accessEnd(created, now time.Time) time.Time {
 	end := now.Add(p.AccessTTL)
 	if p.MaxAge > 0 {
 		if limit := created.Add(p.MaxAge); limit.Before(end) {
@@ -115,9 +115,9 @@ type Presented struct {
 	Now               time.Time
 }
 
-// Exchanged is what became of a presented token. The fields after Outcome hold
+// Rotated is what became of a presented token. The fields after Outcome hold
 // the row as it is now; Roles and Metadata are set where a token is issued.
-type Exchanged struct {
+type Rotated struct {
 	Outcome Outcome
 	Counters
 	CreatedAt time.Time
@@ -140,7 +140,7 @@ type Revocation struct {
 type Store interface {
 	// Login records a sign-in: it finds or creates the user of the identity,
 	// keeps the session key, opens the session, ends the device's earlier
-	// session and those beyond Policy.MaxSessions. All of it happens or none.
+	// session and those beyond Lifetimes.MaxSessions. All of it happens or none.
 	// For a known identity it is one round trip and one commit. A disabled
 	// user comes back in LoggedIn with no session opened.
 	//
@@ -148,10 +148,10 @@ type Store interface {
 	// unionid, create one user between them.
 	Login(ctx context.Context, l Login) (LoggedIn, error)
 
-	// Exchange applies the rotation rule to one session row, in one statement
+	// Rotate applies the rotation rule to one session row, in one statement
 	// and one round trip. Concurrent calls for one session take effect one
 	// after the other.
-	Exchange(ctx context.Context, p Presented) (Exchanged, error)
+	Rotate(ctx context.Context, p Presented) (Rotated, error)
 
 	// EndSession revokes one live session of a user. It reports whether there
 	// was one; ending it again changes nothing. Revoking never moves the

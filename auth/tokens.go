@@ -100,7 +100,7 @@ type grant struct {
 type issuer struct {
 	name, audience  string
 	access, refresh *Keyring
-	policy          Policy
+	lifetimes       Lifetimes
 	metadataClaims  []string
 }
 
@@ -109,7 +109,7 @@ type issuer struct {
 // so that an answer can be repeated.
 func (i *issuer) issue(g grant) (Tokens, error) {
 	now := g.now.Truncate(time.Second)
-	end := i.policy.accessEnd(g.createdAt, now)
+	end := i.lifetimes.accessEnd(g.createdAt, now)
 	id := make([]byte, 16)
 	if _, err := rand.Read(id); err != nil {
 		return Tokens{}, fmt.Errorf("issue tokens: %w", err)
@@ -185,7 +185,7 @@ func (i *issuer) chosen(metadata json.RawMessage) (map[string]json.RawMessage, e
 // presented checks a refresh token and tells what it names. The errors are
 // ErrRefreshInvalid and ErrRefreshExpired.
 func (s *Service) presented(ctx context.Context, token string) (Presented, error) {
-	payload, err := s.refreshPolicy.Check(ctx, token)
+	payload, err := s.refreshProfile.Check(ctx, token)
 	switch {
 	case errors.Is(err, verify.ErrExpired):
 		return Presented{}, fmt.Errorf("%w: %w", ErrRefreshExpired, err)

@@ -69,7 +69,7 @@ func refreshes(t *testing.T, s *postgres.Store, ids []uuid.UUID, seq int64, stop
 				}
 				id, round := mine[n%len(mine)], int64(n/len(mine))
 				began := time.Now()
-				e, err := s.Exchange(context.WithoutCancel(t.Context()), auth.Presented{
+				e, err := s.Rotate(context.WithoutCancel(t.Context()), auth.Presented{
 					UserID: id, SessionID: id, AppID: app, Seq: seq + round + 1, Prev: seq + round, Now: began,
 				})
 				took[c] = append(took[c], time.Since(began))
@@ -101,7 +101,7 @@ func TestAMillionDeadSessionsGoWithoutARefreshNoticing(t *testing.T) {
 	ids := crowd(t, conn, now)
 	sizes(t, conn)
 
-	policy := auth.Policy{AccessTTL: 4 * time.Hour, RefreshTTL: 168 * time.Hour, Grace: 10 * time.Second, MaxAge: 2160 * time.Hour, MaxSessions: 20}
+	policy := auth.Lifetimes{AccessTTL: 4 * time.Hour, RefreshTTL: 168 * time.Hour, Grace: 10 * time.Second, MaxAge: 2160 * time.Hour, MaxSessions: 20}
 	s, err := postgres.Open(t.Context(), cluster.URL(name), policy)
 	require.NoError(t, err)
 	defer s.Close()

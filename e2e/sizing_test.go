@@ -31,7 +31,7 @@ func TestARowTakesTheBytesThatTheDocumentSays(t *testing.T) {
 	cluster := pgtest.NewCluster(t)
 	name, err := cluster.CreateMigrated(t.Context())
 	require.NoError(t, err)
-	s, err := postgres.Open(t.Context(), cluster.URL(name), auth.Policy{
+	s, err := postgres.Open(t.Context(), cluster.URL(name), auth.Lifetimes{
 		AccessTTL: 4 * time.Hour, RefreshTTL: 168 * time.Hour, Grace: 10 * time.Second, MaxAge: 2160 * time.Hour, MaxSessions: 20,
 	})
 	require.NoError(t, err)
@@ -65,7 +65,7 @@ func TestARowTakesTheBytesThatTheDocumentSays(t *testing.T) {
 						return
 					}
 					for seq := range int64(refreshesEach) {
-						e, err := s.Exchange(ctx, auth.Presented{
+						e, err := s.Rotate(ctx, auth.Presented{
 							UserID: in.User.ID, SessionID: id, AppID: app, Seq: seq + 1, Prev: seq, IP: "203.0.113.77", UserAgent: agent, Now: now,
 						})
 						if err != nil || e.Outcome != auth.OutcomeRotated {

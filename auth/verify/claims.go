@@ -81,7 +81,7 @@ func cloneValue(value any) any {
 // which its session could not be revoked.
 var accessClaims = []string{"sub", "client_id", "iat", "jti", "sid"}
 
-// claimsOf reads the claims of an access token that passed [Policy.check].
+// claimsOf reads the claims of an access token that passed [Profile.check].
 func claimsOf(token *checked) (*Claims, error) {
 	claims := &Claims{ExpiresAt: token.expires}
 	for i := range token.claims {

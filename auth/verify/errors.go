@@ -25,9 +25,9 @@ var (
 	ErrUnknownKey = errors.New("unknown key id")
 )
 
-// errMisconfigured is an error of the program that set the policy up. It is none
+// errMisconfigured is an error of the program that set the profile up. It is none
 // of the errors above, so that it shows as a 500 and not as a logged-out user.
-var errMisconfigured = errors.New("verify: the policy is incomplete")
+var errMisconfigured = errors.New("verify: the profile is incomplete")
 
 func invalid(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrInvalid, fmt.Sprintf(format, args...))

@@ -21,7 +21,7 @@ func FuzzCheck(f *testing.F) {
 	f.Add("eyJhbGciOiJub25lIn0.e30.")
 	f.Add("..")
 	f.Add("")
-	p, v := policy(), verifier()
+	p, v := profile(), verifier()
 	f.Fuzz(func(t *testing.T, token string) {
 		payload, err := p.Check(t.Context(), token)
 		claims, verr := v.Verify(t.Context(), token)

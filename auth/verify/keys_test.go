@@ -73,8 +73,8 @@ func TestSecretsArePrintedNowhere(t *testing.T) {
 		verify.Secret(canary), key, &key,
 		[]verify.Key{key},
 		source, v, feed, remote,
-		verify.Policy{Keys: source},
-		&verify.Policy{Keys: source},
+		verify.Profile{Keys: source},
+		&verify.Profile{Keys: source},
 		map[string]any{"k": key},
 	}
 	var logged bytes.Buffer

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// The types of our tokens, for [Policy.Type]: the typ header (RFC 8725 section
+// The types of our tokens, for [Profile.Type]: the typ header (RFC 8725 section
 // 3.11).
 const (
 	AccessTokenType  = "at+jwt" // RFC 9068 section 2.1
@@ -24,9 +24,9 @@ const MaxTokenSize = 8 << 10
 // MaxLeeway is the most that clocks may differ.
 const MaxLeeway = 5 * time.Minute
 
-// Policy says what one kind of token must look like. Its fields must not change
+// Profile says what one kind of token must look like. Its fields must not change
 // once it is in use; its methods may then be called by many goroutines at once.
-type Policy struct {
+type Profile struct {
 	// Type is the token's type: the header's typ must equal it, or equal it
 	// with "application/" in front (RFC 9068 section 4 requires both spellings).
 	Type string
@@ -57,13 +57,13 @@ type checked struct {
 	notBefore time.Time // zero when there is no nbf
 }
 
-// Check verifies one compact JWS against the policy and returns its payload, the
+// Check verifies one compact JWS against the profile and returns its payload, the
 // very bytes that were signed: one JSON object in UTF-8 without duplicate names
 // (not even in different case), so that any decoder reads the same from it.
 //
 // The error is [ErrMissing] for an empty token, [ErrInvalid], [ErrExpired],
 // [ErrKeysUnavailable] or the error of ctx. It never holds the token.
-func (p *Policy) Check(ctx context.Context, token string) ([]byte, error) {
+func (p *Profile) Check(ctx context.Context, token string) ([]byte, error) {
 	result, err := p.check(ctx, token)
 	if err != nil {
 		return nil, err
@@ -71,16 +71,16 @@ func (p *Policy) Check(ctx context.Context, token string) ([]byte, error) {
 	return result.payload, nil
 }
 
-func (p *Policy) now() time.Time {
+func (p *Profile) now() time.Time {
 	if p.Now == nil {
 		return time.Now()
 	}
 	return p.Now()
 }
 
-// validate guards against a policy that would accept anything: an empty issuer
+// validate guards against a profile that would accept anything: an empty issuer
 // is not "any issuer".
-func (p *Policy) validate() error {
+func (p *Profile) validate() error {
 	switch {
 	case p.Type == "":
 		return fmt.Errorf("%w: Type is empty", errMisconfigured)
@@ -96,7 +96,7 @@ func (p *Policy) validate() error {
 	return nil
 }
 
-func (p *Policy) check(ctx context.Context, token string) (*checked, error) {
+func (p *Profile) check(ctx context.Context, token string) (*checked, error) {
 	if err := p.validate(); err != nil {
 		return nil, err
 	}
@@ -154,7 +154,7 @@ func (p *Policy) check(ctx context.Context, token string) (*checked, error) {
 // section 3.10).
 var refusedHeaders = []string{"crit", "b64", "jku", "jwk", "x5u", "x5c"}
 
-func (p *Policy) keyFor(ctx context.Context, data []byte) (Key, error) {
+func (p *Profile) keyFor(ctx context.Context, data []byte) (Key, error) {
 	header, err := parseObject(data)
 	if err != nil {
 		return Key{}, invalid("header: %s", err)
@@ -219,7 +219,7 @@ func (p *Policy) keyFor(ctx context.Context, data []byte) (Key, error) {
 	return key, nil
 }
 
-func (p *Policy) checkClaims(token *checked) error {
+func (p *Profile) checkClaims(token *checked) error {
 	for i := range token.claims {
 		if name, wrong := misspelt(token.claims[i].name); wrong {
 			return invalid("a claim is spelt like %s", name)
@@ -258,7 +258,7 @@ func (p *Policy) checkClaims(token *checked) error {
 	return p.checkTimes(token)
 }
 
-func (p *Policy) checkTimes(token *checked) error {
+func (p *Profile) checkTimes(token *checked) error {
 	for _, name := range timeClaims {
 		raw, ok := token.claims.get(name)
 		if !ok {
@@ -284,7 +284,7 @@ func (p *Policy) checkTimes(token *checked) error {
 }
 
 // checkAt is the part of a check whose outcome changes with time.
-func (p *Policy) checkAt(expires, notBefore, now time.Time) error {
+func (p *Profile) checkAt(expires, notBefore, now time.Time) error {
 	if !now.Before(expires.Add(p.Leeway)) {
 		return ErrExpired
 	}

@@ -71,7 +71,7 @@ func TestRFC8725Section3_1TheAlgorithmIsTheOneOfTheKey(t *testing.T) {
 		}
 	})
 	t.Run("a verifier may narrow the algorithms further", func(t *testing.T) {
-		p := policy()
+		p := profile()
 		p.Algorithms = []string{verify.EdDSA}
 		_, err := p.Check(t.Context(), signers()[verify.EdDSA].good())
 		require.NoError(t, err)
@@ -234,7 +234,7 @@ func TestRFC8725Section3_10ReceivedClaimsAreNotTrusted(t *testing.T) {
 	})
 	t.Run("a kid is a name and nothing more", func(t *testing.T) {
 		var asked []string
-		p := policy()
+		p := profile()
 		p.Keys = sourceFunc(func(kid string) (verify.Key, error) {
 			asked = append(asked, kid)
 			return verify.Key{}, verify.ErrUnknownKey
@@ -253,7 +253,7 @@ func TestRFC8725Section3_10ReceivedClaimsAreNotTrusted(t *testing.T) {
 		require.Equal(t, []string{"../../etc/passwd", "' OR 1=1 --", "\x00", "es-1\n"}, asked)
 	})
 	t.Run("a source that gives another key than was asked for is not believed", func(t *testing.T) {
-		p := policy()
+		p := profile()
 		p.Keys = sourceFunc(func(string) (verify.Key, error) { return s.key, nil })
 		_, err := p.Check(t.Context(), s.sign(s.header(map[string]any{"kid": "other"}), claims(nil)))
 		require.ErrorIs(t, err, verify.ErrInvalid)
@@ -273,17 +273,17 @@ func TestRFC8725Section3_12KindsOfTokensExcludeOneAnother(t *testing.T) {
 	// Even were both kinds signed with one key for one audience.
 	s := signers()[verify.HS256]
 	access, refresh := s.good(), s.sign(s.header(map[string]any{"typ": verify.RefreshTokenType}), claims(map[string]any{"seq": 1, "prev": 0}))
-	refreshPolicy := policy()
-	refreshPolicy.Type = verify.RefreshTokenType
-	refreshPolicy.RequiredClaims = []string{"sub", "sid", "seq", "prev"}
+	refreshProfile := profile()
+	refreshProfile.Type = verify.RefreshTokenType
+	refreshProfile.RequiredClaims = []string{"sub", "sid", "seq", "prev"}
 
-	_, err := refreshPolicy.Check(t.Context(), refresh)
+	_, err := refreshProfile.Check(t.Context(), refresh)
 	require.NoError(t, err)
 	refused(t, refresh, "typ is not at+jwt")
-	_, err = refreshPolicy.Check(t.Context(), access)
+	_, err = refreshProfile.Check(t.Context(), access)
 	require.ErrorIs(t, err, verify.ErrInvalid)
-	for _, name := range refreshPolicy.RequiredClaims {
-		_, err := refreshPolicy.Check(t.Context(), s.sign(s.header(map[string]any{"typ": verify.RefreshTokenType}), with(claims(map[string]any{"seq": 1, "prev": 0}), map[string]any{name: nil})))
+	for _, name := range refreshProfile.RequiredClaims {
+		_, err := refreshProfile.Check(t.Context(), s.sign(s.header(map[string]any{"typ": verify.RefreshTokenType}), with(claims(map[string]any{"seq": 1, "prev": 0}), map[string]any{name: nil})))
 		require.ErrorIs(t, err, verify.ErrInvalid, name)
 	}
 }

@@ -193,7 +193,7 @@ func TestAnOversizedTokenIsRefusedUnread(t *testing.T) {
 }
 
 func TestAnEmptyTokenIsMissing(t *testing.T) {
-	_, err := policy().Check(t.Context(), "")
+	_, err := profile().Check(t.Context(), "")
 	require.ErrorIs(t, err, verify.ErrMissing)
 	_, err = verifier().Verify(t.Context(), "")
 	require.ErrorIs(t, err, verify.ErrMissing)
@@ -219,7 +219,7 @@ func TestExpiryIsExactToTheSecondAndTheLeeway(t *testing.T) {
 	s := signers()[verify.ES256]
 	token := s.sign(s.header(nil), claims(map[string]any{"exp": now.Unix(), "nbf": now.Unix() - 100}))
 	at := func(offset, leeway time.Duration) error {
-		p := policy()
+		p := profile()
 		p.Leeway, p.Now = leeway, func() time.Time { return now.Add(offset) }
 		_, err := p.Check(t.Context(), token)
 		return err
@@ -239,7 +239,7 @@ func TestAnExpiredForgeryIsInvalidAndNotExpired(t *testing.T) {
 	// Otherwise anybody could make a client refresh, or learn what we know.
 	s := signers()[verify.ES256]
 	token := s.sign(s.header(nil), claims(map[string]any{"exp": now.Unix() - 1}))
-	_, err := policy().Check(t.Context(), token)
+	_, err := profile().Check(t.Context(), token)
 	require.ErrorIs(t, err, verify.ErrExpired)
 	refused(t, token[:len(token)-40]+strings.Repeat("A", 40), "signature")
 }
@@ -269,23 +269,23 @@ func TestOtherClaimsAreHandedOnWithoutLoss(t *testing.T) {
 func TestCheckReturnsThePayloadAsItWasSigned(t *testing.T) {
 	s := signers()[verify.ES256]
 	payload := "{ \"iss\":\"" + issuer + "\",\t\"aud\":\"" + audience + "\",\"exp\":1900000000,\n\"sub\":\"u\",\"client_id\":\"c\",\"iat\":1,\"jti\":\"j\",\"sid\":\"s\" }"
-	got, err := policy().Check(t.Context(), s.signText(`{"alg":"ES256","kid":"es-1","typ":"at+jwt"}`, payload))
+	got, err := profile().Check(t.Context(), s.signText(`{"alg":"ES256","kid":"es-1","typ":"at+jwt"}`, payload))
 	require.NoError(t, err)
 	require.Equal(t, payload, string(got))
 }
 
 func TestAnIncompletePolicyAcceptsNothing(t *testing.T) {
 	token := signers()[verify.ES256].good()
-	for i, change := range []func(*verify.Policy){
-		func(p *verify.Policy) { p.Type = "" },
-		func(p *verify.Policy) { p.Issuer = "" },
-		func(p *verify.Policy) { p.Audience = "" },
-		func(p *verify.Policy) { p.Keys = nil },
-		func(p *verify.Policy) { p.Leeway = -1 },
-		func(p *verify.Policy) { p.Leeway = time.Hour },
+	for i, change := range []func(*verify.Profile){
+		func(p *verify.Profile) { p.Type = "" },
+		func(p *verify.Profile) { p.Issuer = "" },
+		func(p *verify.Profile) { p.Audience = "" },
+		func(p *verify.Profile) { p.Keys = nil },
+		func(p *verify.Profile) { p.Leeway = -1 },
+		func(p *verify.Profile) { p.Leeway = time.Hour },
 	} {
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
-			p := policy()
+			p := profile()
 			change(p)
 			_, err := p.Check(t.Context(), token)
 			require.Error(t, err)
@@ -304,7 +304,7 @@ func TestAKeySourceThatDoesNotValidateIsHeldToTheRules(t *testing.T) {
 	require.NoError(t, err)
 	weak := s.key
 	weak.Public = &private.PublicKey
-	p := policy()
+	p := profile()
 	p.Keys = sourceFunc(func(string) (verify.Key, error) { return weak, nil })
 	_, err = p.Check(t.Context(), s.good())
 	require.Equal(t, "internal", verify.Code(err))
@@ -313,7 +313,7 @@ func TestAKeySourceThatDoesNotValidateIsHeldToTheRules(t *testing.T) {
 // accepted asserts that a token passes and returns its claims.
 func accepted(t *testing.T, token string) *verify.Claims {
 	t.Helper()
-	_, err := policy().Check(t.Context(), token)
+	_, err := profile().Check(t.Context(), token)
 	require.NoError(t, err)
 	got, err := verifier().Verify(t.Context(), token)
 	require.NoError(t, err)

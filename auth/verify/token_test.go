@@ -122,8 +122,8 @@ func (s signer) good() string { return s.sign(s.header(nil), claims(nil)) }
 
 func b64(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
 
-func policy() *verify.Policy {
-	return &verify.Policy{
+func profile() *verify.Profile {
+	return &verify.Profile{
 		Type: verify.AccessTokenType, Issuer: issuer, Audience: audience, Keys: allKeys(), Now: clock,
 		RequiredClaims: []string{"sub", "client_id", "iat", "jti", "sid"},
 	}
@@ -133,11 +133,11 @@ func verifier(opts ...verify.Option) *verify.Verifier {
 	return verify.New(issuer, audience, allKeys(), append([]verify.Option{verify.WithClock(clock)}, opts...)...)
 }
 
-// refused asserts that a token is invalid for the policy and for the verifier,
+// refused asserts that a token is invalid for the profile and for the verifier,
 // and that the error does not give the token away.
 func refused(t *testing.T, token string, mention string) {
 	t.Helper()
-	_, err := policy().Check(t.Context(), token)
+	_, err := profile().Check(t.Context(), token)
 	require.ErrorIs(t, err, verify.ErrInvalid)
 	require.ErrorContains(t, err, mention)
 	_, verr := verifier().Verify(t.Context(), token)

@@ -21,7 +21,7 @@ type Revocations interface {
 // Verifier checks access tokens. Make one with [New] and share it: it is safe
 // for concurrent use.
 type Verifier struct {
-	policy      Policy
+	profile     Profile
 	clientIDs   []string
 	revocations Revocations
 	cache       *cache
@@ -32,14 +32,14 @@ type Option func(*Verifier)
 
 // WithClock makes the verifier take the time from now instead of time.Now.
 func WithClock(now func() time.Time) Option {
-	return func(v *Verifier) { v.policy.Now = now }
+	return func(v *Verifier) { v.profile.Now = now }
 }
 
 // WithLeeway allows the issuer's clock and ours to differ by leeway (0 to
 // [MaxLeeway]); without it, by nothing: a token refused a moment early only
 // makes the client refresh.
 func WithLeeway(leeway time.Duration) Option {
-	return func(v *Verifier) { v.policy.Leeway = leeway }
+	return func(v *Verifier) { v.profile.Leeway = leeway }
 }
 
 // WithCache bounds the memory of verified tokens to about size entries; 0 or less
@@ -68,7 +68,7 @@ func WithClientIDs(ids ...string) Option {
 // WithAlgorithms narrows the signature algorithms that are accepted. It is not
 // needed for safety: a key works with its own algorithm only.
 func WithAlgorithms(algorithms ...string) Option {
-	return func(v *Verifier) { v.policy.Algorithms = append(v.policy.Algorithms, algorithms...) }
+	return func(v *Verifier) { v.profile.Algorithms = append(v.profile.Algorithms, algorithms...) }
 }
 
 // New returns a verifier of the access tokens that issuer signs for audience. It
@@ -76,7 +76,7 @@ func WithAlgorithms(algorithms ...string) Option {
 // that is a mistake in the program, and guessing would accept foreign tokens.
 func New(issuer, audience string, keys KeySource, opts ...Option) *Verifier {
 	v := &Verifier{
-		policy: Policy{
+		profile: Profile{
 			Type: AccessTokenType, Issuer: issuer, Audience: audience, Keys: keys,
 			RequiredClaims: accessClaims,
 		},
@@ -85,7 +85,7 @@ func New(issuer, audience string, keys KeySource, opts ...Option) *Verifier {
 	for _, opt := range opts {
 		opt(v)
 	}
-	if err := v.policy.validate(); err != nil {
+	if err := v.profile.validate(); err != nil {
 		panic(err)
 	}
 	return v
@@ -93,7 +93,7 @@ func New(issuer, audience string, keys KeySource, opts ...Option) *Verifier {
 
 // Format prints the issuer and the audience, and nothing that changes under way.
 func (v *Verifier) Format(state fmt.State, _ rune) {
-	fmt.Fprintf(state, "verify.New(%q, %q)", v.policy.Issuer, v.policy.Audience)
+	fmt.Fprintf(state, "verify.New(%q, %q)", v.profile.Issuer, v.profile.Audience)
 }
 
 // Verify checks an access token and returns its claims, which belong to the
@@ -139,16 +139,16 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Claims, error) {
 // the key, which may have been withdrawn or replaced. When it is not good the
 // token is checked afresh, and that check finds the words for it.
 func (v *Verifier) stillGood(ctx context.Context, entry *cached) bool {
-	if v.policy.checkAt(entry.claims.ExpiresAt, entry.notBefore, v.policy.now()) != nil {
+	if v.profile.checkAt(entry.claims.ExpiresAt, entry.notBefore, v.profile.now()) != nil {
 		return false
 	}
 	used := entry.key()
-	key, err := v.policy.Keys.Key(ctx, used.ID)
+	key, err := v.profile.Keys.Key(ctx, used.ID)
 	return err == nil && key.same(used)
 }
 
 func (v *Verifier) verifyAfresh(ctx context.Context, token string) (*Claims, *cached, error) {
-	result, err := v.policy.check(ctx, token)
+	result, err := v.profile.check(ctx, token)
 	if err != nil {
 		return nil, nil, err
 	}

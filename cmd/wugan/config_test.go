@@ -530,5 +530,5 @@ func TestTheLifetimesReachTheTokens(t *testing.T) {
 	}
 	c, err := startUp(t)
 	require.NoError(t, err)
-	require.Equal(t, auth.Policy{AccessTTL: 2 * time.Second, RefreshTTL: 90 * time.Minute}, c.policy())
+	require.Equal(t, auth.Lifetimes{AccessTTL: 2 * time.Second, RefreshTTL: 90 * time.Minute}, c.lifetimes())
 }

@@ -50,12 +50,12 @@ func (c *config) copyFrom(ctx context.Context, path string, out io.Writer) (err 
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("--from: %s", reason(err))
 	}
-	source, err := sqlite.Open(ctx, path, c.policy())
+	source, err := sqlite.Open(ctx, path, c.lifetimes())
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
-	target, err := postgres.Open(ctx, string(c.DatabaseURL), c.policy())
+	target, err := postgres.Open(ctx, string(c.DatabaseURL), c.lifetimes())
 	if err != nil {
 		return err
 	}

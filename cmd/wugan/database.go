@@ -34,12 +34,12 @@ func (c *config) openDatabase(ctx context.Context, t *tracing.Tracing) (database
 		if tracer := t.Statements(); tracer != nil {
 			options = append(options, postgres.WithTracer(tracer))
 		}
-		return postgres.Open(ctx, string(c.DatabaseURL), c.policy(), options...)
+		return postgres.Open(ctx, string(c.DatabaseURL), c.lifetimes(), options...)
 	}
 	if err := migrateUp(ctx, string(c.DatabaseURL)); err != nil {
 		return nil, c.unusable(err)
 	}
-	db, err := sqlite.Open(ctx, strings.TrimPrefix(string(c.DatabaseURL), "sqlite:"), c.policy())
+	db, err := sqlite.Open(ctx, strings.TrimPrefix(string(c.DatabaseURL), "sqlite:"), c.lifetimes())
 	if err != nil {
 		return nil, c.unusable(err)
 	}

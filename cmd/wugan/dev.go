@@ -88,7 +88,7 @@ func dev(ctx context.Context, c config, data string, out io.Writer) error {
 	defer stopFake()
 	return serve(ctx, c, serveOptions{
 		devCodes: true,
-		around:   withPlayground(c.policy(), fake),
+		around:   withPlayground(c.lifetimes(), fake),
 		listening: func(addr net.Addr) {
 			_, _ = io.WriteString(out, welcome(addr, data))
 		},

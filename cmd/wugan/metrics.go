@@ -73,7 +73,7 @@ func serveMetrics(ctx context.Context, c config, m *metrics.Metrics, log *slog.L
 }
 
 // purgeOnce removes dead sessions and counts them.
-func purgeOnce(ctx context.Context, db auth.Store, p auth.Policy, m *metrics.Metrics, now time.Time) (int, error) {
+func purgeOnce(ctx context.Context, db auth.Store, p auth.Lifetimes, m *metrics.Metrics, now time.Time) (int, error) {
 	// A session is kept as long as access tokens of it can live, so that they can
 	// be revoked and the revocation is told to whoever asks.
 	dead := now.Add(-max(purgeKeep, p.AccessTTL+time.Minute)) // pods' clocks differ

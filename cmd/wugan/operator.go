@@ -61,13 +61,13 @@ func (c *config) openExisting(ctx context.Context) (database, error) {
 	var db database
 	var err error
 	if c.databaseKind() == "postgres" {
-		db, err = postgres.Open(ctx, string(c.DatabaseURL), c.policy())
+		db, err = postgres.Open(ctx, string(c.DatabaseURL), c.lifetimes())
 	} else {
 		path := strings.TrimPrefix(string(c.DatabaseURL), "sqlite:")
 		if _, err := os.Stat(path); err != nil {
 			return nil, wrong("DATABASE_URL", "expected a database that is there: %s", cause(err))
 		}
-		db, err = sqlite.Open(ctx, path, c.policy())
+		db, err = sqlite.Open(ctx, path, c.lifetimes())
 	}
 	if err != nil {
 		return nil, c.unusable(err)

@@ -16,8 +16,8 @@ var playgroundLives = map[string]time.Duration{"30s": 30 * time.Second, "1s": ti
 
 // withPlayground puts the playground in front of the service. Tokens of all its
 // lives are of the same sessions, keys and issuer: only their exp differs.
-func withPlayground(p auth.Policy, fake *fakewechat.Server) func(http.Handler, func(auth.Policy) (http.Handler, error)) (http.Handler, error) {
-	return func(service http.Handler, api func(auth.Policy) (http.Handler, error)) (http.Handler, error) {
+func withPlayground(p auth.Lifetimes, fake *fakewechat.Server) func(http.Handler, func(auth.Lifetimes) (http.Handler, error)) (http.Handler, error) {
+	return func(service http.Handler, api func(auth.Lifetimes) (http.Handler, error)) (http.Handler, error) {
 		lives := make(map[string]http.Handler, len(playgroundLives))
 		for name, life := range playgroundLives {
 			shorter := p

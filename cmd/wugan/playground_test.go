@@ -39,7 +39,7 @@ func playgroundPod(t *testing.T, w *world, change ...func(*config)) *pod {
 	log, err := c.logger(w.log)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
-	s, err := wire(ctx, c, serveOptions{now: w.clock.Now, devCodes: true, around: withPlayground(c.policy(), w.wechat)}, log)
+	s, err := wire(ctx, c, serveOptions{now: w.clock.Now, devCodes: true, around: withPlayground(c.lifetimes(), w.wechat)}, log)
 	require.NoError(t, err)
 	require.NoError(t, s.revocations.Sync(ctx, s.db, time.Time{}))
 	p := &pod{w: w, service: s, server: httptest.NewServer(s.handler)}

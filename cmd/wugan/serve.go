@@ -58,7 +58,7 @@ type serveOptions struct {
 	devCodes bool
 	// around puts something around the service's handler; api makes another one
 	// like it, with its own policy for access tokens. nil: nothing.
-	around func(service http.Handler, api func(auth.Policy) (http.Handler, error)) (http.Handler, error)
+	around func(service http.Handler, api func(auth.Lifetimes) (http.Handler, error)) (http.Handler, error)
 	// listening is told the address, once requests are accepted.
 	listening func(net.Addr)
 	// tracing may be nil.
@@ -114,7 +114,7 @@ func serve(ctx context.Context, c config, o serveOptions) (err error) {
 	defer wg.Wait()
 	defer stopBackground()
 	wg.Go(func() { s.revocations.Run(background, s.db) })
-	wg.Go(func() { s.purge(background, c.policy(), log) })
+	wg.Go(func() { s.purge(background, c.lifetimes(), log) })
 	wg.Go(func() { s.keys.watch(background, log) })
 
 	// Without this read no token can be checked. Where the database is down, the
@@ -215,9 +215,9 @@ func wire(ctx context.Context, c config, o serveOptions, log *slog.Logger) (*ser
 	gatewayKey, adminKey := c.operatorKeys()
 	// Once for the service itself, and in wugan dev again for the playground's
 	// tokens of another life.
-	api := func(p auth.Policy) (http.Handler, error) {
+	api := func(p auth.Lifetimes) (http.Handler, error) {
 		signIn, err := auth.New(auth.Config{
-			Issuer: c.Issuer, Audience: c.Audience, Apps: client.AppIDs(), Policy: p,
+			Issuer: c.Issuer, Audience: c.Audience, Apps: client.AppIDs(), Lifetimes: p,
 			AccessKeys: access, RefreshKeys: refresh,
 			Store: db, Exchanger: wechatSide, Vault: box,
 			Now: now, Revocations: s.revocations, Observer: s.metrics,
@@ -249,7 +249,7 @@ func wire(ctx context.Context, c config, o serveOptions, log *slog.Logger) (*ser
 			Stopping: ctx.Done(), Upstreams: upstreams,
 		})
 	}
-	s.handler, err = api(c.policy())
+	s.handler, err = api(c.lifetimes())
 	if err == nil && o.around != nil {
 		s.handler, err = o.around(s.handler, api)
 	}
@@ -292,7 +292,7 @@ func (c *config) box() (*seal.Box, error) {
 }
 
 // purge removes dead sessions now and then.
-func (s *service) purge(ctx context.Context, p auth.Policy, log *slog.Logger) {
+func (s *service) purge(ctx context.Context, p auth.Lifetimes, log *slog.Logger) {
 	tick := time.NewTicker(purgeEvery)
 	defer tick.Stop()
 	for {

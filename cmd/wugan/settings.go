@@ -14,8 +14,8 @@ import (
 	"github.com/wugan/wugan/wechat"
 )
 
-func (c *config) policy() auth.Policy {
-	return auth.Policy{
+func (c *config) lifetimes() auth.Lifetimes {
+	return auth.Lifetimes{
 		AccessTTL: c.AccessTTL, RefreshTTL: c.RefreshTTL, Grace: c.RefreshGrace,
 		MaxAge: c.SessionMaxAge, MaxSessions: c.MaxSessionsPerUser,
 	}

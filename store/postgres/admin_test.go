@@ -13,7 +13,7 @@ import (
 
 func TestOperators(t *testing.T) {
 	t.Parallel()
-	storetest.Admin(t, func(t *testing.T, p auth.Policy) storetest.AdminStore {
+	storetest.Admin(t, func(t *testing.T, p auth.Lifetimes) storetest.AdminStore {
 		t.Helper()
 		s, err := postgres.Open(t.Context(), pgtest.Migrated(t), p)
 		require.NoError(t, err)

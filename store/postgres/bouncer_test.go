@@ -25,7 +25,7 @@ func TestEveryStatementWorksThroughPgBouncersTransactionMode(t *testing.T) {
 			q := u.Query()
 			q.Set("default_query_exec_mode", mode)
 			u.RawQuery = q.Encode()
-			s := open(t, u.String(), policy)
+			s := open(t, u.String(), lifetimes)
 
 			openID := "o" + mode
 			l := signIn(openID, start)
@@ -39,7 +39,7 @@ func TestEveryStatementWorksThroughPgBouncersTransactionMode(t *testing.T) {
 			require.Len(t, again.Ended, 1)
 			p := auth.Presented{UserID: in.User.ID, SessionID: l.SessionID, AppID: l.AppID, Seq: 1, IP: "203.0.113.1", UserAgent: "x", Now: start.Add(time.Hour)}
 			for range 3 {
-				e, err := s.Exchange(t.Context(), p)
+				e, err := s.Rotate(t.Context(), p)
 				require.NoError(t, err)
 				require.Equal(t, auth.OutcomeRotated, e.Outcome)
 				require.Equal(t, time.UTC, e.RotatedAt.Location())

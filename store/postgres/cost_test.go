@@ -24,7 +24,7 @@ import (
 	"github.com/wugan/wugan/store/postgres"
 )
 
-var policy = auth.Policy{
+var lifetimes = auth.Lifetimes{
 	AccessTTL: 4 * time.Hour, RefreshTTL: 7 * 24 * time.Hour, Grace: 10 * time.Second, MaxAge: 90 * 24 * time.Hour, MaxSessions: 20,
 }
 
@@ -163,7 +163,7 @@ func TestLoginOfAKnownUserAndExchangeCostOneRoundTripAndOneCommit(t *testing.T) 
 	address := pgtest.Migrated(t)
 	var w wire
 	var sent statements
-	s, err := postgres.Open(t.Context(), w.through(t, address), policy, postgres.WithTracer(&sent))
+	s, err := postgres.Open(t.Context(), w.through(t, address), lifetimes, postgres.WithTracer(&sent))
 	require.NoError(t, err)
 
 	openID := "o1"
@@ -171,8 +171,8 @@ func TestLoginOfAKnownUserAndExchangeCostOneRoundTripAndOneCommit(t *testing.T) 
 	in, err := s.Login(t.Context(), l)
 	require.NoError(t, err)
 	p := auth.Presented{UserID: in.User.ID, SessionID: l.SessionID, AppID: l.AppID, Seq: 1, Now: start}
-	exchange := func() {
-		e, err := s.Exchange(t.Context(), p)
+	rotate := func() {
+		e, err := s.Rotate(t.Context(), p)
 		require.NoError(t, err)
 		require.Equal(t, auth.OutcomeRotated, e.Outcome)
 		p.Seq, p.Prev = e.Last, e.Used
@@ -186,10 +186,10 @@ func TestLoginOfAKnownUserAndExchangeCostOneRoundTripAndOneCommit(t *testing.T) 
 		require.False(t, in.NewUser)
 	}
 	login() // statements are prepared once a connection
-	exchange()
+	rotate()
 
 	const n = 50
-	for name, do := range map[string]func(){"exchange": exchange, "login": login} {
+	for name, do := range map[string]func(){"rotate": rotate, "login": login} {
 		trips, batches, queries := w.trips.Load(), sent.batches.Load(), sent.queries.Load()
 		for range n {
 			do()
@@ -204,14 +204,14 @@ func TestLoginOfAKnownUserAndExchangeCostOneRoundTripAndOneCommit(t *testing.T) 
 	elsewhere := connect(t, pgtest.Superuser(t))
 	run := func(times int) int64 {
 		before := commits(t, elsewhere, name(t, address))
-		s, err := postgres.Open(t.Context(), address, policy)
+		s, err := postgres.Open(t.Context(), address, lifetimes)
 		require.NoError(t, err)
 		in, err := s.Login(t.Context(), signIn(openID, p.Now.Add(time.Hour)))
 		require.NoError(t, err)
 		require.False(t, in.NewUser)
 		for range times {
 			p.Now = p.Now.Add(time.Minute)
-			e, err := s.Exchange(t.Context(), p)
+			e, err := s.Rotate(t.Context(), p)
 			require.NoError(t, err)
 			if e.Outcome == auth.OutcomeRotated {
 				p.Seq, p.Prev = e.Last, e.Used
@@ -241,7 +241,7 @@ func updates(t *testing.T, db *sql.DB, address, table string) (all, inPlace int6
 // own.
 func each(t *testing.T, address string, n int, do func(s *postgres.Store, i int) error) {
 	t.Helper()
-	s, err := postgres.Open(t.Context(), address, policy)
+	s, err := postgres.Open(t.Context(), address, lifetimes)
 	require.NoError(t, err)
 	var group errgroup.Group
 	group.SetLimit(16)
@@ -271,7 +271,7 @@ func TestRefreshesAndLoginsUpdateTheirRowsInPlace(t *testing.T) {
 		each(t, address, people, func(s *postgres.Store, i int) error {
 			p := &seats[i]
 			p.Now = p.Now.Add(time.Hour)
-			e, err := s.Exchange(t.Context(), *p)
+			e, err := s.Rotate(t.Context(), *p)
 			if err == nil && e.Outcome != auth.OutcomeRotated {
 				err = fmt.Errorf("exchange: %s", e.Outcome)
 			}

@@ -20,7 +20,7 @@ type pods struct {
 	a, b    auth.Store
 }
 
-func newPods(t *testing.T, p auth.Policy) *pods {
+func newPods(t *testing.T, p auth.Lifetimes) *pods {
 	t.Helper()
 	address := pgtest.Migrated(t)
 	return &pods{t: t, address: address, a: open(t, address, p), b: open(t, address, p)}
@@ -58,7 +58,7 @@ const (
 // A request whose client has given up, and asked another pod, must not be carried
 // out late: the token that it presents is an old one by then.
 func TestARefreshThatNobodyWaitsForIsNotBegun(t *testing.T) {
-	p := newPods(t, policy)
+	p := newPods(t, lifetimes)
 	other, mine := signIn("other", start), signIn("mine", start)
 	stranger, err := p.a.Login(t.Context(), other)
 	require.NoError(t, err)
@@ -68,7 +68,7 @@ func TestARefreshThatNobodyWaitsForIsNotBegun(t *testing.T) {
 	release := p.hold(holdSession, other.SessionID)
 	done := make(chan error, 1)
 	go func() {
-		_, err := p.a.Exchange(context.WithoutCancel(t.Context()), auth.Presented{
+		_, err := p.a.Rotate(context.WithoutCancel(t.Context()), auth.Presented{
 			UserID: stranger.User.ID, SessionID: other.SessionID, AppID: other.AppID, Seq: 1, Now: start,
 		})
 		done <- err
@@ -77,17 +77,17 @@ func TestARefreshThatNobodyWaitsForIsNotBegun(t *testing.T) {
 	token := auth.Presented{UserID: owner.User.ID, SessionID: mine.SessionID, AppID: mine.AppID, Seq: 1, Now: start}
 	impatient, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	_, err = p.a.Exchange(impatient, token)
+	_, err = p.a.Rotate(impatient, token)
 	require.Error(t, err)
 	for range 2 {
-		e, err := p.b.Exchange(t.Context(), token)
+		e, err := p.b.Rotate(t.Context(), token)
 		require.NoError(t, err)
 		require.Equal(t, auth.OutcomeRotated, e.Outcome)
 		token.Seq, token.Prev = e.Last, e.Used
 	}
 	release()
 	require.NoError(t, <-done)
-	e, err := p.a.Exchange(t.Context(), token)
+	e, err := p.a.Rotate(t.Context(), token)
 	require.NoError(t, err)
 	require.Equal(t, auth.OutcomeRotated, e.Outcome, "the owner is signed in still")
 }
@@ -96,7 +96,7 @@ func TestARefreshThatNobodyWaitsForIsNotBegun(t *testing.T) {
 // its people. The group has not locked that user, and must not pass by those who
 // have.
 func TestAGroupOfLoginsSignsNobodyInWhomItHasNotLocked(t *testing.T) {
-	one := policy
+	one := lifetimes
 	one.MaxSessions = 1
 	p := newPods(t, one)
 	var known [3]auth.LoggedIn

@@ -174,9 +174,9 @@ func (s *Store) login(ctx context.Context, db batcher, group []auth.Login) (out 
 		appIDs[i], openIDs[i], unionIDs[i] = l.AppID, l.OpenID, l.UnionID
 		keys[i], sessionIDs[i] = l.SealedSessionKey, uuidParam(l.SessionID)
 		devices[i], names[i], agents[i], ips[i] = l.Device.ID, l.Device.Name, l.Device.UserAgent, l.Device.IP
-		nows[i], ends[i] = l.Now, s.policy.SessionEnd(l.Now, l.Now)
+		nows[i], ends[i] = l.Now, s.lifetimes.SessionEnd(l.Now, l.Now)
 	}
-	most := int64(s.policy.MaxSessions)
+	most := int64(s.lifetimes.MaxSessions)
 	if most == 0 {
 		most = 1 << 40
 	}

@@ -25,7 +25,7 @@ func unavailable(t *testing.T, s *postgres.Store) {
 	id := uuid.New()
 	calls := map[string]func() error{
 		"login":    func() error { _, err := s.Login(ctx, signIn("o1", start)); return err },
-		"exchange": func() error { _, err := s.Exchange(ctx, auth.Presented{Now: start}); return err },
+		"rotate":   func() error { _, err := s.Rotate(ctx, auth.Presented{Now: start}); return err },
 		"end":      func() error { _, err := s.EndSession(ctx, auth.Ending{Now: start}); return err },
 		"end all":  func() error { _, err := s.EndSessions(ctx, auth.Ending{Now: start}); return err },
 		"list":     func() error { _, err := s.Sessions(ctx, id, start); return err },
@@ -45,7 +45,7 @@ func unavailable(t *testing.T, s *postgres.Store) {
 }
 
 func TestAServerThatIsNotThereIsAnOutage(t *testing.T) {
-	s := open(t, "postgres://u:p@127.0.0.1:1/nothing?sslmode=disable", policy)
+	s := open(t, "postgres://u:p@127.0.0.1:1/nothing?sslmode=disable", lifetimes)
 	unavailable(t, s)
 	require.ErrorIs(t, s.Ping(t.Context()), users.ErrUnavailable)
 	require.ErrorIs(t, s.Writable(t.Context()), users.ErrUnavailable)
@@ -54,7 +54,7 @@ func TestAServerThatIsNotThereIsAnOutage(t *testing.T) {
 }
 
 func TestAnEmptyDatabaseIsAnOutageAndTellsWhatToDo(t *testing.T) {
-	s := open(t, pgtest.Empty(t), policy)
+	s := open(t, pgtest.Empty(t), lifetimes)
 	unavailable(t, s)
 	require.NoError(t, s.Ping(t.Context()))
 	require.NoError(t, s.Writable(t.Context()))
@@ -62,7 +62,7 @@ func TestAnEmptyDatabaseIsAnOutageAndTellsWhatToDo(t *testing.T) {
 }
 
 func TestAnAddressThatIsWrongIsRefusedWithoutItsPassword(t *testing.T) {
-	_, err := postgres.Open(t.Context(), "postgres://user:hunter2@host:not-a-port/db", policy)
+	_, err := postgres.Open(t.Context(), "postgres://user:hunter2@host:not-a-port/db", lifetimes)
 	require.ErrorContains(t, err, "postgres://USER:PASSWORD@HOST:PORT/DATABASE")
 	require.NotContains(t, err.Error(), "hunter2")
 }
@@ -70,19 +70,19 @@ func TestAnAddressThatIsWrongIsRefusedWithoutItsPassword(t *testing.T) {
 func TestAServerThatIsReadOnlyIsAnOutageForWritersAlone(t *testing.T) {
 	address := pgtest.Migrated(t)
 	l := signIn("o1", start)
-	in, err := open(t, address, policy).Login(t.Context(), l)
+	in, err := open(t, address, lifetimes).Login(t.Context(), l)
 	require.NoError(t, err)
 	u, err := url.Parse(address)
 	require.NoError(t, err)
 	q := u.Query()
 	q.Set("default_transaction_read_only", "on") // as a standby is
 	u.RawQuery = q.Encode()
-	s := open(t, u.String(), policy)
+	s := open(t, u.String(), lifetimes)
 
 	require.ErrorIs(t, s.Writable(t.Context()), users.ErrUnavailable)
 	_, err = s.Login(t.Context(), signIn("o1", start))
 	require.ErrorIs(t, err, users.ErrUnavailable)
-	_, err = s.Exchange(t.Context(), auth.Presented{UserID: in.User.ID, SessionID: l.SessionID, AppID: l.AppID, Seq: 1, Now: start})
+	_, err = s.Rotate(t.Context(), auth.Presented{UserID: in.User.ID, SessionID: l.SessionID, AppID: l.AppID, Seq: 1, Now: start})
 	require.ErrorIs(t, err, users.ErrUnavailable)
 	_, err = s.User(t.Context(), in.User.ID)
 	require.NoError(t, err)
@@ -95,7 +95,7 @@ func TestAServerThatDiesIsAnOutageUntilItIsBackAndLosesNoAnswer(t *testing.T) {
 	cluster := pgtest.NewCluster(t, pgtest.Durable())
 	database, err := cluster.CreateMigrated(t.Context())
 	require.NoError(t, err)
-	s := open(t, cluster.URL(database), policy)
+	s := open(t, cluster.URL(database), lifetimes)
 	l := signIn("o1", start)
 	in, err := s.Login(t.Context(), l)
 	require.NoError(t, err)
@@ -108,7 +108,7 @@ func TestAServerThatDiesIsAnOutageUntilItIsBackAndLosesNoAnswer(t *testing.T) {
 	wg.Go(func() {
 		for ctx.Err() == nil {
 			p.Now = p.Now.Add(time.Minute)
-			e, err := s.Exchange(ctx, p)
+			e, err := s.Rotate(ctx, p)
 			if err != nil {
 				refused++
 				time.Sleep(10 * time.Millisecond)
@@ -135,7 +135,7 @@ func TestAServerThatDiesIsAnOutageUntilItIsBackAndLosesNoAnswer(t *testing.T) {
 	wg.Wait()
 	require.NotZero(t, refused)
 	require.NotZero(t, exchanged)
-	e, err := s.Exchange(t.Context(), p)
+	e, err := s.Rotate(t.Context(), p)
 	require.NoError(t, err)
 	require.NotEqual(t, auth.OutcomeRestored, e.Outcome, "what was answered was on the disk")
 	require.NotEqual(t, auth.OutcomeReused, e.Outcome)

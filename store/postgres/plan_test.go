@@ -25,7 +25,7 @@ func TestAPlanOfTheFirstDayGoesByKeyLaterToo(t *testing.T) {
 		run(`ALTER TABLE ` + table + ` SET (autovacuum_enabled = false)`) // or plans would be made anew in between
 		run(`ANALYZE ` + table)
 	}
-	s, err := postgres.Open(t.Context(), address+"&pool_max_conns=1", policy)
+	s, err := postgres.Open(t.Context(), address+"&pool_max_conns=1", lifetimes)
 	require.NoError(t, err)
 	const times = 20
 	seats := make([]auth.Presented, times)
@@ -36,7 +36,7 @@ func TestAPlanOfTheFirstDayGoesByKeyLaterToo(t *testing.T) {
 		seats[i] = auth.Presented{UserID: in.User.ID, SessionID: l.SessionID, AppID: l.AppID, Seq: 1, Now: at}
 	}
 	refresh := func(i int) {
-		e, err := s.Exchange(t.Context(), seats[i])
+		e, err := s.Rotate(t.Context(), seats[i])
 		require.NoError(t, err)
 		require.Equal(t, auth.OutcomeRotated, e.Outcome)
 	}

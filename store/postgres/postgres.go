@@ -33,7 +33,7 @@ const patience = 5 * time.Second
 // PostgreSQL at work for longer; a second group uses the time in which the
 // answers of the first go out. Both were measured with make bench.
 const (
-	exchangesAtOnce = 1
+	rotationsAtOnce = 1
 	loginsAtOnce    = 2
 	groupSize       = 64
 )
@@ -41,11 +41,11 @@ const (
 // Store is a pool of connections to one database. It implements auth.Store and
 // users.Store.
 type Store struct {
-	pool   *pgxpool.Pool
-	policy auth.Policy
+	pool      *pgxpool.Pool
+	lifetimes auth.Lifetimes
 
 	logins    *batch.Batcher[identityKey, auth.Login, loginRow]
-	exchanges *batch.Batcher[sessionKey, auth.Presented, auth.Exchanged]
+	rotations *batch.Batcher[sessionRef, auth.Presented, auth.Rotated]
 }
 
 var (
@@ -64,7 +64,7 @@ func WithTracer(t pgx.QueryTracer) Option {
 // Open makes a store for the database at url (postgres://…, with pgx's and
 // pgxpool's parameters). It does not wait for the database: the first method
 // that needs it connects, and an outage comes back as users.ErrUnavailable.
-func Open(ctx context.Context, url string, policy auth.Policy, opts ...Option) (*Store, error) {
+func Open(ctx context.Context, url string, lifetimes auth.Lifetimes, opts ...Option) (*Store, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		// The error of pgx repeats the address, with the password masked only
@@ -91,9 +91,9 @@ func Open(ctx context.Context, url string, policy auth.Policy, opts ...Option) (
 	if err != nil {
 		return nil, fmt.Errorf("postgres: open: %w", err)
 	}
-	s := &Store{pool: pool, policy: policy}
+	s := &Store{pool: pool, lifetimes: lifetimes}
 	s.logins = batch.New[identityKey](loginsAtOnce, groupSize, patience, s.loginGroup)
-	s.exchanges = batch.New[sessionKey](exchangesAtOnce, groupSize, patience, s.exchangeGroup)
+	s.rotations = batch.New[sessionRef](rotationsAtOnce, groupSize, patience, s.rotateGroup)
 	return s, nil
 }
 

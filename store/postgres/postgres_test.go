@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	pgtest.Main(m)
 }
 
-func open(t testing.TB, url string, p auth.Policy) *postgres.Store {
+func open(t testing.TB, url string, p auth.Lifetimes) *postgres.Store {
 	t.Helper()
 	s, err := postgres.Open(t.Context(), url, p)
 	require.NoError(t, err)
@@ -42,7 +42,7 @@ func TestPostgreSQLKeepsEveryPromiseOfAStore(t *testing.T) {
 		t.Helper()
 		url := pgtest.Migrated(t)
 		return &storetest.Database{
-			Open:     func(t testing.TB, p auth.Policy) storetest.Store { t.Helper(); return open(t, url, p) },
+			Open:     func(t testing.TB, p auth.Lifetimes) storetest.Store { t.Helper(); return open(t, url, p) },
 			DB:       connect(t, url),
 			Postgres: true,
 		}

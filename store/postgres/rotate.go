@@ -13,26 +13,26 @@ import (
 	"github.com/wugan/wugan/store/sanitize"
 )
 
-type sessionKey struct{ userID, id uuid.UUID }
+type sessionRef struct{ userID, id uuid.UUID }
 
-// Exchange implements auth.Store.
-func (s *Store) Exchange(ctx context.Context, p auth.Presented) (auth.Exchanged, error) {
+// Rotate implements auth.Store.
+func (s *Store) Rotate(ctx context.Context, p auth.Presented) (auth.Rotated, error) {
 	if err := sanitize.Check(p.AppID); err != nil {
-		return auth.Exchanged{Outcome: auth.OutcomeUnknown}, nil //nolint:nilerr // no session has such an app
+		return auth.Rotated{Outcome: auth.OutcomeUnknown}, nil //nolint:nilerr // no session has such an app
 	}
 	p.IP, p.UserAgent = sanitize.Clean(p.IP), sanitize.Clean(p.UserAgent)
-	out, err := s.exchanges.Do(ctx, sessionKey{p.UserID, p.SessionID}, p)
+	out, err := s.rotations.Do(ctx, sessionRef{p.UserID, p.SessionID}, p)
 	return out, failed("exchange a refresh token", err)
 }
 
-// exchangeSQL rotates any number of sessions in one statement and one commit.
+// rotateSQL rotates any number of sessions in one statement and one commit.
 //
 // The row is locked first and judged as it is once the lock is held: where it
 // waited for another exchange, PostgreSQL evaluates the CASE again on the newer
 // row (EvalPlanQual). The rows are locked in one order everywhere, so that two
 // groups that share sessions do not deadlock. A repetition within the grace
 // writes nothing.
-const exchangeSQL = `
+const rotateSQL = `
 WITH asked AS (
     SELECT *
     FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::timestamptz[])
@@ -88,20 +88,20 @@ SELECT h.n, h.outcome, COALESCE(m.used, h.used), COALESCE(m.last, h.last), COALE
 FROM held h
 LEFT JOIN moved m ON m.user_id = h.user_id AND m.id = h.id`
 
-func (s *Store) exchangeGroup(ctx context.Context, group []auth.Presented) []batch.Result[auth.Exchanged] {
+func (s *Store) rotateGroup(ctx context.Context, group []auth.Presented) []batch.Result[auth.Rotated] {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	out, err := s.exchange(ctx, group)
+	out, err := s.rotate(ctx, group)
 	if collided(err) {
-		out, err = s.exchange(ctx, group)
+		out, err = s.rotate(ctx, group)
 	}
 	if err != nil {
-		return batch.Fail[auth.Exchanged](len(group), err)
+		return batch.Fail[auth.Rotated](len(group), err)
 	}
 	return out
 }
 
-func (s *Store) exchange(ctx context.Context, group []auth.Presented) ([]batch.Result[auth.Exchanged], error) {
+func (s *Store) rotate(ctx context.Context, group []auth.Presented) ([]batch.Result[auth.Rotated], error) {
 	n := len(group)
 	var (
 		userIDs, ids = make([]pgtype.UUID, n), make([]pgtype.UUID, n)
@@ -115,26 +115,26 @@ func (s *Store) exchange(ctx context.Context, group []auth.Presented) ([]batch.R
 		seqs[i], prevs[i] = p.Seq, p.Prev
 		ips[i], agents[i], nows[i] = p.IP, p.UserAgent, p.Now
 	}
-	rows, err := s.pool.Query(ctx, exchangeSQL,
+	rows, err := s.pool.Query(ctx, rotateSQL,
 		userIDs, ids, appIDs, seqs, prevs, ips, agents, nows,
-		s.policy.Grace, s.policy.RefreshTTL, limit(s.policy.MaxAge))
+		s.lifetimes.Grace, s.lifetimes.RefreshTTL, limit(s.lifetimes.MaxAge))
 	if err != nil {
 		return nil, err
 	}
-	out := make([]batch.Result[auth.Exchanged], n)
+	out := make([]batch.Result[auth.Rotated], n)
 	for i := range out {
 		out[i].Value.Outcome = auth.OutcomeUnknown
 	}
 	var (
 		ordinal int
 		told    int64
-		e       auth.Exchanged
+		e       auth.Rotated
 	)
 	_, err = pgx.ForEachRow(rows, []any{
 		&ordinal, &e.Outcome, &e.Used, &e.Last, &e.RotatedAt, &e.CreatedAt, &e.ExpiresAt, &e.Roles, &e.Metadata, &told,
 	}, func() error {
 		out[ordinal-1].Value = e
-		e = auth.Exchanged{}
+		e = auth.Rotated{}
 		return nil
 	})
 	return out, err

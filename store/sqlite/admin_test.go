@@ -14,7 +14,7 @@ import (
 
 func TestOperators(t *testing.T) {
 	t.Parallel()
-	storetest.Admin(t, func(t *testing.T, p auth.Policy) storetest.AdminStore {
+	storetest.Admin(t, func(t *testing.T, p auth.Lifetimes) storetest.AdminStore {
 		t.Helper()
 		path := filepath.Join(t.TempDir(), "wugan.db")
 		runner, err := migrations.Open(t.Context(), "sqlite:"+path)

@@ -24,7 +24,7 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-var policy = auth.Policy{
+var lifetimes = auth.Lifetimes{
 	AccessTTL: 4 * time.Hour, RefreshTTL: 7 * 24 * time.Hour, Grace: 10 * time.Second, MaxAge: 90 * 24 * time.Hour, MaxSessions: 20,
 }
 
@@ -47,10 +47,10 @@ func enter(t testing.TB, s *sqlite.Store, openID string) auth.Presented {
 
 func TestTheFileIsReadableByItsOwnerOnly(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "fresh.db")
-	s := open(t, path, policy)
+	s := open(t, path, lifetimes)
 	require.NoError(t, s.Ping(t.Context()))
 	path2 := migrated(t)
-	enter(t, open(t, path2, policy), "o1")
+	enter(t, open(t, path2, lifetimes), "o1")
 	for _, dir := range []string{filepath.Dir(path), filepath.Dir(path2)} {
 		entries, err := os.ReadDir(dir)
 		require.NoError(t, err)
@@ -73,19 +73,19 @@ func TestAFileThatCannotBeADatabaseFailsTheStart(t *testing.T) {
 		"no directory": filepath.Join(t.TempDir(), "missing", "x.db"),
 		"a directory":  t.TempDir(),
 	} {
-		_, err := sqlite.Open(t.Context(), path, policy)
+		_, err := sqlite.Open(t.Context(), path, lifetimes)
 		require.Error(t, err, name)
 	}
 	path := filepath.Join(t.TempDir(), "photo.db")
 	require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("not a database ", 100)), 0o600))
-	_, err := sqlite.Open(t.Context(), path, policy)
+	_, err := sqlite.Open(t.Context(), path, lifetimes)
 	require.ErrorContains(t, err, "not a database")
 }
 
 func TestAWriterWhoHoldsTheFileTooLongIsAnOutage(t *testing.T) {
 	t.Parallel()
 	path := migrated(t)
-	s := open(t, path, policy)
+	s := open(t, path, lifetimes)
 	p := enter(t, s, "o1")
 	other, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?_txlock=immediate")
 	require.NoError(t, err)
@@ -102,7 +102,7 @@ func TestAWriterWhoHoldsTheFileTooLongIsAnOutage(t *testing.T) {
 	began := time.Now()
 	var errExchange, errLogin error
 	var both sync.WaitGroup
-	both.Go(func() { _, errExchange = s.Exchange(t.Context(), p) })
+	both.Go(func() { _, errExchange = s.Rotate(t.Context(), p) })
 	both.Go(func() { _, errLogin = s.Login(t.Context(), signIn("o1")) })
 	both.Wait()
 	require.ErrorIs(t, errExchange, users.ErrUnavailable)
@@ -116,7 +116,7 @@ func TestAWriterWhoHoldsTheFileTooLongIsAnOutage(t *testing.T) {
 	require.NoError(t, s.Ping(t.Context()))
 
 	require.NoError(t, tx.Rollback())
-	e, err := s.Exchange(t.Context(), p)
+	e, err := s.Rotate(t.Context(), p)
 	require.NoError(t, err)
 	require.Equal(t, auth.OutcomeRotated, e.Outcome, "what failed had changed nothing")
 	require.NoError(t, s.Writable(t.Context()))
@@ -124,7 +124,7 @@ func TestAWriterWhoHoldsTheFileTooLongIsAnOutage(t *testing.T) {
 
 func TestADiskThatIsFullIsAnOutage(t *testing.T) {
 	path := migrated(t)
-	s := open(t, path, policy)
+	s := open(t, path, lifetimes)
 	p := enter(t, s, "o1")
 	sqlite.LimitPages(t, s)
 	var err error
@@ -135,19 +135,19 @@ func TestADiskThatIsFullIsAnOutage(t *testing.T) {
 	}
 	require.ErrorIs(t, err, users.ErrUnavailable)
 	require.ErrorContains(t, err, "full")
-	e, err := s.Exchange(t.Context(), p)
+	e, err := s.Rotate(t.Context(), p)
 	require.NoError(t, err, "what needs no room goes on")
 	require.Equal(t, auth.OutcomeRotated, e.Outcome)
 }
 
 func TestAMissingSchemaAndAClosedStoreAreOutages(t *testing.T) {
-	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "empty.db"), policy)
+	s, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "empty.db"), lifetimes)
 	require.NoError(t, err)
 	check := func() {
 		t.Helper()
 		_, err = s.Login(t.Context(), signIn("o1"))
 		require.ErrorIs(t, err, users.ErrUnavailable)
-		_, err = s.Exchange(t.Context(), auth.Presented{Now: start})
+		_, err = s.Rotate(t.Context(), auth.Presented{Now: start})
 		require.ErrorIs(t, err, users.ErrUnavailable)
 		_, err = s.User(t.Context(), uuid.New())
 		require.ErrorIs(t, err, users.ErrUnavailable)
@@ -165,7 +165,7 @@ func TestAMissingSchemaAndAClosedStoreAreOutages(t *testing.T) {
 }
 
 func TestACommitThatWasAnsweredIsOnTheDisk(t *testing.T) {
-	s := open(t, migrated(t), policy)
+	s := open(t, migrated(t), lifetimes)
 	require.Equal(t, map[string]string{
 		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000", "query_only": "0",
 	}, sqlite.Pragmas(t, s))
@@ -182,7 +182,7 @@ func TestTwoProcessesShareAFile(t *testing.T) {
 		return
 	}
 	path := migrated(t)
-	s := open(t, path, policy)
+	s := open(t, path, lifetimes)
 	p := enter(t, s, "shared")
 
 	woken := make(chan struct{}, 100)
@@ -223,7 +223,7 @@ func TestTwoProcessesShareAFile(t *testing.T) {
 		_, err := s.Login(t.Context(), signIn("parent"+strconv.Itoa(i)))
 		require.NoError(t, err)
 		p.Now = p.Now.Add(time.Minute)
-		e, err := s.Exchange(t.Context(), p)
+		e, err := s.Rotate(t.Context(), p)
 		require.NoError(t, err)
 		require.Equal(t, auth.OutcomeRotated, e.Outcome)
 		p.Seq, p.Prev = e.Last, e.Used
@@ -242,7 +242,7 @@ func TestTwoProcessesShareAFile(t *testing.T) {
 	case <-time.After(time.Second):
 		t.Fatal("not woken within a second")
 	}
-	e, err := s.Exchange(t.Context(), p)
+	e, err := s.Rotate(t.Context(), p)
 	require.NoError(t, err)
 	require.Equal(t, auth.OutcomeRevoked, e.Outcome)
 	for range answers { // until its end
@@ -254,7 +254,7 @@ func TestTwoProcessesShareAFile(t *testing.T) {
 
 func child(t *testing.T, path string) {
 	t.Helper()
-	s := open(t, path, policy)
+	s := open(t, path, lifetimes)
 	fmt.Println("child: began")
 	for i := range 200 {
 		_, err := s.Login(t.Context(), signIn("child"+strconv.Itoa(i)))

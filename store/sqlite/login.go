@@ -69,7 +69,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	if err != nil {
 		return auth.LoggedIn{}, err
 	}
-	now, expires := micros(l.Now), s.policy.SessionEnd(l.Now, l.Now)
+	now, expires := micros(l.Now), s.lifetimes.SessionEnd(l.Now, l.Now)
 	out := auth.LoggedIn{NewUser: created, ExpiresAt: expires}
 	var deletedAt sql.NullInt64
 	if out.User, err = scanUser(tx.QueryRowContext(ctx, userSQL, userID), &deletedAt); err != nil {
@@ -123,7 +123,7 @@ ORDER BY same_device, rotated_at DESC, id DESC`
 		switch {
 		case sameDevice:
 			why[id] = auth.ReasonReplaced
-		case s.policy.MaxSessions > 0 && place >= s.policy.MaxSessions:
+		case s.lifetimes.MaxSessions > 0 && place >= s.lifetimes.MaxSessions:
 			why[id] = auth.ReasonSurplus
 		default:
 			continue

@@ -14,26 +14,26 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-type sessionKey struct{ userID, id uuid.UUID }
+type sessionRef struct{ userID, id uuid.UUID }
 
-// Exchange implements auth.Store.
-func (s *Store) Exchange(ctx context.Context, p auth.Presented) (auth.Exchanged, error) {
+// Rotate implements auth.Store.
+func (s *Store) Rotate(ctx context.Context, p auth.Presented) (auth.Rotated, error) {
 	if err := sanitize.Check(p.AppID); err != nil {
-		return auth.Exchanged{Outcome: auth.OutcomeUnknown}, nil //nolint:nilerr // no session has such an app
+		return auth.Rotated{Outcome: auth.OutcomeUnknown}, nil //nolint:nilerr // no session has such an app
 	}
 	p.IP, p.UserAgent = sanitize.Clean(p.IP), sanitize.Clean(p.UserAgent)
 	p.Now = p.Now.UTC() // it comes back in the counters
-	out, err := s.exchanges.Do(ctx, sessionKey{p.UserID, p.SessionID}, p)
+	out, err := s.rotations.Do(ctx, sessionRef{p.UserID, p.SessionID}, p)
 	return out, failed("exchange a refresh token", err)
 }
 
-// exchangeGroup exchanges any number of tokens in one transaction.
-func (s *Store) exchangeGroup(ctx context.Context, group []auth.Presented) []batch.Result[auth.Exchanged] {
-	out := make([]batch.Result[auth.Exchanged], len(group))
+// rotateGroup exchanges any number of tokens in one transaction.
+func (s *Store) rotateGroup(ctx context.Context, group []auth.Presented) []batch.Result[auth.Rotated] {
+	out := make([]batch.Result[auth.Rotated], len(group))
 	reused := false
 	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for i, p := range group {
-			e, err := s.exchange(ctx, tx, p)
+			e, err := s.rotate(ctx, tx, p)
 			if err != nil {
 				return err
 			}
@@ -43,7 +43,7 @@ func (s *Store) exchangeGroup(ctx context.Context, group []auth.Presented) []bat
 		return nil
 	})
 	if err != nil {
-		return batch.Fail[auth.Exchanged](len(group), err)
+		return batch.Fail[auth.Rotated](len(group), err)
 	}
 	if reused {
 		s.revoked.send()
@@ -51,7 +51,7 @@ func (s *Store) exchangeGroup(ctx context.Context, group []auth.Presented) []bat
 	return out
 }
 
-func (s *Store) exchange(ctx context.Context, tx *sql.Tx, p auth.Presented) (auth.Exchanged, error) {
+func (s *Store) rotate(ctx context.Context, tx *sql.Tx, p auth.Presented) (auth.Rotated, error) {
 	const (
 		findSQL = `
 SELECT s.used, s.last, s.rotated_at, s.created_at, s.expires_at,
@@ -67,7 +67,7 @@ UPDATE sessions SET revoked_at = ?, revoked_reason = ? WHERE user_id = ? AND id 
 	)
 	userID, id := p.UserID.String(), p.SessionID.String()
 	var (
-		e                           auth.Exchanged
+		e                           auth.Rotated
 		rotatedAt, created, expires int64
 		revoked, barred             bool
 		roles, metadata             string
@@ -75,14 +75,14 @@ UPDATE sessions SET revoked_at = ?, revoked_reason = ? WHERE user_id = ? AND id 
 	switch err := tx.QueryRowContext(ctx, findSQL, userID, id, p.AppID).
 		Scan(&e.Used, &e.Last, &rotatedAt, &created, &expires, &revoked, &barred, &roles, &metadata); {
 	case errors.Is(err, sql.ErrNoRows):
-		return auth.Exchanged{Outcome: auth.OutcomeUnknown}, nil
+		return auth.Rotated{Outcome: auth.OutcomeUnknown}, nil
 	case err != nil:
-		return auth.Exchanged{}, err
+		return auth.Rotated{}, err
 	}
 	e.RotatedAt, e.CreatedAt, e.ExpiresAt = moment(rotatedAt), moment(created), moment(expires)
 	e.Metadata = json.RawMessage(metadata)
 	if err := json.Unmarshal([]byte(roles), &e.Roles); err != nil {
-		return auth.Exchanged{}, err
+		return auth.Rotated{}, err
 	}
 
 	switch {
@@ -98,18 +98,18 @@ UPDATE sessions SET revoked_at = ?, revoked_reason = ? WHERE user_id = ? AND id 
 	}
 
 	before := e.Counters
-	e.Counters, e.Outcome = before.Rotate(p.Seq, p.Prev, p.Now, s.policy.Grace)
+	e.Counters, e.Outcome = before.Rotate(p.Seq, p.Prev, p.Now, s.lifetimes.Grace)
 	var err error
 	switch e.Outcome {
 	case auth.OutcomeRestored, auth.OutcomeSibling, auth.OutcomeRotated:
-		e.ExpiresAt = s.policy.SessionEnd(e.CreatedAt, p.Now)
+		e.ExpiresAt = s.lifetimes.SessionEnd(e.CreatedAt, p.Now)
 		_, err = tx.ExecContext(ctx, rotateSQL, e.Used, e.Last, micros(e.RotatedAt), micros(e.ExpiresAt), p.IP, p.UserAgent, userID, id)
 	case auth.OutcomeReused:
 		_, err = tx.ExecContext(ctx, revokeSQL, micros(p.Now), auth.ReasonReused, userID, id)
 	default: // the same child: nothing changes
 	}
 	if err != nil {
-		return auth.Exchanged{}, err
+		return auth.Rotated{}, err
 	}
 
 	var kind users.EventKind
@@ -125,15 +125,15 @@ UPDATE sessions SET revoked_at = ?, revoked_reason = ? WHERE user_id = ? AND id 
 		"seq": p.Seq, "prev": p.Prev, "used": before.Used, "last": before.Last, "ip": p.IP, "userAgent": p.UserAgent,
 	})
 	if err != nil {
-		return auth.Exchanged{}, err
+		return auth.Rotated{}, err
 	}
 	return e, note(ctx, tx, users.Event{
 		At: p.Now, Kind: kind, UserID: p.UserID, SessionID: p.SessionID, Actor: auth.ActorSystem, Detail: detail,
 	})
 }
 
-// tooOld tells whether a session has reached the greatest age by the policy of
+// tooOld tells whether a session has reached the greatest age by the lifetimes of
 // today, which may be stricter than the one it was opened under.
-func (s *Store) tooOld(e auth.Exchanged, p auth.Presented) bool {
-	return s.policy.MaxAge > 0 && !e.CreatedAt.Add(s.policy.MaxAge).After(p.Now)
+func (s *Store) tooOld(e auth.Rotated, p auth.Presented) bool {
+	return s.lifetimes.MaxAge > 0 && !e.CreatedAt.Add(s.lifetimes.MaxAge).After(p.Now)
 }

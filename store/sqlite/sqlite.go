@@ -44,12 +44,12 @@ const (
 
 // Store is one open file. It implements auth.Store and users.Store.
 type Store struct {
-	writer *sql.DB // one connection; its transactions begin IMMEDIATE
-	reader *sql.DB // connections that refuse to write
-	policy auth.Policy
+	writer    *sql.DB // one connection; its transactions begin IMMEDIATE
+	reader    *sql.DB // connections that refuse to write
+	lifetimes auth.Lifetimes
 
 	logins    *batch.Batcher[identityKey, auth.Login, auth.LoggedIn]
-	exchanges *batch.Batcher[sessionKey, auth.Presented, auth.Exchanged]
+	rotations *batch.Batcher[sessionRef, auth.Presented, auth.Rotated]
 	purging   sync.Mutex
 	revoked   signal
 }
@@ -65,7 +65,7 @@ var (
 //
 // A commit that was answered is on the disk (synchronous=FULL): a session that
 // a client holds survives a power cut.
-func Open(ctx context.Context, path string, policy auth.Policy) (*Store, error) {
+func Open(ctx context.Context, path string, lifetimes auth.Lifetimes) (*Store, error) {
 	if path == "" || strings.HasPrefix(path, ":memory:") {
 		return nil, errors.New("sqlite: expected the path of a file")
 	}
@@ -78,7 +78,7 @@ func Open(ctx context.Context, path string, policy auth.Policy) (*Store, error) 
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("sqlite: open: %w", err)
 	}
-	s := &Store{policy: policy}
+	s := &Store{lifetimes: lifetimes}
 	if s.writer, err = sql.Open("sqlite", address(path, "_txlock=immediate", "_journal_mode=WAL", "_synchronous=FULL")); err != nil {
 		return nil, fmt.Errorf("sqlite: open: %w", err)
 	}
@@ -95,7 +95,7 @@ func Open(ctx context.Context, path string, policy auth.Policy) (*Store, error) 
 		return nil, errors.Join(fmt.Errorf("sqlite: open: %w", err), s.Close())
 	}
 	s.logins = batch.New[identityKey](groupsAtOnce, groupSize, patience, s.loginGroup)
-	s.exchanges = batch.New[sessionKey](groupsAtOnce, groupSize, patience, s.exchangeGroup)
+	s.rotations = batch.New[sessionRef](groupsAtOnce, groupSize, patience, s.rotateGroup)
 	return s, nil
 }
 

@@ -35,7 +35,7 @@ func migrated(t testing.TB) string {
 	return path
 }
 
-func open(t testing.TB, path string, p auth.Policy) *sqlite.Store {
+func open(t testing.TB, path string, p auth.Lifetimes) *sqlite.Store {
 	t.Helper()
 	s, err := sqlite.Open(t.Context(), path, p)
 	require.NoError(t, err)
@@ -51,7 +51,7 @@ func TestSQLiteKeepsEveryPromiseOfAStore(t *testing.T) {
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, db.Close()) })
 		return &storetest.Database{
-			Open: func(t testing.TB, p auth.Policy) storetest.Store { t.Helper(); return open(t, path, p) },
+			Open: func(t testing.TB, p auth.Lifetimes) storetest.Store { t.Helper(); return open(t, path, p) },
 			DB:   db,
 		}
 	})

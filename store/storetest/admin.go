@@ -34,7 +34,7 @@ type adminWorld struct {
 
 // Admin runs the cases for operators against a store. The function open makes
 // one on an empty, migrated database of its own.
-func Admin(t *testing.T, open func(t *testing.T, p auth.Policy) AdminStore) {
+func Admin(t *testing.T, open func(t *testing.T, p auth.Lifetimes) AdminStore) {
 	t.Helper()
 	for name, run := range map[string]func(t *testing.T, w *adminWorld){
 		"people are found by each thing that names them":                        operatorsFoundBy,
@@ -54,7 +54,7 @@ func Admin(t *testing.T, open func(t *testing.T, p auth.Policy) AdminStore) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			run(t, &adminWorld{AdminStore: open(t, auth.Policy{
+			run(t, &adminWorld{AdminStore: open(t, auth.Lifetimes{
 				AccessTTL: 4 * time.Hour, RefreshTTL: 168 * time.Hour, Grace: 10 * time.Second, MaxAge: 2160 * time.Hour, MaxSessions: 20,
 			}), now: adminStart})
 		})
@@ -192,7 +192,7 @@ func operatorsDisabling(t *testing.T, w *adminWorld) {
 	p := w.person(t, in.User.ID)
 	require.Equal(t, w.now, *p.DisabledAt)
 	require.Equal(t, "spam", p.DisabledReason)
-	e, err := w.Exchange(t.Context(), auth.Presented{UserID: in.User.ID, SessionID: first, AppID: adminApp, Seq: 1, Now: w.now})
+	e, err := w.Rotate(t.Context(), auth.Presented{UserID: in.User.ID, SessionID: first, AppID: adminApp, Seq: 1, Now: w.now})
 	require.NoError(t, err)
 	require.Equal(t, auth.OutcomeDisabled, e.Outcome)
 	again := w.login(t, "openid-a", "")
@@ -261,7 +261,7 @@ func operatorsRolesAndMetadata(t *testing.T, w *adminWorld) {
 	id := in.User.ID
 	require.NoError(t, w.SetRoles(t.Context(), w.change(id, "hired"), []string{"editor", "shop:refund"}))
 	require.NoError(t, w.SetMetadata(t.Context(), w.change(id, "paid"), json.RawMessage(`{"tier":"gold","n":[1,{"名":"值"}]}`)))
-	e, err := w.Exchange(t.Context(), auth.Presented{UserID: id, SessionID: session, AppID: adminApp, Seq: 1, Now: w.now})
+	e, err := w.Rotate(t.Context(), auth.Presented{UserID: id, SessionID: session, AppID: adminApp, Seq: 1, Now: w.now})
 	require.NoError(t, err)
 	require.Equal(t, auth.OutcomeRotated, e.Outcome)
 	require.Equal(t, []string{"editor", "shop:refund"}, e.Roles)
@@ -293,7 +293,7 @@ func operatorsDeleting(t *testing.T, w *adminWorld) {
 	require.NoError(t, w.SetRoles(t.Context(), w.change(id, "hired"), []string{"editor"}))
 	// A reuse, whose event names an address and a device.
 	for seq := range int64(3) {
-		_, err := w.Exchange(t.Context(), auth.Presented{
+		_, err := w.Rotate(t.Context(), auth.Presented{
 			UserID: id, SessionID: session, AppID: adminApp, Seq: seq%2 + 1, Prev: seq % 2, IP: "192.0.2.7", UserAgent: "agent", Now: w.now.Add(time.Duration(seq) * time.Minute),
 		})
 		require.NoError(t, err)

@@ -21,14 +21,14 @@ import (
 // stores: what an operator or another release would do to it.
 type Database struct {
 	// Open makes one more Store on the database; it is closed after the test.
-	Open func(t testing.TB, p auth.Policy) Store
+	Open func(t testing.TB, p auth.Lifetimes) Store
 	// DB speaks SQL to it.
 	DB *sql.DB
 	// Postgres tells the dialect; else it is SQLite's.
 	Postgres bool
 }
 
-func (d *Database) open(t testing.TB, p auth.Policy) Store {
+func (d *Database) open(t testing.TB, p auth.Lifetimes) Store {
 	t.Helper()
 	return d.Open(t, p)
 }
@@ -180,7 +180,7 @@ func (d *Database) kinds(t require.TestingT, userID uuid.UUID) []users.EventKind
 }
 
 func schemaVersions(t *testing.T, db *Database) {
-	s := db.open(t, policy())
+	s := db.open(t, lifetimes())
 	latest := migrations.LatestSQLite()
 	if db.Postgres {
 		latest = migrations.LatestPostgres()

@@ -51,8 +51,8 @@ func (f *flaky) Login(ctx context.Context, l auth.Login) (auth.LoggedIn, error) 
 	return through(f, "login", func() (auth.LoggedIn, error) { return f.Store.Login(ctx, l) })
 }
 
-func (f *flaky) Exchange(ctx context.Context, p auth.Presented) (auth.Exchanged, error) {
-	return through(f, "exchange", func() (auth.Exchanged, error) { return f.Store.Exchange(ctx, p) })
+func (f *flaky) Rotate(ctx context.Context, p auth.Presented) (auth.Rotated, error) {
+	return through(f, "rotate", func() (auth.Rotated, error) { return f.Store.Rotate(ctx, p) })
 }
 
 func (f *flaky) EndSession(ctx context.Context, e auth.Ending) (bool, error) {
@@ -61,7 +61,7 @@ func (f *flaky) EndSession(ctx context.Context, e auth.Ending) (bool, error) {
 
 func faults(t *testing.T, db *Database) {
 	const seed = 20260301 // the run is the same each time
-	f := &flaky{Store: db.open(t, policy()), dice: rand.New(rand.NewPCG(seed, seed)), lost: map[string]int{}}
+	f := &flaky{Store: db.open(t, lifetimes()), dice: rand.New(rand.NewPCG(seed, seed)), lost: map[string]int{}}
 	now := start
 	openID := someone()
 
@@ -89,7 +89,7 @@ func faults(t *testing.T, db *Database) {
 	for range 400 {
 		for {
 			now = now.Add([]time.Duration{0, time.Second, 9 * time.Second, 11 * time.Second, time.Hour}[f.dice.IntN(5)])
-			e, err := f.Exchange(t.Context(), p.present(now))
+			e, err := f.Rotate(t.Context(), p.present(now))
 			if err == nil {
 				outcomes[e.Outcome]++
 				require.True(t, issued(e.Outcome), "the owner was turned away: %s", e.Outcome)
@@ -110,7 +110,7 @@ func faults(t *testing.T, db *Database) {
 		}
 	}
 	require.Empty(t, sessionIDs(t, f, p.userID, now))
-	for _, what := range []string{"login before", "login after", "exchange before", "exchange after"} {
+	for _, what := range []string{"login before", "login after", "rotate before", "rotate after"} {
 		require.NotZero(t, f.lost[what], "no fault of this kind was tried: %s", what)
 	}
 }

@@ -22,8 +22,8 @@ const (
 	app3 = "wx0000000000000003"
 )
 
-func policy() auth.Policy {
-	return auth.Policy{
+func lifetimes() auth.Lifetimes {
+	return auth.Lifetimes{
 		AccessTTL: 4 * time.Hour, RefreshTTL: 7 * 24 * time.Hour, Grace: 10 * time.Second,
 		MaxAge: 90 * 24 * time.Hour, MaxSessions: 20,
 	}
@@ -82,9 +82,9 @@ func (p seat) end(now time.Time, reason string) auth.Ending {
 	return auth.Ending{UserID: p.userID, SessionID: p.id, Reason: reason, Actor: auth.ActorUser, Now: now}
 }
 
-// exchange presents a seat's token and takes the new one where one is issued.
-func exchange(t require.TestingT, s Store, p *seat, now time.Time) auth.Exchanged {
-	e, err := s.Exchange(testContext(t), p.present(now))
+// rotate presents a seat's token and takes the new one where one is issued.
+func rotate(t require.TestingT, s Store, p *seat, now time.Time) auth.Rotated {
+	e, err := s.Rotate(testContext(t), p.present(now))
 	require.NoError(t, err)
 	if issued(e.Outcome) {
 		p.seq, p.prev = e.Last, e.Used
@@ -130,7 +130,7 @@ func together(n int, do func(i int)) {
 }
 
 // pair is two stores on one database, as two pods are.
-func pair(t *testing.T, db *Database, p auth.Policy) [2]Store {
+func pair(t *testing.T, db *Database, p auth.Lifetimes) [2]Store {
 	t.Helper()
 	return [2]Store{db.open(t, p), db.open(t, p)}
 }

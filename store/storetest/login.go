@@ -21,14 +21,14 @@ func testContext(t require.TestingT) context.Context {
 }
 
 func firstLogin(t *testing.T, db *Database) {
-	s := db.open(t, policy())
+	s := db.open(t, lifetimes())
 	l := signIn(t, app1, someone(), start)
 	l.UnionID = "u" + l.OpenID
 	in, _ := login(t, s, l)
 
 	require.True(t, in.NewUser)
 	require.Empty(t, in.Ended)
-	require.Equal(t, policy().SessionEnd(start, start), in.ExpiresAt)
+	require.Equal(t, lifetimes().SessionEnd(start, start), in.ExpiresAt)
 	u := in.User
 	require.Equal(t, l.NewUserID, u.ID)
 	require.Equal(t, start, u.CreatedAt)
@@ -59,7 +59,7 @@ func firstLogin(t *testing.T, db *Database) {
 }
 
 func knownLogin(t *testing.T, db *Database) {
-	s := db.open(t, policy())
+	s := db.open(t, lifetimes())
 	openID := someone()
 	first, _ := login(t, s, signIn(t, app1, openID, start))
 	later := start.Add(time.Hour)
@@ -86,7 +86,7 @@ func knownLogin(t *testing.T, db *Database) {
 }
 
 func disabledLogin(t *testing.T, db *Database) {
-	s := db.open(t, policy())
+	s := db.open(t, lifetimes())
 	openID := someone()
 	first, _ := login(t, s, signIn(t, app1, openID, start))
 	at := start.Add(time.Minute)
@@ -107,7 +107,7 @@ func disabledLogin(t *testing.T, db *Database) {
 }
 
 func deletedLogin(t *testing.T, db *Database) {
-	s := db.open(t, policy())
+	s := db.open(t, lifetimes())
 	openID := someone()
 	first, _ := login(t, s, signIn(t, app1, openID, start))
 	db.delete(t, first.User.ID, start)
@@ -159,7 +159,7 @@ func oneUser(t *testing.T, all []auth.LoggedIn) uuid.UUID {
 }
 
 func racingFirstLogins(t *testing.T, db *Database) {
-	stores := pair(t, db, policy())
+	stores := pair(t, db, lifetimes())
 	for round := range 5 {
 		openID := someone()
 		all := burst(t, stores, 16, func(int) auth.Login { return signIn(t, app1, openID, start) })
@@ -172,7 +172,7 @@ func racingFirstLogins(t *testing.T, db *Database) {
 }
 
 func racingUnion(t *testing.T, db *Database) {
-	stores := pair(t, db, policy())
+	stores := pair(t, db, lifetimes())
 	for round := range 5 {
 		person := someone()
 		all := burst(t, stores, 16, func(i int) auth.Login {
@@ -189,7 +189,7 @@ func racingUnion(t *testing.T, db *Database) {
 }
 
 func lateUnion(t *testing.T, db *Database) {
-	s := db.open(t, policy())
+	s := db.open(t, lifetimes())
 	person := someone()
 	first, _ := login(t, s, signIn(t, app1, person, start))
 
@@ -221,7 +221,7 @@ func lateUnion(t *testing.T, db *Database) {
 }
 
 func unionConflict(t *testing.T, db *Database) {
-	s := db.open(t, policy())
+	s := db.open(t, lifetimes())
 	person := someone()
 	l := signIn(t, app1, person, start)
 	l.UnionID = "u" + person
@@ -247,7 +247,7 @@ func unionConflict(t *testing.T, db *Database) {
 }
 
 func deviceTakeover(t *testing.T, db *Database) {
-	s := db.open(t, policy())
+	s := db.open(t, lifetimes())
 	person := someone()
 	on := func(app, device string, at time.Duration) auth.Login {
 		l := signIn(t, app, person+app, start.Add(at))
@@ -267,7 +267,7 @@ func deviceTakeover(t *testing.T, db *Database) {
 	was := db.session(t, old.userID, old.id)
 	require.Equal(t, auth.ReasonReplaced, was.Reason)
 	require.Equal(t, now, *was.RevokedAt)
-	require.Equal(t, auth.OutcomeRevoked, exchange(t, s, &old, now).Outcome)
+	require.Equal(t, auth.OutcomeRevoked, rotate(t, s, &old, now).Outcome)
 	last := db.events(t, first.User.ID)
 	ended := last[len(last)-1]
 	require.Equal(t, users.EventSessionRevoked, ended.Kind)
@@ -277,18 +277,18 @@ func deviceTakeover(t *testing.T, db *Database) {
 	// No device id is no device: nothing is taken over.
 	more, _ := login(t, s, on(app1, "", 2*time.Hour))
 	require.Empty(t, more.Ended)
-	require.Equal(t, auth.OutcomeRotated, exchange(t, s, &nameless, now).Outcome)
+	require.Equal(t, auth.OutcomeRotated, rotate(t, s, &nameless, now).Outcome)
 
 	// Nor is somebody else's phone, though it has the same name.
 	l := signIn(t, app1, someone(), now)
 	l.Device.ID = "phone"
 	stranger, _ := login(t, s, l)
 	require.Empty(t, stranger.Ended)
-	require.Equal(t, auth.OutcomeRotated, exchange(t, s, &renewed, now).Outcome)
+	require.Equal(t, auth.OutcomeRotated, rotate(t, s, &renewed, now).Outcome)
 }
 
 func racingDevice(t *testing.T, db *Database) {
-	stores := pair(t, db, policy())
+	stores := pair(t, db, lifetimes())
 	openID := someone()
 	all := burst(t, stores, 20, func(int) auth.Login {
 		l := signIn(t, app1, openID, start)
@@ -314,7 +314,7 @@ func endedBy(t *testing.T, all []auth.LoggedIn) map[uuid.UUID]bool {
 }
 
 func surplus(t *testing.T, db *Database) {
-	p := policy()
+	p := lifetimes()
 	p.MaxSessions = 3
 	s := db.open(t, p)
 	openID := someone()
@@ -325,7 +325,7 @@ func surplus(t *testing.T, db *Database) {
 	}
 	// The oldest one is used: it is no longer the one longest unused.
 	now := start.Add(time.Hour)
-	exchange(t, s, &seats[0], now)
+	rotate(t, s, &seats[0], now)
 	in, newest := login(t, s, signIn(t, app1, openID, now.Add(time.Minute)))
 	require.Equal(t, []uuid.UUID{seats[1].id}, in.Ended)
 	require.Equal(t, auth.ReasonSurplus, db.session(t, in.User.ID, seats[1].id).Reason)
@@ -344,7 +344,7 @@ func surplus(t *testing.T, db *Database) {
 }
 
 func racingSurplus(t *testing.T, db *Database) {
-	p := policy()
+	p := lifetimes()
 	p.MaxSessions = 5
 	stores := pair(t, db, p)
 	for range 3 {
@@ -360,7 +360,7 @@ func racingSurplus(t *testing.T, db *Database) {
 }
 
 func racingSurplusOfTwoApps(t *testing.T, db *Database) {
-	p := policy()
+	p := lifetimes()
 	p.MaxSessions = 1
 	stores := pair(t, db, p)
 	for range 3 {
@@ -384,7 +384,7 @@ func racingSurplusOfTwoApps(t *testing.T, db *Database) {
 }
 
 func noLimit(t *testing.T, db *Database) {
-	p := policy()
+	p := lifetimes()
 	p.MaxSessions, p.MaxAge = 0, 0
 	s := db.open(t, p)
 	openID := someone()

@@ -17,10 +17,10 @@ import (
 
 // model is what the store is to do, on Go's maps and auth.Counters.Rotate.
 type model struct {
-	policy  auth.Policy
-	now     time.Time
-	people  map[string]uuid.UUID // by app and openid
-	session []*modelSession
+	lifetimes auth.Lifetimes
+	now       time.Time
+	people    map[string]uuid.UUID // by app and openid
+	session   []*modelSession
 }
 
 type modelSession struct {
@@ -61,7 +61,7 @@ func (m *model) login(l auth.Login, userID uuid.UUID) []uuid.UUID {
 		others = append(others, x)
 	}
 	for i, x := range others {
-		if i >= m.policy.MaxSessions-1 {
+		if i >= m.lifetimes.MaxSessions-1 {
 			x.revoked = true
 			ended = append(ended, x.id)
 		}
@@ -69,12 +69,12 @@ func (m *model) login(l auth.Login, userID uuid.UUID) []uuid.UUID {
 	m.session = append(m.session, &modelSession{
 		seat:     seat{userID: userID, id: l.SessionID, appID: l.AppID},
 		Counters: auth.Counters{Last: 1, RotatedAt: m.now},
-		device:   l.Device.ID, created: m.now, expires: m.policy.SessionEnd(m.now, m.now), tokens: [][2]int64{{1, 0}},
+		device:   l.Device.ID, created: m.now, expires: m.lifetimes.SessionEnd(m.now, m.now), tokens: [][2]int64{{1, 0}},
 	})
 	return ended
 }
 
-func (m *model) exchange(x *modelSession, seq, prev int64) auth.Outcome {
+func (m *model) rotate(x *modelSession, seq, prev int64) auth.Outcome {
 	switch {
 	case x.revoked:
 		return auth.OutcomeRevoked
@@ -82,12 +82,12 @@ func (m *model) exchange(x *modelSession, seq, prev int64) auth.Outcome {
 		return auth.OutcomeExpired
 	}
 	var outcome auth.Outcome
-	x.Counters, outcome = x.Rotate(seq, prev, m.now, m.policy.Grace)
+	x.Counters, outcome = x.Rotate(seq, prev, m.now, m.lifetimes.Grace)
 	switch outcome {
 	case auth.OutcomeReused:
 		x.revoked = true
 	case auth.OutcomeRotated, auth.OutcomeSibling, auth.OutcomeRestored:
-		x.expires = m.policy.SessionEnd(x.created, m.now)
+		x.expires = m.lifetimes.SessionEnd(x.created, m.now)
 		fallthrough
 	default:
 		x.tokens = append(x.tokens, [2]int64{x.Last, x.Used})
@@ -107,7 +107,7 @@ func atLeast(t *testing.T, name string, n int) {
 
 // property plays random sequences on the store and on the model.
 func property(t *testing.T, db *Database) {
-	p := auth.Policy{
+	p := auth.Lifetimes{
 		AccessTTL: 4 * time.Hour, RefreshTTL: 7 * 24 * time.Hour, Grace: 10 * time.Second,
 		MaxAge: 20 * 24 * time.Hour, MaxSessions: 3,
 	}
@@ -116,7 +116,7 @@ func property(t *testing.T, db *Database) {
 	atLeast(t, "rapid.checks", 100)
 	atLeast(t, "rapid.steps", 60)
 	rapid.Check(t, func(t *rapid.T) {
-		m := &model{policy: p, now: start, people: map[string]uuid.UUID{}}
+		m := &model{lifetimes: p, now: start, people: map[string]uuid.UUID{}}
 		names := []string{someone(), someone()}
 		store := func() Store { return stores[rapid.IntRange(0, 1).Draw(t, "store")] }
 		anySession := func() *modelSession {
@@ -158,7 +158,7 @@ func property(t *testing.T, db *Database) {
 				require.ElementsMatch(t, m.login(l, known), in.Ended)
 				require.Equal(t, m.session[len(m.session)-1].expires, in.ExpiresAt)
 			},
-			"exchange": func(t *rapid.T) {
+			"rotate": func(t *rapid.T) {
 				x := anySession()
 				token := rapid.SampledFrom(x.tokens).Draw(t, "token")
 				if rapid.IntRange(0, 9).Draw(t, "from a lost future") == 0 {
@@ -166,9 +166,9 @@ func property(t *testing.T, db *Database) {
 				}
 				try := x.seat
 				try.seq, try.prev = token[0], token[1]
-				e, err := store().Exchange(testContext(t), try.present(m.now))
+				e, err := store().Rotate(testContext(t), try.present(m.now))
 				require.NoError(t, err)
-				outcome := m.exchange(x, token[0], token[1])
+				outcome := m.rotate(x, token[0], token[1])
 				seen[outcome]++
 				require.Equal(t, outcome, e.Outcome)
 				require.Equal(t, x.Counters, e.Counters)
@@ -181,9 +181,9 @@ func property(t *testing.T, db *Database) {
 				// Its answer may be lost, and lost again.
 				for range 1 + rapid.IntRange(0, 2).Draw(t, "lost answers") {
 					m.now = m.now.Add(rapid.SampledFrom([]time.Duration{0, time.Second, p.Grace, time.Hour}).Draw(t, "later"))
-					e, err := store().Exchange(testContext(t), try.present(m.now))
+					e, err := store().Rotate(testContext(t), try.present(m.now))
 					require.NoError(t, err)
-					outcome := m.exchange(x, try.seq, try.prev)
+					outcome := m.rotate(x, try.seq, try.prev)
 					seen[outcome]++
 					require.Equal(t, outcome, e.Outcome)
 					require.NotEqual(t, auth.OutcomeReused, outcome)

@@ -16,7 +16,7 @@ import (
 // everyRotation puts the row into each state of a grid, presents each token of
 // a grid, and compares what the store does with the rule as a function.
 func everyRotation(t *testing.T, db *Database) {
-	p := policy()
+	p := lifetimes()
 	s := db.open(t, p)
 	now := start.Add(time.Hour)
 	type try struct {
@@ -55,9 +55,9 @@ func everyRotation(t *testing.T, db *Database) {
 	db.execAll(t, `
 INSERT INTO sessions (user_id, id, app_id, used, last, created_at, rotated_at, expires_at, ip, user_agent)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'old', 'old')`, rows)
-	got, errs := make([]auth.Exchanged, len(tries)), make([]error, len(tries))
+	got, errs := make([]auth.Rotated, len(tries)), make([]error, len(tries))
 	// All at once: groups must keep the requests apart.
-	together(len(tries), func(i int) { got[i], errs[i] = s.Exchange(t.Context(), tries[i].present(now)) })
+	together(len(tries), func(i int) { got[i], errs[i] = s.Rotate(t.Context(), tries[i].present(now)) })
 
 	seen := map[auth.Outcome]int{}
 	for i, x := range tries {
@@ -111,13 +111,13 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'old', 'old')`, rows)
 	}
 }
 
-// burstExchange presents one token 64 times at once, on two stores, and counts
+// burstRotate presents one token 64 times at once, on two stores, and counts
 // the outcomes. All successors must be the same.
-func burstExchange(t *testing.T, stores [2]Store, p seat, now time.Time) (map[auth.Outcome]int, auth.Exchanged) {
+func burstRotate(t *testing.T, stores [2]Store, p seat, now time.Time) (map[auth.Outcome]int, auth.Rotated) {
 	t.Helper()
 	const n = 64
-	got, errs := make([]auth.Exchanged, n), make([]error, n)
-	together(n, func(i int) { got[i], errs[i] = stores[i%2].Exchange(t.Context(), p.present(now)) })
+	got, errs := make([]auth.Rotated, n), make([]error, n)
+	together(n, func(i int) { got[i], errs[i] = stores[i%2].Rotate(t.Context(), p.present(now)) })
 	seen := map[auth.Outcome]int{}
 	for i := range got {
 		noError(t, errs[i])
@@ -128,13 +128,13 @@ func burstExchange(t *testing.T, stores [2]Store, p seat, now time.Time) (map[au
 	return seen, got[0]
 }
 
-func racingExchange(t *testing.T, db *Database) {
-	stores := pair(t, db, policy())
+func racingRotate(t *testing.T, db *Database) {
+	stores := pair(t, db, lifetimes())
 	for range 3 {
 		p := newcomer(t, stores[0], start)
 		for i := range int64(3) {
 			now := start.Add(time.Duration(i+1) * time.Hour)
-			seen, e := burstExchange(t, stores, p, now)
+			seen, e := burstRotate(t, stores, p, now)
 			require.Equal(t, map[auth.Outcome]int{auth.OutcomeRotated: 1, auth.OutcomeSameChild: 63}, seen)
 			require.Equal(t, auth.Counters{Used: i + 1, Last: i + 2, RotatedAt: now}, e.Counters)
 			p.seq, p.prev = e.Last, e.Used
@@ -143,31 +143,31 @@ func racingExchange(t *testing.T, db *Database) {
 }
 
 func racingSibling(t *testing.T, db *Database) {
-	stores := pair(t, db, policy())
+	stores := pair(t, db, lifetimes())
 	p := newcomer(t, stores[0], start)
 	lost := p
-	exchange(t, stores[0], &lost, start.Add(time.Minute))
-	seen, e := burstExchange(t, stores, p, start.Add(time.Hour))
+	rotate(t, stores[0], &lost, start.Add(time.Minute))
+	seen, e := burstRotate(t, stores, p, start.Add(time.Hour))
 	require.Equal(t, map[auth.Outcome]int{auth.OutcomeSibling: 1, auth.OutcomeSameChild: 63}, seen)
 	require.Equal(t, auth.Counters{Used: 1, Last: 3, RotatedAt: start.Add(time.Hour)}, e.Counters)
 }
 
 func racingReuse(t *testing.T, db *Database) {
-	stores := pair(t, db, policy())
+	stores := pair(t, db, lifetimes())
 	p := newcomer(t, stores[0], start)
 	copied := p
-	exchange(t, stores[0], &p, start.Add(time.Hour))
-	exchange(t, stores[0], &p, start.Add(2*time.Hour))
+	rotate(t, stores[0], &p, start.Add(time.Hour))
+	rotate(t, stores[0], &p, start.Add(2*time.Hour))
 	before := db.session(t, p.userID, p.id).Counters
-	seen, _ := burstExchange(t, stores, copied, start.Add(3*time.Hour))
+	seen, _ := burstRotate(t, stores, copied, start.Add(3*time.Hour))
 	require.Equal(t, map[auth.Outcome]int{auth.OutcomeReused: 1, auth.OutcomeRevoked: 63}, seen)
 	require.Equal(t, before, db.session(t, p.userID, p.id).Counters)
 	require.Equal(t, 1, db.count(t, "events WHERE kind = 'refresh_reused'"))
-	require.Equal(t, auth.OutcomeRevoked, exchange(t, stores[1], &p, start.Add(3*time.Hour)).Outcome, "the owner has to log in again, too")
+	require.Equal(t, auth.OutcomeRevoked, rotate(t, stores[1], &p, start.Add(3*time.Hour)).Outcome, "the owner has to log in again, too")
 }
 
 func manySessions(t *testing.T, db *Database) {
-	stores := pair(t, db, policy())
+	stores := pair(t, db, lifetimes())
 	const n = 100
 	seats, errs := make([]seat, n), make([]error, n)
 	for i := range seats {
@@ -175,8 +175,8 @@ func manySessions(t *testing.T, db *Database) {
 	}
 	for round := range int64(5) {
 		now := start.Add(time.Duration(round+1) * time.Minute)
-		got := make([]auth.Exchanged, n)
-		together(n, func(i int) { got[i], errs[i] = stores[(i+int(round))%2].Exchange(t.Context(), seats[i].present(now)) })
+		got := make([]auth.Rotated, n)
+		together(n, func(i int) { got[i], errs[i] = stores[(i+int(round))%2].Rotate(t.Context(), seats[i].present(now)) })
 		for i := range got {
 			noError(t, errs[i])
 			require.Equal(t, auth.OutcomeRotated, got[i].Outcome)
@@ -187,53 +187,53 @@ func manySessions(t *testing.T, db *Database) {
 }
 
 func expiryBoundary(t *testing.T, db *Database) {
-	s := db.open(t, policy())
+	s := db.open(t, lifetimes())
 	in, p := login(t, s, signIn(t, app1, someone(), start))
 	end := in.ExpiresAt
-	require.Equal(t, start.Add(policy().RefreshTTL).Truncate(time.Second), end)
+	require.Equal(t, start.Add(lifetimes().RefreshTTL).Truncate(time.Second), end)
 
 	dead := p
-	require.Equal(t, auth.OutcomeExpired, exchange(t, s, &dead, end).Outcome)
+	require.Equal(t, auth.OutcomeExpired, rotate(t, s, &dead, end).Outcome)
 	require.Empty(t, sessionIDs(t, s, p.userID, end))
 	require.Nil(t, db.session(t, p.userID, p.id).RevokedAt, "running out is no revocation")
 	require.Equal(t, []uuid.UUID{p.id}, sessionIDs(t, s, p.userID, end.Add(-time.Microsecond)))
-	e := exchange(t, s, &p, end.Add(-time.Microsecond))
+	e := rotate(t, s, &p, end.Add(-time.Microsecond))
 	require.Equal(t, auth.OutcomeRotated, e.Outcome)
-	require.Equal(t, end.Add(-time.Microsecond).Add(policy().RefreshTTL).Truncate(time.Second), e.ExpiresAt)
+	require.Equal(t, end.Add(-time.Microsecond).Add(lifetimes().RefreshTTL).Truncate(time.Second), e.ExpiresAt)
 }
 
 func greatestAge(t *testing.T, db *Database) {
-	p := policy()
+	p := lifetimes()
 	p.MaxAge = 10 * 24 * time.Hour
 	s := db.open(t, p)
 	x := newcomer(t, s, start)
 	limit := start.Add(p.MaxAge).Truncate(time.Second)
 	for now := start.Add(24 * time.Hour); now.Before(limit); now = now.Add(24 * time.Hour) {
-		e := exchange(t, s, &x, now)
+		e := rotate(t, s, &x, now)
 		require.Equal(t, auth.OutcomeRotated, e.Outcome)
 		require.False(t, e.ExpiresAt.After(limit))
 	}
 	require.Equal(t, limit, db.session(t, x.userID, x.id).ExpiresAt)
-	require.Equal(t, auth.OutcomeExpired, exchange(t, s, &x, limit).Outcome)
+	require.Equal(t, auth.OutcomeExpired, rotate(t, s, &x, limit).Outcome)
 
 	// A greatest age that was lowered holds for sessions that are older.
 	y := newcomer(t, s, start)
 	p.MaxAge = time.Hour
 	strict := db.open(t, p)
 	late := y
-	require.Equal(t, auth.OutcomeExpired, exchange(t, strict, &late, start.Add(time.Hour)).Outcome)
-	require.Equal(t, auth.OutcomeRotated, exchange(t, strict, &y, start.Add(time.Hour-time.Microsecond)).Outcome)
+	require.Equal(t, auth.OutcomeExpired, rotate(t, strict, &late, start.Add(time.Hour)).Outcome)
+	require.Equal(t, auth.OutcomeRotated, rotate(t, strict, &y, start.Add(time.Hour-time.Microsecond)).Outcome)
 
 	p.MaxAge = 0
 	endless := db.open(t, p)
 	z := newcomer(t, endless, start)
 	for now := start.Add(5 * 24 * time.Hour); now.Before(start.Add(400 * 24 * time.Hour)); now = now.Add(5 * 24 * time.Hour) {
-		require.Equal(t, auth.OutcomeRotated, exchange(t, endless, &z, now).Outcome)
+		require.Equal(t, auth.OutcomeRotated, rotate(t, endless, &z, now).Outcome)
 	}
 }
 
 func wrongAddress(t *testing.T, db *Database) {
-	s := db.open(t, policy())
+	s := db.open(t, lifetimes())
 	p, other := newcomer(t, s, start), newcomer(t, s, start)
 	before := db.session(t, p.userID, p.id)
 	for name, wrong := range map[string]seat{
@@ -243,14 +243,14 @@ func wrongAddress(t *testing.T, db *Database) {
 		"nothing": {},
 		"garbage": {userID: p.userID, id: p.id, appID: "\x00\xff", seq: 1},
 	} {
-		e := exchange(t, s, &wrong, start.Add(time.Minute))
-		require.Equal(t, auth.Exchanged{Outcome: auth.OutcomeUnknown}, e, name)
+		e := rotate(t, s, &wrong, start.Add(time.Minute))
+		require.Equal(t, auth.Rotated{Outcome: auth.OutcomeUnknown}, e, name)
 	}
 	require.Equal(t, before, db.session(t, p.userID, p.id))
 }
 
-func barredExchange(t *testing.T, db *Database) {
-	s := db.open(t, policy())
+func barredRotate(t *testing.T, db *Database) {
+	s := db.open(t, lifetimes())
 	for _, c := range []struct {
 		outcome auth.Outcome
 		bar     func(p seat)
@@ -262,40 +262,40 @@ func barredExchange(t *testing.T, db *Database) {
 		p := newcomer(t, s, start)
 		before := db.session(t, p.userID, p.id)
 		c.bar(p)
-		require.Equal(t, c.outcome, exchange(t, s, &p, start.Add(time.Minute)).Outcome)
+		require.Equal(t, c.outcome, rotate(t, s, &p, start.Add(time.Minute)).Outcome)
 		require.Equal(t, before, db.session(t, p.userID, p.id), c.outcome)
 		// It is the first thing to be said, also of a session that is over.
-		require.Equal(t, c.outcome, exchange(t, s, &p, start.Add(1000*time.Hour)).Outcome)
+		require.Equal(t, c.outcome, rotate(t, s, &p, start.Add(1000*time.Hour)).Outcome)
 	}
 	// Revoked comes before expired: the reason why is worth more than the time.
 	p := newcomer(t, s, start)
 	_, err := s.EndSession(t.Context(), p.end(start, auth.ReasonLogout))
 	noError(t, err)
-	require.Equal(t, auth.OutcomeRevoked, exchange(t, s, &p, start.Add(1000*time.Hour)).Outcome)
+	require.Equal(t, auth.OutcomeRevoked, rotate(t, s, &p, start.Add(1000*time.Hour)).Outcome)
 }
 
 func oneRow(t *testing.T, db *Database) {
-	s := db.open(t, policy())
+	s := db.open(t, lifetimes())
 	p := newcomer(t, s, start)
 	now := start
 	for range 1000 {
 		now = now.Add(time.Minute)
-		require.Equal(t, auth.OutcomeRotated, exchange(t, s, &p, now).Outcome)
+		require.Equal(t, auth.OutcomeRotated, rotate(t, s, &p, now).Outcome)
 	}
 	require.Equal(t, 1, db.count(t, "sessions"))
 	require.Equal(t, 1, db.count(t, "events"), "user_created, and nothing since")
 	require.Equal(t, auth.Counters{Used: 1000, Last: 1001, RotatedAt: now}, db.session(t, p.userID, p.id).Counters)
 }
 
-func rolesInExchange(t *testing.T, db *Database) {
-	s := db.open(t, policy())
+func rolesInRotate(t *testing.T, db *Database) {
+	s := db.open(t, lifetimes())
 	openID := someone()
 	_, p := login(t, s, signIn(t, app1, openID, start))
 	roles := []string{"admin", "a,b", `"quoted"`, "店长", ""}
 	metadata := `{"tenant": 7, "deep": {"list": [1, 2.5, null, "😀"]}, "empty": ""}`
 	db.setRoles(t, p.userID, roles, metadata)
 
-	e := exchange(t, s, &p, start.Add(time.Hour))
+	e := rotate(t, s, &p, start.Add(time.Hour))
 	require.Equal(t, roles, e.Roles)
 	require.JSONEq(t, metadata, string(e.Metadata))
 	in, _ := login(t, s, signIn(t, app1, openID, start.Add(time.Hour)))
@@ -308,7 +308,7 @@ func rolesInExchange(t *testing.T, db *Database) {
 
 	// A number too large for a float survives: it is kept as it was written.
 	db.setRoles(t, p.userID, []string{}, `{"id": 9007199254740993}`)
-	e = exchange(t, s, &p, start.Add(2*time.Hour))
+	e = rotate(t, s, &p, start.Add(2*time.Hour))
 	require.Empty(t, e.Roles)
 	var got struct{ ID json.Number }
 	noError(t, json.Unmarshal(e.Metadata, &got))

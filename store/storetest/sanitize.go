@@ -13,7 +13,7 @@ import (
 )
 
 func anyText(t *testing.T, db *Database) {
-	s := db.open(t, policy())
+	s := db.open(t, lifetimes())
 	for name, in := range map[string]string{
 		"Chinese":       "张三的手机",
 		"emoji":         "👩‍👩‍👧‍👦 🏳️‍🌈 😀",
@@ -55,14 +55,14 @@ func anyText(t *testing.T, db *Database) {
 		_, err = s.UpdateProfile(t.Context(), p.userID, users.ProfilePatch{Nickname: ptr(in[:min(len(in), 64)])})
 		noError(t, err)
 
-		e, err := s.Exchange(t.Context(), auth.Presented{
+		e, err := s.Rotate(t.Context(), auth.Presented{
 			UserID: p.userID, SessionID: p.id, AppID: p.appID, Seq: 1, Prev: 0, IP: in, UserAgent: in, Now: start.Add(time.Hour),
 		})
 		noError(t, err)
 		require.Equal(t, auth.OutcomeRotated, e.Outcome, name)
 		require.Equal(t, want, db.session(t, p.userID, p.id).UserAgent, name)
 		// A copy, too, though its event holds the text as JSON.
-		e, err = s.Exchange(t.Context(), auth.Presented{
+		e, err = s.Rotate(t.Context(), auth.Presented{
 			UserID: p.userID, SessionID: p.id, AppID: p.appID, Seq: 9, Prev: 0, IP: in, UserAgent: in, Now: start.Add(time.Hour),
 		})
 		noError(t, err)
@@ -86,7 +86,7 @@ func anyText(t *testing.T, db *Database) {
 // unfitNeighbour: requests are grouped into one statement, so what PostgreSQL
 // refuses in one of them must not reach it.
 func unfitNeighbour(t *testing.T, db *Database) {
-	s := db.open(t, policy())
+	s := db.open(t, lifetimes())
 	const n = 40
 	seats := make([]seat, n)
 	for i := range seats {
@@ -99,7 +99,7 @@ func unfitNeighbour(t *testing.T, db *Database) {
 			if i%4 == 0 {
 				x.UserAgent = "\xff\x00"
 			}
-			_, errs[i] = s.Exchange(t.Context(), x)
+			_, errs[i] = s.Rotate(t.Context(), x)
 			return
 		}
 		l := signIn(t, app1, someone(), start)
@@ -122,7 +122,7 @@ func unfitNeighbour(t *testing.T, db *Database) {
 }
 
 func times(t *testing.T, db *Database) {
-	s := db.open(t, policy())
+	s := db.open(t, lifetimes())
 	shanghai := time.FixedZone("", 8*3600)
 	l := signIn(t, app1, someone(), start.In(shanghai)) // the zone of the caller does not matter
 	in, p := login(t, s, l)
@@ -130,7 +130,7 @@ func times(t *testing.T, db *Database) {
 	db.exec(t, `UPDATE users SET disabled_at = NULL WHERE id = ?`, in.User.ID)
 	u, err := s.User(t.Context(), in.User.ID)
 	noError(t, err)
-	e := exchange(t, s, &p, start.Add(1000001*time.Microsecond).In(shanghai))
+	e := rotate(t, s, &p, start.Add(1000001*time.Microsecond).In(shanghai))
 	list, err := s.Sessions(t.Context(), p.userID, start)
 	noError(t, err)
 	_, err = s.EndSession(t.Context(), p.end(start.In(shanghai), ""))
@@ -141,10 +141,10 @@ func times(t *testing.T, db *Database) {
 		"user created":  {u.CreatedAt, start},
 		"last login":    {in.User.LastLoginAt, start},
 		"in created":    {in.User.CreatedAt, start},
-		"in expires":    {in.ExpiresAt, policy().SessionEnd(start, start)},
+		"in expires":    {in.ExpiresAt, lifetimes().SessionEnd(start, start)},
 		"rotated":       {e.RotatedAt, start.Add(1000001 * time.Microsecond)},
 		"created":       {e.CreatedAt, start},
-		"expires":       {e.ExpiresAt, policy().SessionEnd(start, start.Add(time.Second+time.Microsecond))},
+		"expires":       {e.ExpiresAt, lifetimes().SessionEnd(start, start.Add(time.Second+time.Microsecond))},
 		"last used":     {list[0].LastUsedAt, start.Add(1000001 * time.Microsecond)},
 		"revoked":       {revoked[0].RevokedAt, start},
 		"session began": {list[0].CreatedAt, start},

@@ -14,9 +14,9 @@ import (
 )
 
 func endSession(t *testing.T, db *Database) {
-	s := db.open(t, policy())
+	s := db.open(t, lifetimes())
 	p, other := newcomer(t, s, start), newcomer(t, s, start)
-	exchange(t, s, &p, start.Add(time.Minute))
+	rotate(t, s, &p, start.Add(time.Minute))
 	before := db.session(t, p.userID, p.id)
 	now := start.Add(time.Hour)
 
@@ -41,7 +41,7 @@ func endSession(t *testing.T, db *Database) {
 	require.Equal(t, before.Counters, after.Counters)
 	require.Equal(t, before.ExpiresAt, after.ExpiresAt)
 	require.Empty(t, sessionIDs(t, s, p.userID, now))
-	require.Equal(t, auth.OutcomeRevoked, exchange(t, s, &p, now).Outcome)
+	require.Equal(t, auth.OutcomeRevoked, rotate(t, s, &p, now).Outcome)
 
 	ended, err = s.EndSession(t.Context(), p.end(now.Add(time.Hour), auth.ReasonOperator))
 	noError(t, err)
@@ -63,7 +63,7 @@ func endSession(t *testing.T, db *Database) {
 }
 
 func endSessions(t *testing.T, db *Database) {
-	s := db.open(t, policy())
+	s := db.open(t, lifetimes())
 	openID := someone()
 	var ids []uuid.UUID
 	var p seat
@@ -92,13 +92,13 @@ func endSessions(t *testing.T, db *Database) {
 }
 
 func sessionsOrder(t *testing.T, db *Database) {
-	p := policy()
+	p := lifetimes()
 	s := db.open(t, p)
 	openID := someone()
 	a, first := login(t, s, signIn(t, app1, openID, start))
 	_, second := login(t, s, signIn(t, app1, openID, start.Add(time.Minute)))
 	_, third := login(t, s, signIn(t, app1, openID, start.Add(2*time.Minute)))
-	exchange(t, s, &first, start.Add(time.Hour))
+	rotate(t, s, &first, start.Add(time.Hour))
 	list, err := s.Sessions(t.Context(), a.User.ID, start.Add(time.Hour))
 	noError(t, err)
 	require.Equal(t, []uuid.UUID{first.id, third.id, second.id}, []uuid.UUID{list[0].ID, list[1].ID, list[2].ID})
@@ -113,7 +113,7 @@ func sessionsOrder(t *testing.T, db *Database) {
 }
 
 func revokedSince(t *testing.T, db *Database) {
-	s := db.open(t, policy())
+	s := db.open(t, lifetimes())
 	var seats []seat
 	for i := range 3 {
 		p := newcomer(t, s, start)
@@ -136,7 +136,7 @@ func revokedSince(t *testing.T, db *Database) {
 
 // Pages neither leave out nor repeat, also where many sessions end at one time.
 func revokedByPages(t *testing.T, db *Database) {
-	s := db.open(t, policy())
+	s := db.open(t, lifetimes())
 	want := map[uuid.UUID]bool{}
 	for i := range 11 {
 		p := newcomer(t, s, start)
@@ -167,7 +167,7 @@ func revokedByPages(t *testing.T, db *Database) {
 }
 
 func watch(t *testing.T, db *Database) {
-	stores := pair(t, db, policy())
+	stores := pair(t, db, lifetimes())
 	ctx, cancel := context.WithCancel(t.Context())
 	woken, done := make(chan struct{}, 1000), make(chan error, 1)
 	go func() {
@@ -213,9 +213,9 @@ func watch(t *testing.T, db *Database) {
 	})
 	wakes("this store ends a session", func() {
 		copied := r
-		exchange(t, stores[0], &r, start.Add(time.Hour))
-		exchange(t, stores[0], &r, start.Add(2*time.Hour))
-		require.Equal(t, auth.OutcomeReused, exchange(t, stores[0], &copied, start.Add(3*time.Hour)).Outcome)
+		rotate(t, stores[0], &r, start.Add(time.Hour))
+		rotate(t, stores[0], &r, start.Add(2*time.Hour))
+		require.Equal(t, auth.OutcomeReused, rotate(t, stores[0], &copied, start.Add(3*time.Hour)).Outcome)
 	})
 	wakes("a login on another store replaces a session", func() {
 		l.SessionID = newID(t)
@@ -262,7 +262,7 @@ INSERT INTO sessions (user_id, id, app_id, created_at, rotated_at, expires_at, r
 }
 
 func purge(t *testing.T, db *Database) {
-	s := db.open(t, policy())
+	s := db.open(t, lifetimes())
 	now := start.Add(time.Hour)
 	dead, alive := graveyard(t, db, s, 4500, now) // more than two batches of either store
 	n, err := s.Purge(t.Context(), now.Add(-time.Hour), now.Add(-time.Hour))
@@ -275,7 +275,7 @@ func purge(t *testing.T, db *Database) {
 }
 
 func racingPurges(t *testing.T, db *Database) {
-	stores := pair(t, db, policy())
+	stores := pair(t, db, lifetimes())
 	now := start.Add(time.Hour)
 	dead, alive := graveyard(t, db, stores[0], 3000, now)
 	p := newcomer(t, stores[0], start)
@@ -289,7 +289,7 @@ func racingPurges(t *testing.T, db *Database) {
 				return
 			default:
 			}
-			e, err := stores[1].Exchange(t.Context(), p.present(at))
+			e, err := stores[1].Rotate(t.Context(), p.present(at))
 			if err != nil || !issued(e.Outcome) {
 				t.Errorf("exchange beside a purge: %s, %v", e.Outcome, err)
 				return

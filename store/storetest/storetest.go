@@ -59,16 +59,16 @@ var cases = []struct {
 	{"without a limit every session stays", noLimit},
 
 	{"every case of the rotation rule is applied to the row as the rule says", everyRotation},
-	{"64 exchanges of one token at once have one successor", racingExchange},
+	{"64 exchanges of one token at once have one successor", racingRotate},
 	{"64 exchanges at once after a lost answer have one sibling", racingSibling},
 	{"64 exchanges of a copy at once revoke the session once", racingReuse},
 	{"exchanges of many sessions at once do not mix", manySessions},
 	{"a session expires to the microsecond", expiryBoundary},
 	{"a session ends at its greatest age", greatestAge},
 	{"a token of another user, app or session is unknown and changes nothing", wrongAddress},
-	{"a disabled or deleted user exchanges nothing", barredExchange},
+	{"a disabled or deleted user exchanges nothing", barredRotate},
 	{"a thousand exchanges leave one row and no event", oneRow},
-	{"roles and metadata come with the exchange", rolesInExchange},
+	{"roles and metadata come with the exchange", rolesInRotate},
 	{"a client that repeats what failed never loses its session", faults},
 	{"any sequence of logins, exchanges and endings goes as the model says", property},
 
@@ -96,7 +96,7 @@ var cases = []struct {
 }
 
 func healthy(t *testing.T, db *Database) {
-	s := db.open(t, policy())
+	s := db.open(t, lifetimes())
 	noError(t, s.Ping(t.Context()))
 	noError(t, s.Writable(t.Context()))
 	noError(t, s.SchemaCurrent(t.Context()))

@@ -14,7 +14,7 @@ import (
 func ptr[T any](v T) *T { return &v }
 
 func profile(t *testing.T, db *Database) {
-	s := db.open(t, policy())
+	s := db.open(t, lifetimes())
 	p := newcomer(t, s, start)
 	u, err := s.UpdateProfile(t.Context(), p.userID, users.ProfilePatch{Nickname: ptr("小明 😀"), AvatarURL: ptr("https://example.com/a.png")})
 	noError(t, err)
@@ -33,7 +33,7 @@ func profile(t *testing.T, db *Database) {
 }
 
 func notFound(t *testing.T, db *Database) {
-	s := db.open(t, policy())
+	s := db.open(t, lifetimes())
 	gone := newcomer(t, s, start)
 	db.delete(t, gone.userID, start)
 	db.exec(t, `DELETE FROM identities WHERE user_id = ?`, gone.userID)
@@ -59,7 +59,7 @@ func notFound(t *testing.T, db *Database) {
 }
 
 func identity(t *testing.T, db *Database) {
-	s := db.open(t, policy())
+	s := db.open(t, lifetimes())
 	l := signIn(t, app1, someone(), start)
 	l.UnionID = "u" + l.OpenID
 	l.SealedSessionKey = []byte{0, 1, 2, 0xff, 0}
@@ -96,7 +96,7 @@ func binding(p seat, sealed string, hashes ...string) users.PhoneBinding {
 }
 
 func phone(t *testing.T, db *Database) {
-	s := db.open(t, policy())
+	s := db.open(t, lifetimes())
 	a, b := newcomer(t, s, start), newcomer(t, s, start)
 	u, err := s.BindPhone(t.Context(), binding(a, "sealed\x00a", "hash 1"))
 	noError(t, err)
@@ -121,7 +121,7 @@ func phone(t *testing.T, db *Database) {
 }
 
 func phoneEarlierKey(t *testing.T, db *Database) {
-	s := db.open(t, policy())
+	s := db.open(t, lifetimes())
 	a, b := newcomer(t, s, start), newcomer(t, s, start)
 	_, err := s.BindPhone(t.Context(), binding(a, "x", "by the old key"))
 	noError(t, err)
@@ -134,7 +134,7 @@ func phoneEarlierKey(t *testing.T, db *Database) {
 }
 
 func racingPhone(t *testing.T, db *Database) {
-	stores := pair(t, db, policy())
+	stores := pair(t, db, lifetimes())
 	for range 10 {
 		number := someone()
 		const n = 8
@@ -158,7 +158,7 @@ func racingPhone(t *testing.T, db *Database) {
 }
 
 func phoneCalls(t *testing.T, db *Database) {
-	s := db.open(t, policy())
+	s := db.open(t, lifetimes())
 	a, b := newcomer(t, s, start), newcomer(t, s, start)
 	const limit, day = 2, 24 * time.Hour
 	take := func(p seat, now time.Time) bool {
@@ -188,7 +188,7 @@ func phoneCalls(t *testing.T, db *Database) {
 }
 
 func racingPhoneCalls(t *testing.T, db *Database) {
-	stores := pair(t, db, policy())
+	stores := pair(t, db, lifetimes())
 	for range 5 {
 		p := newcomer(t, stores[0], start)
 		const n, limit = 16, 3
