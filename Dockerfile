@@ -9,6 +9,7 @@ FROM golang:1.26-bookworm AS build
 WORKDIR /src
 # Modules first: their layer stays as long as go.sum does.
 COPY go.mod go.sum ./
+COPY auth/verify/go.mod auth/verify/go.sum ./auth/verify/
 RUN go mod download
 COPY . .
 ARG VERSION=dev

@@ -9,6 +9,9 @@ VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev
 FUZZTIME ?= 10s
 ARGS     ?=
 
+# auth/verify is a module of its own, which ./... does not enter.
+MODULES  := ./... github.com/wugan/wugan/auth/verify/...
+
 .PHONY: help run build test test-go test-client lint lint-go lint-client bench e2e fuzz vuln tools fmt clean
 
 help: ## say what there is
@@ -24,8 +27,8 @@ test: test-go test-client ## vet and all unit and integration tests, Go and clie
 
 # Nine minutes: a test that hangs is to show its stacks before ten have passed.
 test-go: ## the Go half of it, on a real PostgreSQL
-	go vet ./...
-	go test -race -timeout 9m ./...
+	go vet $(MODULES)
+	go test -race -timeout 9m $(MODULES)
 
 test-client: client/node_modules/.package-lock.json ## the client's half
 	cd client && npm test && npm run size && npm run check:package
@@ -36,6 +39,7 @@ lint-go:
 	@scripts/tools golangci-lint
 	@scripts/need shellcheck
 	.tools/bin/golangci-lint run ./...
+	cd auth/verify && ../../.tools/bin/golangci-lint run ./...
 	shellcheck .ci/run deploy/compose/make-secrets $$(git ls-files -- 'scripts/*' '*.sh')
 
 lint-client: client/node_modules/.package-lock.json
@@ -44,6 +48,7 @@ lint-client: client/node_modules/.package-lock.json
 fmt: ## format the Go sources as lint wants them
 	@scripts/tools golangci-lint
 	.tools/bin/golangci-lint fmt ./...
+	cd auth/verify && ../../.tools/bin/golangci-lint fmt ./...
 
 bench: ## figures beside PostgreSQL's own, into docs/performance.md
 	go run ./bench $(ARGS)

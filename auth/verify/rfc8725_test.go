@@ -108,7 +108,7 @@ func TestRFC8725Section3_3EveryCryptographicOperationIsValidated(t *testing.T) {
 func TestRFC8725Section3_4CryptographicInputsAreValidated(t *testing.T) {
 	p256 := elliptic.P256().Params()
 	ec := func(x, y *big.Int) verify.Key {
-		public := &ecdsa.PublicKey{Curve: elliptic.P256(), X: x, Y: y} //nolint:staticcheck // wrong keys can be made in no other way
+		public := &ecdsa.PublicKey{Curve: elliptic.P256(), X: x, Y: y}
 		return verify.Key{ID: "k", Algorithm: verify.ES256, Public: public}
 	}
 	good, ok := signers()[verify.ES256].key.Public.(*ecdsa.PublicKey)
