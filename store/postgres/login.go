@@ -13,6 +13,7 @@ import (
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/store/batch"
 	"github.com/wugan/wugan/store/sanitize"
+	"github.com/wugan/wugan/users"
 )
 
 type identityKey struct{ appID, openID string }
@@ -238,12 +239,8 @@ func (s *Store) register(ctx context.Context, l auth.Login) (auth.LoggedIn, erro
 	return out, err
 }
 
-// settleIdentity makes the identity of l exist with the unionid that l brings.
-// It reports whether a user had to be created.
-//
-// A new identity whose unionid is known joins that user. An identity that gains
-// a unionid which belongs to another user stays where it is: merging people is
-// an operator's act (docs/identity.md).
+// settleIdentity makes the identity of l exist with the unionid that l brings,
+// as users.Settle decides, and reports whether it created a user.
 func settleIdentity(ctx context.Context, tx pgx.Tx, l auth.Login) (created bool, err error) {
 	const (
 		lockSQL = `
@@ -273,46 +270,31 @@ VALUES ($1, $2, $3, 'wechat', jsonb_build_object('appId', $4::text, 'otherUserId
 		return false, err
 	}
 
-	var holder uuid.NullUUID
+	var holder uuid.UUID
 	if l.UnionID != "" {
 		if err := tx.QueryRow(ctx, holderSQL, l.UnionID).Scan(&holder); err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return false, err
 		}
 	}
-
-	var (
-		userID  uuid.UUID
-		unionID string
-	)
-	switch err := tx.QueryRow(ctx, findSQL, l.AppID, l.OpenID).Scan(&userID, &unionID); {
-	case err == nil:
-		if l.UnionID == "" || l.UnionID == unionID {
-			return false, nil
-		}
-		if _, err := tx.Exec(ctx, gainSQL, l.AppID, l.OpenID, l.UnionID, l.Now); err != nil {
-			return false, err
-		}
-		kind, other := "identity_linked", uuid.NullUUID{}
-		if holder.Valid && holder.UUID != userID {
-			kind, other = "identity_conflict", holder
-		}
-		_, err := tx.Exec(ctx, eventSQL, l.Now, kind, userID, l.AppID, other)
-		return false, err
-	case !errors.Is(err, pgx.ErrNoRows):
+	var found users.Found
+	if err := tx.QueryRow(ctx, findSQL, l.AppID, l.OpenID).Scan(&found.UserID, &found.UnionID); err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return false, err
 	}
-
-	kind := "identity_linked"
-	userID = holder.UUID
-	if !holder.Valid {
-		kind, userID = "user_created", l.NewUserID
-		if _, err := tx.Exec(ctx, userSQL, userID, l.Now); err != nil {
-			return false, err
-		}
+	to := users.Settle(found, holder, l.UnionID)
+	userID := to.UserID
+	if to.NewUser() {
+		userID = l.NewUserID
+		_, err = tx.Exec(ctx, userSQL, userID, l.Now)
 	}
-	if _, err := tx.Exec(ctx, identitySQL, l.AppID, l.OpenID, userID, l.UnionID, l.Now); err != nil {
-		return false, err
+	if err == nil && to.SetUnionID {
+		_, err = tx.Exec(ctx, gainSQL, l.AppID, l.OpenID, l.UnionID, l.Now)
 	}
-	_, err = tx.Exec(ctx, eventSQL, l.Now, kind, userID, l.AppID, uuid.NullUUID{})
-	return !holder.Valid, err
+	if err == nil && to.AddIdentity {
+		_, err = tx.Exec(ctx, identitySQL, l.AppID, l.OpenID, userID, l.UnionID, l.Now)
+	}
+	if err == nil && to.Event != "" {
+		other := uuid.NullUUID{UUID: to.OtherUserID, Valid: to.OtherUserID != uuid.Nil}
+		_, err = tx.Exec(ctx, eventSQL, l.Now, string(to.Event), userID, l.AppID, other)
+	}
+	return to.NewUser(), err
 }

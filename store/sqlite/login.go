@@ -72,7 +72,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	now, expires := micros(l.Now), s.lifetimes.SessionEnd(l.Now, l.Now)
 	out := auth.LoggedIn{NewUser: created, ExpiresAt: expires}
 	var deletedAt sql.NullInt64
-	if out.User, err = scanUser(tx.QueryRowContext(ctx, userSQL, userID), &deletedAt); err != nil {
+	if out.User, err = scanUser(tx.QueryRowContext(ctx, userSQL, userID.String()), &deletedAt); err != nil {
 		return auth.LoggedIn{}, err
 	}
 	if out.User.DisabledAt == nil {
@@ -86,14 +86,14 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	if _, err := tx.ExecContext(ctx, keySQL, l.SealedSessionKey, now, l.AppID, l.OpenID); err != nil {
 		return auth.LoggedIn{}, err
 	}
-	if _, err := tx.ExecContext(ctx, greetSQL, now, userID); err != nil {
+	if _, err := tx.ExecContext(ctx, greetSQL, now, userID.String()); err != nil {
 		return auth.LoggedIn{}, err
 	}
 	if out.Ended, err = s.makeRoom(ctx, tx, out.User.ID, l); err != nil {
 		return auth.LoggedIn{}, err
 	}
 	d := l.Device
-	_, err = tx.ExecContext(ctx, openSQL, userID, l.SessionID.String(), l.AppID, d.ID, d.Name, d.UserAgent, d.IP, now, now, micros(expires))
+	_, err = tx.ExecContext(ctx, openSQL, userID.String(), l.SessionID.String(), l.AppID, d.ID, d.Name, d.UserAgent, d.IP, now, now, micros(expires))
 	return out, err
 }
 
@@ -143,78 +143,73 @@ ORDER BY same_device, rotated_at DESC, id DESC`
 }
 
 // settleIdentity makes the identity of l exist with the unionid that l brings,
-// and returns its user. It reports whether the user had to be created.
-//
-// A new identity whose unionid is known joins that user. An identity that gains
-// a unionid which belongs to another user stays where it is: merging people is
-// an operator's act (docs/identity.md).
-func settleIdentity(ctx context.Context, tx *sql.Tx, l auth.Login) (userID string, created bool, err error) {
+// as users.Settle decides. It returns the user and reports whether it created
+// the user.
+func settleIdentity(ctx context.Context, tx *sql.Tx, l auth.Login) (userID uuid.UUID, created bool, err error) {
 	const (
 		findSQL = `
 SELECT user_id, COALESCE(unionid, '') FROM identities WHERE app_id = ? AND openid = ?`
 		holderSQL = `
 SELECT user_id FROM identities WHERE unionid = ? ORDER BY unionid_at, created_at, app_id LIMIT 1`
-		gainSQL = `
-UPDATE identities SET unionid = ?3, unionid_at = ?4 WHERE app_id = ?1 AND openid = ?2`
+	)
+	var found users.Found
+	err = tx.QueryRowContext(ctx, findSQL, l.AppID, l.OpenID).Scan(&found.UserID, &found.UnionID)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return uuid.Nil, false, err
+	}
+	var holder uuid.UUID
+	if l.UnionID != "" && l.UnionID != found.UnionID {
+		if err := tx.QueryRowContext(ctx, holderSQL, l.UnionID).Scan(&holder); err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return uuid.Nil, false, err
+		}
+	}
+	to := users.Settle(found, holder, l.UnionID)
+	if userID = to.UserID; to.NewUser() {
+		userID = l.NewUserID
+	}
+	return userID, to.NewUser(), settle(ctx, tx, l, to, userID)
+}
+
+// settle carries out what users.Settle decided.
+func settle(ctx context.Context, tx *sql.Tx, l auth.Login, to users.Settlement, userID uuid.UUID) error {
+	const (
 		userSQL = `
 INSERT INTO users (id, created_at, last_login_at) VALUES (?1, ?2, ?2)`
+		gainSQL = `
+UPDATE identities SET unionid = ?3, unionid_at = ?4 WHERE app_id = ?1 AND openid = ?2`
 		identitySQL = `
 INSERT INTO identities (app_id, openid, user_id, unionid, unionid_at, created_at)
 VALUES (?1, ?2, ?3, NULLIF(?4, ''), CASE WHEN ?4 <> '' THEN ?5 END, ?5)`
 	)
 	now := micros(l.Now)
-	var unionID string
-	errFind := tx.QueryRowContext(ctx, findSQL, l.AppID, l.OpenID).Scan(&userID, &unionID)
-	known := errFind == nil
-	if errFind != nil && !errors.Is(errFind, sql.ErrNoRows) {
-		return "", false, errFind
-	}
-	if known && (l.UnionID == "" || l.UnionID == unionID) {
-		return userID, false, nil
-	}
-
-	var holder string
-	if l.UnionID != "" {
-		if err := tx.QueryRowContext(ctx, holderSQL, l.UnionID).Scan(&holder); err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return "", false, err
+	if to.NewUser() {
+		if _, err := tx.ExecContext(ctx, userSQL, userID.String(), now); err != nil {
+			return err
 		}
 	}
-	kind, other := users.EventIdentityLinked, ""
-	switch {
-	case known:
-		if holder != "" && holder != userID {
-			kind, other = users.EventIdentityConflict, holder
-		}
-		_, err = tx.ExecContext(ctx, gainSQL, l.AppID, l.OpenID, l.UnionID, now)
-	case holder != "":
-		userID = holder
-	default:
-		kind, userID, created = users.EventUserCreated, l.NewUserID.String(), true
-		_, err = tx.ExecContext(ctx, userSQL, userID, now)
-	}
-	if err != nil {
-		return "", false, err
-	}
-	if !known {
-		if _, err := tx.ExecContext(ctx, identitySQL, l.AppID, l.OpenID, userID, l.UnionID, now); err != nil {
-			return "", false, err
+	if to.SetUnionID {
+		if _, err := tx.ExecContext(ctx, gainSQL, l.AppID, l.OpenID, l.UnionID, now); err != nil {
+			return err
 		}
 	}
-
-	id, err := uuid.Parse(userID)
-	if err != nil {
-		return "", false, err
+	if to.AddIdentity {
+		if _, err := tx.ExecContext(ctx, identitySQL, l.AppID, l.OpenID, userID.String(), l.UnionID, now); err != nil {
+			return err
+		}
+	}
+	if to.Event == "" {
+		return nil
 	}
 	detail := struct {
-		AppID       string  `json:"appId"`
-		OtherUserID *string `json:"otherUserId"`
+		AppID       string     `json:"appId"`
+		OtherUserID *uuid.UUID `json:"otherUserId"`
 	}{AppID: l.AppID}
-	if other != "" {
-		detail.OtherUserID = &other
+	if to.OtherUserID != uuid.Nil {
+		detail.OtherUserID = &to.OtherUserID
 	}
-	text, err := json.Marshal(detail)
+	data, err := json.Marshal(detail)
 	if err != nil {
-		return "", false, err
+		return err
 	}
-	return userID, created, note(ctx, tx, users.Event{At: l.Now, Kind: kind, UserID: id, Actor: "wechat", Detail: text})
+	return note(ctx, tx, users.Event{At: l.Now, Kind: to.Event, UserID: userID, Actor: "wechat", Detail: data})
 }
