@@ -71,7 +71,8 @@ SELECT set_config('wugan.locked_users', COALESCE(string_agg(id::text, ','), ''),
 // user is not locked, or for which WeChat now gives another unionid than the row has, is passed over;
 // so is a second identity of one user in the same group, because the sessions
 // of the first are not visible to it yet. Who is passed over goes through
-// register.
+// register. The sessions that a login ends (ranked, leaving) are those that
+// auth.Lifetimes.EndedBy names.
 const loginSQL = `
 WITH asked AS (
     SELECT *

@@ -97,47 +97,31 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	return out, err
 }
 
-// makeRoom ends the device's earlier session, and those longest unused beyond
-// the limit, counting the one that is about to be opened.
+// makeRoom ends the sessions that auth.Lifetimes.EndedBy names.
 func (s *Store) makeRoom(ctx context.Context, tx *sql.Tx, userID uuid.UUID, l auth.Login) ([]uuid.UUID, error) {
-	const (
-		aliveSQL = `
-SELECT id, app_id = ?2 AND device_id <> '' AND device_id = ?3 AS same_device
+	const query = `
+SELECT id, app_id, device_id
 FROM sessions
-WHERE user_id = ?1 AND revoked_at IS NULL AND expires_at > ?4
-ORDER BY same_device, rotated_at DESC, id DESC`
-	)
-	rows, err := tx.QueryContext(ctx, aliveSQL, userID.String(), l.AppID, l.Device.ID, micros(l.Now))
+WHERE user_id = ? AND revoked_at IS NULL AND expires_at > ?
+ORDER BY rotated_at DESC, id DESC`
+	rows, err := tx.QueryContext(ctx, query, userID.String(), micros(l.Now))
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	var ended []uuid.UUID
-	why := map[uuid.UUID]string{}
-	for place := 1; rows.Next(); place++ {
-		var id uuid.UUID
-		var sameDevice bool
-		if err := rows.Scan(&id, &sameDevice); err != nil {
-			return nil, err
-		}
-		switch {
-		case sameDevice:
-			why[id] = auth.ReasonReplaced
-		case s.lifetimes.MaxSessions > 0 && place >= s.lifetimes.MaxSessions:
-			why[id] = auth.ReasonSurplus
-		default:
-			continue
-		}
-		ended = append(ended, id)
-	}
-	if err := rows.Err(); err != nil {
+	live, err := collect(rows, func(rows *sql.Rows) (x auth.Session, err error) {
+		err = rows.Scan(&x.ID, &x.AppID, &x.Device.ID)
+		return x, err
+	})
+	if err != nil {
 		return nil, err
 	}
-	for _, id := range ended {
-		e := auth.Ending{UserID: userID, SessionID: id, Reason: why[id], Actor: auth.ActorSystem, Now: l.Now}
+	var ended []uuid.UUID
+	for _, x := range s.lifetimes.EndedBy(l, live) {
+		e := auth.Ending{UserID: userID, SessionID: x.SessionID, Reason: x.Reason, Actor: auth.ActorSystem, Now: l.Now}
 		if err := revoke(ctx, tx, e); err != nil {
 			return nil, err
 		}
+		ended = append(ended, x.SessionID)
 	}
 	return ended, nil
 }

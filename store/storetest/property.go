@@ -51,20 +51,14 @@ func (m *model) alive(userID uuid.UUID) []*modelSession {
 // login returns the sessions that end.
 func (m *model) login(l auth.Login, userID uuid.UUID) []uuid.UUID {
 	ended := []uuid.UUID{}
-	var others []*modelSession
-	for _, x := range m.alive(userID) {
-		if l.Device.ID != "" && x.device == l.Device.ID && x.appID == l.AppID {
-			x.revoked = true
-			ended = append(ended, x.id)
-			continue
-		}
-		others = append(others, x)
+	alive := m.alive(userID)
+	live := make([]auth.Session, len(alive))
+	for i, x := range alive {
+		live[i] = auth.Session{ID: x.id, AppID: x.appID, Device: auth.Device{ID: x.device}}
 	}
-	for i, x := range others {
-		if i >= m.lifetimes.MaxSessions-1 {
-			x.revoked = true
-			ended = append(ended, x.id)
-		}
+	for _, e := range m.lifetimes.EndedBy(l, live) {
+		alive[slices.IndexFunc(alive, func(x *modelSession) bool { return x.id == e.SessionID })].revoked = true
+		ended = append(ended, e.SessionID)
 	}
 	m.session = append(m.session, &modelSession{
 		seat:     seat{userID: userID, id: l.SessionID, appID: l.AppID},
