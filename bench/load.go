@@ -1,12 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"slices"
 	"strconv"
@@ -14,15 +12,15 @@ import (
 	"time"
 )
 
-// conn is one client's connection. It speaks just enough HTTP/1.1: the machine
-// that is measured also runs the clients, and net/http's client would take as
-// much of it as the service does.
+// conn is one client's connection, kept for all its requests. Requests are
+// rendered by hand and the response is cut by searching its bytes: the machine
+// that is measured also runs the clients, and net/http's client would take more
+// of it than the service does.
 type conn struct {
-	address string
 	c       net.Conn
-	r       *bufio.Reader
+	host    string // what follows the path of each request
 	request []byte
-	body    []byte
+	buffer  []byte // what was read; it grows with the largest response
 }
 
 func dial(ctx context.Context, address string) (*conn, error) {
@@ -30,62 +28,71 @@ func dial(ctx context.Context, address string) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{address: address, c: c, r: bufio.NewReaderSize(c, 8<<10)}, nil
+	return &conn{c: c, host: " HTTP/1.1\r\nHost: " + address + "\r\nUser-Agent: wugan-bench\r\n", buffer: make([]byte, 8<<10)}, nil
 }
 
 // ask sends a request and returns status and body; the body is valid until the
 // next call.
 func (c *conn) ask(method, path, token, body string) (int, []byte, error) {
-	out := c.request[:0]
-	write := func(texts ...string) {
-		for _, text := range texts {
-			out = append(out, text...)
-		}
-	}
-	write(method, " ", path, " HTTP/1.1\r\nHost: ", c.address, "\r\nUser-Agent: wugan-bench\r\n")
+	out := append(c.request[:0], method...)
+	out = append(append(append(out, ' '), path...), c.host...)
 	if token != "" {
-		write("Authorization: Bearer ", token, "\r\n")
+		out = append(append(append(out, "Authorization: Bearer "...), token...), "\r\n"...)
 	}
 	if body != "" {
-		write("Content-Type: application/json\r\nContent-Length: ", strconv.Itoa(len(body)), "\r\n")
+		out = append(out, "Content-Type: application/json\r\nContent-Length: "...)
+		out = append(strconv.AppendInt(out, int64(len(body)), 10), "\r\n"...)
 	}
-	write("\r\n", body)
-	c.request = out
-	if _, err := c.c.Write(out); err != nil {
+	c.request = append(append(out, "\r\n"...), body...)
+	if _, err := c.c.Write(c.request); err != nil {
 		return 0, nil, err
 	}
-	line, err := c.r.ReadSlice('\n')
-	if err != nil {
-		return 0, nil, err
-	}
-	if len(line) < 12 {
-		return 0, nil, errors.New("not an HTTP answer")
-	}
-	status, err := strconv.Atoi(string(line[9:12]))
-	if err != nil {
-		return 0, nil, err
-	}
-	length := 0
-	for {
-		line, err := c.r.ReadSlice('\n')
+	return c.response()
+}
+
+// What is searched for in a response, as net/http spells it.
+var (
+	endOfHeader = []byte("\r\n\r\n")
+	lengthField = []byte("\r\nContent-Length: ")
+)
+
+// response reads one response, which nothing may follow: a client asks again
+// only after it.
+func (c *conn) response() (int, []byte, error) {
+	n, header, all := 0, 0, 0
+	for all == 0 || n < all {
+		if n == len(c.buffer) {
+			c.buffer = append(c.buffer, make([]byte, n)...)
+		}
+		read, err := c.c.Read(c.buffer[n:])
 		if err != nil {
 			return 0, nil, err
 		}
-		if len(line) <= 2 {
-			break
+		n += read
+		if all > 0 {
+			continue
 		}
-		if name, value, _ := bytes.Cut(line, []byte(":")); bytes.EqualFold(name, []byte("Content-Length")) {
-			if length, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil {
+		if header = bytes.Index(c.buffer[:n], endOfHeader); header < 0 {
+			continue
+		}
+		all = header + len(endOfHeader)
+		if at := bytes.Index(c.buffer[:header+2], lengthField); at >= 0 {
+			value, _, _ := bytes.Cut(c.buffer[at+len(lengthField):header+2], []byte("\r"))
+			length, err := strconv.Atoi(string(value))
+			if err != nil {
 				return 0, nil, err
 			}
+			all += length
 		}
 	}
-	c.body = slices.Grow(c.body[:0], length)[:length]
-	_, err = io.ReadFull(c.r, c.body)
-	return status, c.body, err
+	if n > all || header < len("HTTP/1.1 200") {
+		return 0, nil, errors.New("not one HTTP response with its length")
+	}
+	status, err := strconv.Atoi(string(c.buffer[9:12]))
+	return status, c.buffer[header+len(endOfHeader) : all], err
 }
 
-// field reads a string member of a JSON answer without decoding the rest.
+// field reads a string member of a JSON response without decoding the rest.
 func field(body []byte, name string) string {
 	_, rest, ok := bytes.Cut(body, []byte(`"`+name+`":"`))
 	if !ok {
