@@ -18,7 +18,8 @@ import (
 // effect together or not at all, and every session that a change ends is told
 // to all processes at once, as EndSession does.
 type AdminStore interface {
-	// FindUsers lists people, newest first, the deleted ones left out.
+	// FindUsers lists people, newest first, the deleted ones left out. A query
+	// that does not pass its Check is an *users.InputError.
 	FindUsers(ctx context.Context, q users.Query) ([]users.Person, error)
 
 	// DisableUser bars a user from signing in and ends their live sessions,
@@ -37,13 +38,21 @@ type AdminStore interface {
 	// SetMetadata replaces a user's metadata.
 	SetMetadata(ctx context.Context, c users.Change, metadata json.RawMessage) error
 
-	// EraseProfile erases what a user has shared (nickname, avatar and phone
-	// number) and returns the live sessions that it ended. The account stays.
-	EraseProfile(ctx context.Context, c users.Change) ([]uuid.UUID, error)
+	// EraseShared erases what the person of one identity has shared, as far as
+	// e says, and records it, in one statement. The account and its sessions
+	// stay. It returns whose it was; where e concerns no account, the error is
+	// users.ErrNotFound and nothing changes.
+	EraseShared(ctx context.Context, e users.Erasure) (uuid.UUID, error)
+
+	// DeletePerson does what DeleteUser does to the person of one identity,
+	// and returns whose it was as well. It finds the person and erases them
+	// under the same locks. Where e concerns no account, the error is
+	// users.ErrNotFound and nothing changes.
+	DeletePerson(ctx context.Context, e users.Erasure) (uuid.UUID, []uuid.UUID, error)
 
 	// DeleteUser erases a person: identities, profile, phone number, roles and
 	// metadata, the descriptions of devices, and whatever the events say
-	// beyond their kind, time and actor. The rows stay, so that counts do. It
+	// beyond their kind, time and actor, the session included. The rows stay, so that counts do. It
 	// returns the sessions that it ended. An identity that signs in later is a
 	// new user.
 	DeleteUser(ctx context.Context, c users.Change) ([]uuid.UUID, error)
@@ -91,11 +100,9 @@ func NewAdministration(store AdminStore, vault AdminVault, now func() time.Time,
 // query, "" for any, is looked for in each form that it may be stored in.
 func (a *Administration) Find(ctx context.Context, q users.Query, phone string) ([]users.Person, error) {
 	if phone != "" {
+		q.PhoneHashes = [][]byte{}
 		for _, form := range users.PhoneForms(phone) {
 			q.PhoneHashes = append(q.PhoneHashes, a.vault.Hashes(form)...)
-		}
-		if len(q.PhoneHashes) == 0 {
-			return nil, nil // nobody has a number without digits
 		}
 	}
 	people, err := a.store.FindUsers(ctx, q)

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -12,30 +13,49 @@ import (
 // ActorWeChat is who acts in events that WeChat told of.
 const ActorWeChat = "wechat"
 
+// Told names the person of whom an identity provider told, by how one app knows
+// them.
+type Told struct {
+	AppID, OpenID string
+	// At is when the provider made the message, to the second.
+	At time.Time
+	// Reason is what the event says of it.
+	Reason string
+}
+
+func (a *Administration) erasure(t Told) users.Erasure {
+	return users.Erasure{
+		AppID: t.AppID, OpenID: t.OpenID, AsOf: t.At,
+		Actor: ActorWeChat, Reason: t.Reason, Now: a.now().UTC().Truncate(time.Microsecond),
+	}
+}
+
 // Withdrawn carries out that a person has taken back, in WeChat, what they had
-// let an app know: what they shared is erased and their sessions end. They may
-// sign in again and share anew. A person who is not known is no error, for
-// WeChat repeats itself.
-func (a *Administration) Withdrawn(ctx context.Context, appID, openID, what string) error {
-	return a.onWeChatsWord(ctx, appID, openID, "authorization withdrawn in WeChat: "+what, "erase a profile", a.store.EraseProfile)
+// let an app know: nickname and avatar where profile is set, the phone number
+// where phone is, and otherwise nothing, of which the event is recorded all the
+// same. Sessions live on.
+//
+// Errors: users.ErrNotFound where the message concerns no account,
+// *users.InputError where it names none, users.ErrUnavailable.
+func (a *Administration) Withdrawn(ctx context.Context, t Told, profile, phone bool) (uuid.UUID, error) {
+	e := a.erasure(t)
+	e.Profile, e.Phone = profile, phone
+	id, err := a.store.EraseShared(ctx, e)
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("erase what a user shared: %w", err)
+	}
+	return id, nil
 }
 
 // AccountClosed carries out that a person has closed their account with an app
-// in WeChat: the person is erased and their sessions end.
-func (a *Administration) AccountClosed(ctx context.Context, appID, openID string) error {
-	return a.onWeChatsWord(ctx, appID, openID, "account closed in WeChat", "erase a person", a.store.DeleteUser)
-}
-
-func (a *Administration) onWeChatsWord(ctx context.Context, appID, openID, why, op string,
-	do func(context.Context, users.Change) ([]uuid.UUID, error),
-) error {
-	people, err := a.store.FindUsers(ctx, users.Query{AppID: appID, OpenID: openID, Limit: 1})
+// in WeChat: the person is erased and their sessions end. Errors are those of
+// Withdrawn.
+func (a *Administration) AccountClosed(ctx context.Context, t Told) (uuid.UUID, error) {
+	e := a.erasure(t)
+	id, ended, err := a.store.DeletePerson(ctx, e)
 	if err != nil {
-		return fmt.Errorf("%s: %w", op, err)
+		return uuid.Nil, fmt.Errorf("erase a person: %w", err)
 	}
-	if len(people) == 0 {
-		return nil
-	}
-	return a.change(users.Change{UserID: people[0].ID, Actor: ActorWeChat, Reason: why}, op,
-		func(c users.Change) ([]uuid.UUID, error) { return do(ctx, c) })
+	a.revocations.Add(e.Now, ended...)
+	return id, nil
 }

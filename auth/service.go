@@ -160,6 +160,9 @@ func (s *Service) login(ctx context.Context, r LoginRequest) (LoginResult, error
 	if err != nil {
 		return LoginResult{}, fmt.Errorf("exchange the code: %w", err)
 	}
+	if appID == "" || proven.OpenID == "" {
+		return LoginResult{}, errors.New("log in: the provider named no identity")
+	}
 	sealed, err := s.vault.Seal([]byte(proven.SessionKey), users.SessionKeyPlace(appID, proven.OpenID))
 	if err != nil {
 		return LoginResult{}, fmt.Errorf("log in: %w", err)

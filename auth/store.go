@@ -72,15 +72,14 @@ type Session struct {
 
 // Why a session ended.
 const (
-	ReasonLogout       = "logout"
-	ReasonLogoutAll    = "logout_all"
-	ReasonReplaced     = "replaced"       // a new login on the same device
-	ReasonSurplus      = "surplus"        // more sessions than the user may have
-	ReasonReused       = "refresh_reused" // a copy of a refresh token was used
-	ReasonUserDisabled = "user_disabled"
-	ReasonUserDeleted  = "user_deleted"
-	ReasonWithdrawn    = "authorization_withdrawn" // the user took it back in WeChat
-	ReasonOperator     = "operator"
+	ReasonLogout        = "logout"
+	ReasonLogoutAll     = "logout_all"
+	ReasonReplaced      = "replaced"       // a new login on the same device
+	ReasonSurplus       = "surplus"        // more sessions than the user may have
+	ReasonReused        = "refresh_reused" // a copy of a refresh token was used
+	ReasonUserDisabled  = "user_disabled"
+	ReasonAccountClosed = "account_closed" // the person is erased, whoever asked for it
+	ReasonOperator      = "operator"
 )
 
 // Login is what a store needs to record that a person signed in.

@@ -3,10 +3,15 @@ package httpapi
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/users"
 )
 
 // Limits on what a client hands on from WeChat, in characters.
@@ -76,9 +81,16 @@ var ErrNoPush = errors.New("no message push is configured for this app")
 
 // Push is a message of WeChat's about one person.
 type Push struct {
-	Kind   PushKind
+	Kind PushKind
+	// OpenID is whom it is about; "" where the message names no one.
 	OpenID string
-	What   string // of a withdrawal: what was withdrawn, in WeChat's numbers
+	// At is when WeChat made the message, to the second.
+	At time.Time
+	// Profile and Phone say what of ours was withdrawn: nickname and avatar,
+	// the phone number.
+	Profile, Phone bool
+	// Reason is what the event records of it.
+	Reason string
 }
 
 // PushKind is what a push asks for.
@@ -87,7 +99,7 @@ type PushKind int
 // The kinds of push.
 const (
 	PushOther     PushKind = iota // nothing to do
-	PushWithdrawn                 // the person took back an authorization
+	PushWithdrawn                 // data of the person are to be erased, or none of ours
 	PushClosed                    // the person closed their account
 )
 
@@ -112,14 +124,25 @@ func (a *api) receivePush(c echo.Context) error {
 	if err != nil {
 		return pushProblem(err)
 	}
+	ctx := c.Request().Context()
+	told := auth.Told{AppID: appID, OpenID: push.OpenID, At: push.At, Reason: push.Reason}
 	switch push.Kind {
 	case PushWithdrawn:
-		err = a.admin.Withdrawn(c.Request().Context(), appID, push.OpenID, push.What)
+		_, err = a.admin.Withdrawn(ctx, told, push.Profile, push.Phone)
 	case PushClosed:
-		err = a.admin.AccountClosed(c.Request().Context(), appID, push.OpenID)
+		_, err = a.admin.AccountClosed(ctx, told)
 	case PushOther:
 	}
-	if err != nil {
+	var unnamed *users.InputError
+	switch {
+	case err == nil:
+	case errors.As(err, &unnamed), errors.Is(err, users.ErrNotFound):
+		// WeChat would only repeat it. The openid of a person who is not known
+		// here stays out of the log.
+		a.log.WarnContext(ctx, "a privacy push of WeChat concerns no account of this app, and nothing was changed",
+			slog.String("app", appID), slog.String("push", push.Reason), slog.Bool("openidGiven", push.OpenID != ""),
+			slog.Time("made", push.At), slog.String("requestId", requestID(c)))
+	default:
 		return err
 	}
 	return c.String(http.StatusOK, "success")

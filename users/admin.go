@@ -28,16 +28,30 @@ type Person struct {
 // set. Nothing set means everybody.
 type Query struct {
 	ID uuid.UUID // zero: any
-	// PhoneHashes are the keyed hashes under which the number may be stored.
+	// PhoneHashes are the keyed hashes under which the number may be stored;
+	// nil: any number, or none. An empty list that is not nil fits no one.
 	PhoneHashes [][]byte
 	// Nickname is what the nickname begins with, letter case counting.
 	Nickname string
-	// AppID and OpenID go together.
+	// AppID and OpenID go together: one without the other is an error.
 	AppID, OpenID string
 	// Before is the id of the last person of the page before; people come
 	// newest first. Zero: from the beginning.
 	Before uuid.UUID
-	Limit  int
+	// Limit is how many people come at most; it must be positive.
+	Limit int
+}
+
+// Check refuses half of a pair, and a limit that is none: what is left out
+// must never widen a query that names one person. The error is an *InputError.
+func (q Query) Check() error {
+	switch {
+	case (q.AppID == "") != (q.OpenID == ""):
+		return &InputError{"openid", "and appId go together"}
+	case q.Limit <= 0:
+		return &InputError{"limit", "must be positive"}
+	}
+	return nil
 }
 
 // Change is what an operator does to a user, and the event that records it.

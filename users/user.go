@@ -137,12 +137,15 @@ const (
 	EventPhoneAsked       EventKind = "phone_asked"
 	EventPhoneBound       EventKind = "phone_bound"
 	EventProfileErased    EventKind = "profile_erased"
-	EventUserDisabled     EventKind = "user_disabled"
-	EventUserEnabled      EventKind = "user_enabled"
-	EventUserDeleted      EventKind = "user_deleted"
-	EventRolesChanged     EventKind = "roles_changed"
-	EventMetadataChanged  EventKind = "metadata_changed"
-	EventSessionRevoked   EventKind = "session_revoked"
-	EventRefreshReused    EventKind = "refresh_reused"
-	EventSessionRestored  EventKind = "session_restored"
+	// EventAuthorizationWithdrawn: the person withdrew in WeChat what this
+	// service holds nothing of.
+	EventAuthorizationWithdrawn EventKind = "authorization_withdrawn"
+	EventUserDisabled           EventKind = "user_disabled"
+	EventUserEnabled            EventKind = "user_enabled"
+	EventUserDeleted            EventKind = "user_deleted"
+	EventRolesChanged           EventKind = "roles_changed"
+	EventMetadataChanged        EventKind = "metadata_changed"
+	EventSessionRevoked         EventKind = "session_revoked"
+	EventRefreshReused          EventKind = "refresh_reused"
+	EventSessionRestored        EventKind = "session_restored"
 )

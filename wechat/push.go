@@ -98,8 +98,9 @@ type Event struct {
 	MsgType string
 	// Event is the event's name, see EventUserAuthorizationRevoke and others.
 	Event string
-	// OpenID is whom it is about. It is not the sender: FromUserName of these
-	// events is an account of WeChat's own.
+	// OpenID is whom it is about; "" where the message names no one, as
+	// developers have seen. It is not the sender: FromUserName of these events
+	// is an account of WeChat's own.
 	OpenID string
 	// UnionID is sent where the app is bound to an Open Platform account.
 	UnionID string
@@ -112,8 +113,51 @@ type Event struct {
 	// place, "19" nickname from the keyboard, "20" avatar from the component.
 	// Others may come: the list has grown.
 	RevokeInfo string
-	// CreateTime is when WeChat made the message, to the second.
+	// PluginID and OpenPID name a plugin and the person within it, where the
+	// permission was given to a plugin and not to the mini program.
+	PluginID, OpenPID string
+	// CreateTime is when WeChat made the message, to the second. Where the
+	// message does not say, it is the timestamp of the signed query.
 	CreateTime time.Time
+}
+
+// InPlugin reports whether the event is about a plugin's data, of which the
+// mini program holds nothing.
+func (e Event) InPlugin() bool { return e.PluginID != "" || e.OpenPID != "" }
+
+// Withdrew reports which of the data that a mini program may keep were
+// withdrawn: nickname and avatar (RevokeInfo 6, 19 and 20), and the phone
+// number (8). Several numbers may stand in one RevokeInfo.
+func (e Event) Withdrew() (profile, phone bool) {
+	if e.InPlugin() {
+		return false, false
+	}
+	for _, number := range e.numbers() {
+		switch number {
+		case "6", "19", "20":
+			profile = true
+		case "8":
+			phone = true
+		}
+	}
+	return profile, phone
+}
+
+// What is RevokeInfo in a form that is fit for a record: its numbers, separated
+// by commas, twenty at most.
+func (e Event) What() string {
+	numbers := e.numbers()
+	return strings.Join(numbers[:min(len(numbers), 20)], ",")
+}
+
+func (e Event) numbers() []string {
+	var out []string
+	for _, number := range strings.FieldsFunc(e.RevokeInfo, func(r rune) bool { return r < '0' || r > '9' }) {
+		if number = strings.TrimLeft(number, "0"); number != "" && len(number) <= 4 {
+			out = append(out, number)
+		}
+	}
+	return out
 }
 
 // VerifyURL answers the GET by which WeChat checks the address when it is
@@ -135,7 +179,7 @@ func (p *Push) Parse(query url.Values, body []byte) (Event, error) {
 		if !ok || !equalHex(p.sign(timestamp, nonce), signature) {
 			return Event{}, ErrPush
 		}
-		return p.event(body)
+		return p.event(body, timestamp)
 	}
 	// In safe mode "signature" is sent as well, and says nothing of the body.
 	timestamp, nonce, signature, ok := p.query(query, "msg_signature")
@@ -153,7 +197,7 @@ func (p *Push) Parse(query url.Values, body []byte) (Event, error) {
 	if !ok {
 		return Event{}, ErrPush
 	}
-	return p.event(plain)
+	return p.event(plain, timestamp)
 }
 
 // query takes the parameters that signatures are made of. One that comes twice
@@ -211,14 +255,14 @@ func (p *Push) decrypt(encrypted string) ([]byte, bool) {
 	return rest[:n], true
 }
 
-func (p *Push) event(body []byte) (Event, error) {
+func (p *Push) event(body []byte, timestamp string) (Event, error) {
 	m, ok := parseMessage(body)
 	if !ok || m["MsgType"] == "" {
 		return Event{}, ErrPush
 	}
 	e := Event{
 		MsgType: m["MsgType"], Event: m["Event"], OpenID: m["OpenID"], UnionID: m["UnionID"],
-		AppID: m["AppID"], RevokeInfo: m["RevokeInfo"],
+		AppID: m["AppID"], RevokeInfo: m["RevokeInfo"], PluginID: m["PluginID"], OpenPID: m["OpenPID"],
 	}
 	// In plain mode this is the only place that names the app. Other events
 	// than the three above do not name it.
@@ -226,19 +270,25 @@ func (p *Push) event(body []byte) (Event, error) {
 		return Event{}, ErrPush
 	}
 	e.AppID = p.appID
-	if s := m["CreateTime"]; s != "" {
-		seconds, err := strconv.ParseInt(s, 10, 64)
-		if err != nil {
-			return Event{}, ErrPush
-		}
-		e.CreateTime = time.Unix(seconds, 0).UTC()
+	made := m["CreateTime"]
+	if made == "" {
+		made = timestamp
 	}
+	seconds, err := strconv.ParseInt(made, 10, 64)
+	if err != nil || seconds <= 0 {
+		return Event{}, ErrPush
+	}
+	e.CreateTime = time.Unix(seconds, 0).UTC()
 	return e, nil
 }
 
 // parseMessage reads the top level of a message, XML or JSON by its first
 // character, for the console lets the owner choose and WeChat's Content-Type is
-// not to be relied on. Values that are no text and no number are left out.
+// not to be relied on. Values that are no string and no number are empty.
+//
+// Blanks around a name are taken away: WeChat's own JSON examples write
+// " OpenID" and " AppID". A name that comes twice with different values makes
+// the message unreadable, for it is unclear which of them counts.
 func parseMessage(body []byte) (map[string]string, bool) {
 	body = bytes.TrimSpace(body)
 	if len(body) == 0 {
@@ -251,9 +301,26 @@ func parseMessage(body []byte) (map[string]string, bool) {
 	if json.Unmarshal(body, &f) != nil || f == nil {
 		return nil, false
 	}
+	// Unmarshal keeps the last of two members of one name without a word.
 	m := make(map[string]string, len(f))
-	for name := range f {
-		m[name] = f.textOrNumber(name)
+	d := json.NewDecoder(bytes.NewReader(body))
+	if _, err := d.Token(); err != nil {
+		return nil, false
+	}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return nil, false
+		}
+		var value json.RawMessage
+		if d.Decode(&value) != nil {
+			return nil, false
+		}
+		known, text := strings.TrimSpace(name.(string)), strings.TrimSpace(fields{"": value}.textOrNumber(""))
+		if before, twice := m[known]; twice && before != text {
+			return nil, false
+		}
+		m[known] = text
 	}
 	return m, true
 }

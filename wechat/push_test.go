@@ -354,3 +354,57 @@ func FuzzPush(f *testing.F) {
 		require.NotEmpty(t, e.MsgType)
 	})
 }
+
+func TestBlanksInNamesAreNoPartOfThem(t *testing.T) {
+	p := newPush(t, 1, "")
+	q := query(t, "timestamp=1&nonce=2&signature="+fakewechat.SignPush(pushToken, "1", "2"))
+	for _, body := range []string{
+		`{"MsgType":"event","Event":"user_authorization_cancellation"," OpenID":"oABC"," AppID":"` + pushApp + `"," RevokeInfo":"8","CreateTime":1}`,
+		`{" MsgType ":"event","Event":"user_authorization_cancellation","\tOpenID\n":" oABC ","RevokeInfo":8,"AppID ":"` + pushApp + ` "}`,
+		`{"MsgType":"event","Event":"user_authorization_cancellation","OpenID":"oABC"," OpenID":"oABC","RevokeInfo":"8"}`,
+	} {
+		e, err := p.Parse(q, []byte(body))
+		require.NoError(t, err, body)
+		require.Equal(t, wechat.Event{
+			MsgType: "event", Event: "user_authorization_cancellation", OpenID: "oABC", AppID: pushApp, RevokeInfo: "8", CreateTime: time.Unix(1, 0).UTC(),
+		}, e, "without a CreateTime, the query says when it was made")
+	}
+	for name, body := range map[string]string{
+		"two people":                `{"MsgType":"event","Event":"x","OpenID":"oABC"," OpenID":"oDEF"}`,
+		"two people, spelled alike": `{"MsgType":"event","Event":"x","OpenID":"oABC","OpenID":"oDEF"}`,
+		"nobody and someone":        `{"MsgType":"event","Event":"x","OpenID":"","OpenID ":"oDEF"}`,
+		"another app":               `{"MsgType":"event","Event":"x","OpenID":"oABC"," AppID":"wx0000000000000001"}`,
+		"no time":                   `{"MsgType":"event","Event":"x","CreateTime":"soon"}`,
+		"before all time":           `{"MsgType":"event","Event":"x","CreateTime":-1}`,
+	} {
+		_, err := p.Parse(q, []byte(body))
+		require.Equal(t, wechat.ErrPush, err, name)
+	}
+	for _, nobody := range []string{`null`, `""`, `" "`, `{}`, `["oABC"]`, `true`} {
+		e, err := p.Parse(q, []byte(`{"MsgType":"event","Event":"user_authorization_cancellation","OpenID":`+nobody+`}`))
+		require.NoError(t, err)
+		require.Empty(t, e.OpenID, nobody)
+	}
+}
+
+func TestOnlyWhatAMiniProgramKeepsIsWithdrawnOfIt(t *testing.T) {
+	for _, c := range []struct {
+		info           string
+		plugin         bool
+		profile, phone bool
+		what           string
+	}{
+		{"", false, false, false, ""}, {"1", false, false, false, "1"}, {"18", false, false, false, "18"}, {"68", false, false, false, "68"},
+		{"6", false, true, false, "6"}, {"19", false, true, false, "19"}, {"20", false, true, false, "20"}, {"8", false, false, true, "8"},
+		{"6,8", false, true, true, "6,8"}, {" 08 ; 20", false, true, true, "8,20"}, {"nonsense\n", false, false, false, ""}, {"8", true, false, false, "8"}, {"301", false, false, false, "301"},
+	} {
+		e := wechat.Event{RevokeInfo: c.info}
+		if c.plugin {
+			e.PluginID = "wx0000000000000001"
+		}
+		profile, phone := e.Withdrew()
+		require.Equal(t, []bool{c.profile, c.phone}, []bool{profile, phone}, c.info)
+		require.Equal(t, c.what, e.What())
+	}
+	require.True(t, wechat.Event{OpenPID: "o"}.InPlugin())
+}

@@ -57,12 +57,27 @@ func (p pushes) Read(appID string, query url.Values, body []byte) (httpapi.Push,
 	if err != nil {
 		return httpapi.Push{}, err
 	}
-	out := httpapi.Push{OpenID: event.OpenID, What: event.RevokeInfo}
+	return meaning(event), nil
+}
+
+// meaning says what an event asks for. What concerns a plugin is not about data
+// of the mini program: it is recorded and changes nothing.
+func meaning(event wechat.Event) httpapi.Push {
+	out := httpapi.Push{OpenID: event.OpenID, At: event.CreateTime}
 	switch event.Event {
+	case wechat.EventUserInfoModified:
+		out.Kind, out.Profile, out.Reason = httpapi.PushWithdrawn, !event.InPlugin(), "WeChat removed a nickname or an avatar"
 	case wechat.EventUserAuthorizationRevoke:
-		out.Kind = httpapi.PushWithdrawn
+		out.Kind, out.Reason = httpapi.PushWithdrawn, "authorization withdrawn in WeChat: "+event.What()
+		out.Profile, out.Phone = event.Withdrew()
 	case wechat.EventUserAuthorizationCancellation:
-		out.Kind = httpapi.PushClosed
+		out.Kind, out.Reason = httpapi.PushClosed, "account closed in WeChat"
+		if event.InPlugin() {
+			out.Kind = httpapi.PushWithdrawn
+		}
 	}
-	return out, nil
+	if event.InPlugin() {
+		out.Reason += ", in a plugin"
+	}
+	return out
 }

@@ -21,8 +21,11 @@ var _ auth.AdminStore = (*Store)(nil)
 // FindUsers implements auth.AdminStore. Each condition stands in the statement
 // only where it is asked for, so that the planner sees which index fits.
 func (s *Store) FindUsers(ctx context.Context, q users.Query) ([]users.Person, error) {
+	if err := q.Check(); err != nil {
+		return nil, err
+	}
 	if sanitize.Check(q.Nickname, q.AppID, q.OpenID) != nil {
-		return nil, nil // nobody is called that
+		return nil, nil // no column holds such a string
 	}
 	var args []any
 	where := "u.deleted_at IS NULL"
@@ -36,14 +39,14 @@ func (s *Store) FindUsers(ctx context.Context, q users.Query) ([]users.Person, e
 	if q.ID != uuid.Nil {
 		and("u.id = ?", q.ID)
 	}
-	if len(q.PhoneHashes) > 0 {
+	if q.PhoneHashes != nil {
 		and("u.phone_hash = ANY (?)", q.PhoneHashes)
 	}
 	if q.Nickname != "" {
 		// The index on nickname serves LIKE; it leaves out empty ones.
 		and("u.nickname <> '' AND u.nickname LIKE ?", likePrefix(q.Nickname))
 	}
-	if q.OpenID != "" {
+	if q.AppID != "" {
 		and("EXISTS (SELECT FROM identities i WHERE i.user_id = u.id AND i.app_id = ? AND i.openid = ?)", q.AppID, q.OpenID)
 	}
 	if q.Before != uuid.Nil {
@@ -204,110 +207,6 @@ func (s *Store) SetMetadata(ctx context.Context, c users.Change, metadata json.R
 		}
 		return note(ctx, tx, c, users.EventMetadataChanged, map[string]any{"before": before})
 	})
-}
-
-// DeleteUser implements auth.AdminStore.
-func (s *Store) DeleteUser(ctx context.Context, c users.Change) (ended []uuid.UUID, err error) {
-	const (
-		identitiesSQL = `DELETE FROM identities WHERE user_id = $1`
-		// What is found later in a row that was purged since is not there.
-		sessionsSQL = `
-UPDATE sessions
-SET device_id = '', device_name = '', user_agent = '', ip = '',
-    revoked_at = COALESCE(revoked_at, $2), revoked_reason = '` + auth.ReasonUserDeleted + `'
-WHERE user_id = $1`
-		eventsSQL = `UPDATE events SET detail = '{}' WHERE user_id = $1`
-		userSQL   = `
-UPDATE users
-SET nickname = '', avatar_url = '', phone_sealed = NULL, phone_hash = NULL, roles = '{}', metadata = '{}',
-    disabled_at = NULL, disabled_reason = '', deleted_at = $2
-WHERE id = $1`
-	)
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	run := func() error {
-		return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-			if err := lockIdentities(ctx, tx, c.UserID); err != nil {
-				return err
-			}
-			var id uuid.UUID
-			const lockSQL = `SELECT id FROM users WHERE id = $1 AND deleted_at IS NULL FOR UPDATE`
-			if err := tx.QueryRow(ctx, lockSQL, c.UserID).Scan(&id); errors.Is(err, pgx.ErrNoRows) {
-				return users.ErrNotFound
-			} else if err != nil {
-				return err
-			}
-			if ended, err = endAll(ctx, tx, c, auth.ReasonUserDeleted); err != nil {
-				return err
-			}
-			gone, err := tx.Exec(ctx, identitiesSQL, c.UserID)
-			if err != nil {
-				return err
-			}
-			if _, err := tx.Exec(ctx, sessionsSQL, c.UserID, c.Now); err != nil {
-				return err
-			}
-			if _, err := tx.Exec(ctx, eventsSQL, c.UserID); err != nil {
-				return err
-			}
-			if _, err := tx.Exec(ctx, userSQL, c.UserID, c.Now); err != nil {
-				return err
-			}
-			return note(ctx, tx, c, users.EventUserDeleted, map[string]any{"identities": gone.RowsAffected(), "sessions": len(ended)})
-		})
-	}
-	err = run()
-	if collided(err) {
-		err = run()
-	}
-	if errors.Is(err, users.ErrNotFound) {
-		return nil, err
-	}
-	return ended, failed("delete a user", err)
-}
-
-// lockIdentities takes the locks that settleIdentity takes, for every identity
-// of a user: somebody who registers with a unionid of this user's at the same
-// moment must not join a user who is no longer there. All union locks come
-// before all identity locks, as they do there.
-func lockIdentities(ctx context.Context, tx pgx.Tx, userID uuid.UUID) error {
-	const (
-		listSQL = `
-SELECT COALESCE(NULLIF(unionid, ''), app_id || ' ' || openid), app_id || ' ' || openid
-FROM identities
-WHERE user_id = $1`
-		unionSQL    = `SELECT pg_advisory_xact_lock(hashtextextended(k, 0)) FROM unnest($1::text[]) AS k`
-		identitySQL = `SELECT pg_advisory_xact_lock(hashtextextended(k, 1)) FROM unnest($1::text[]) AS k`
-	)
-	var held []string
-	for {
-		rows, err := tx.Query(ctx, listSQL, userID)
-		if err != nil {
-			return err
-		}
-		var unions, identities []string
-		var union, identity string
-		if _, err := pgx.ForEachRow(rows, []any{&union, &identity}, func() error {
-			unions, identities = append(unions, union), append(identities, identity)
-			return nil
-		}); err != nil {
-			return err
-		}
-		slices.Sort(unions)
-		slices.Sort(identities)
-		unions = slices.Compact(unions)
-		now := slices.Concat(unions, identities)
-		if held != nil && slices.Equal(held, now) || len(now) == 0 {
-			return nil // nobody joined while the locks were waited for
-		}
-		held = now
-		if _, err := tx.Exec(ctx, unionSQL, unions); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, identitySQL, identities); err != nil {
-			return err
-		}
-	}
 }
 
 // AllSessions implements auth.AdminStore.

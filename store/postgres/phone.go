@@ -7,7 +7,6 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
-	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/users"
 )
 
@@ -25,19 +24,4 @@ WHERE (SELECT count(*) FROM events WHERE user_id = $1 AND kind = 'phone_asked' A
 		return err
 	})
 	return granted, err
-}
-
-// EraseProfile implements auth.AdminStore.
-func (s *Store) EraseProfile(ctx context.Context, c users.Change) (ended []uuid.UUID, err error) {
-	const sql = `UPDATE users SET nickname = '', avatar_url = '', phone_sealed = NULL, phone_hash = NULL WHERE id = $1`
-	err = s.change(ctx, "erase a profile", c, func(ctx context.Context, tx pgx.Tx) (err error) {
-		if _, err := tx.Exec(ctx, sql, c.UserID); err != nil {
-			return err
-		}
-		if ended, err = endAll(ctx, tx, c, auth.ReasonWithdrawn); err != nil {
-			return err
-		}
-		return note(ctx, tx, c, users.EventProfileErased, nil)
-	})
-	return ended, err
 }

@@ -18,8 +18,11 @@ var _ auth.AdminStore = (*Store)(nil)
 
 // FindUsers implements auth.AdminStore.
 func (s *Store) FindUsers(ctx context.Context, q users.Query) ([]users.Person, error) {
+	if err := q.Check(); err != nil {
+		return nil, err
+	}
 	if sanitize.Check(q.Nickname, q.AppID, q.OpenID) != nil {
-		return nil, nil // nobody is called that
+		return nil, nil // no column holds such a string
 	}
 	var args []any
 	where := "u.deleted_at IS NULL"
@@ -30,19 +33,19 @@ func (s *Store) FindUsers(ctx context.Context, q users.Query) ([]users.Person, e
 	if q.ID != uuid.Nil {
 		and("u.id = ?", q.ID.String())
 	}
-	if len(q.PhoneHashes) > 0 {
+	if q.PhoneHashes != nil {
 		hashes := make([]any, len(q.PhoneHashes))
 		for i, h := range q.PhoneHashes {
 			hashes[i] = h
 		}
-		and("u.phone_hash IN (?"+strings.Repeat(", ?", len(hashes)-1)+")", hashes...)
+		and("u.phone_hash IN ("+strings.TrimPrefix(strings.Repeat(", ?", len(hashes)), ", ")+")", hashes...)
 	}
 	if q.Nickname != "" {
 		// The index leaves out empty ones. No UTF-8 has the byte 0xff, so all
 		// that begins so lies between.
 		and("u.nickname <> '' AND u.nickname >= ? AND u.nickname < ?", q.Nickname, q.Nickname+"\xff")
 	}
-	if q.OpenID != "" {
+	if q.AppID != "" {
 		and("EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id AND i.app_id = ? AND i.openid = ?)", q.AppID, q.OpenID)
 	}
 	if q.Before != uuid.Nil {
@@ -202,49 +205,6 @@ func (s *Store) SetMetadata(ctx context.Context, c users.Change, metadata json.R
 		}
 		return noteChange(ctx, tx, c, users.EventMetadataChanged, map[string]any{"before": before.Metadata})
 	})
-}
-
-// DeleteUser implements auth.AdminStore.
-func (s *Store) DeleteUser(ctx context.Context, c users.Change) (ended []uuid.UUID, err error) {
-	const (
-		identitiesQuery = `DELETE FROM identities WHERE user_id = ?1`
-		sessionsQuery   = `
-UPDATE sessions
-SET device_id = '', device_name = '', user_agent = '', ip = '',
-    revoked_at = COALESCE(revoked_at, ?2), revoked_reason = '` + auth.ReasonUserDeleted + `'
-WHERE user_id = ?1`
-		eventsQuery = `UPDATE events SET detail = '{}' WHERE user_id = ?1`
-		userQuery   = `
-UPDATE users
-SET nickname = '', avatar_url = '', phone_sealed = NULL, phone_hash = NULL, roles = '[]', metadata = '{}',
-    disabled_at = NULL, disabled_reason = '', deleted_at = ?2
-WHERE id = ?1`
-	)
-	err = s.change(ctx, "delete a user", c, func(ctx context.Context, tx *sql.Tx, _ users.User) (err error) {
-		if ended, err = endAll(ctx, tx, c, auth.ReasonUserDeleted); err != nil {
-			return err
-		}
-		id, now := c.UserID.String(), micros(c.Now)
-		gone, err := tx.ExecContext(ctx, identitiesQuery, id)
-		if err != nil {
-			return err
-		}
-		identities, err := gone.RowsAffected()
-		if err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, sessionsQuery, id, now); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, eventsQuery, id); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, userQuery, id, now); err != nil {
-			return err
-		}
-		return noteChange(ctx, tx, c, users.EventUserDeleted, map[string]any{"identities": identities, "sessions": len(ended)})
-	})
-	return s.told(ended, err)
 }
 
 // AllSessions implements auth.AdminStore.

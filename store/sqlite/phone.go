@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/users"
 )
 
@@ -27,19 +26,4 @@ WHERE (SELECT count(*) FROM events WHERE user_id = ?1 AND kind = 'phone_asked' A
 		return err
 	})
 	return granted, err
-}
-
-// EraseProfile implements auth.AdminStore.
-func (s *Store) EraseProfile(ctx context.Context, c users.Change) (ended []uuid.UUID, err error) {
-	const query = `UPDATE users SET nickname = '', avatar_url = '', phone_sealed = NULL, phone_hash = NULL WHERE id = ?`
-	err = s.change(ctx, "erase a profile", c, func(ctx context.Context, tx *sql.Tx, _ users.User) (err error) {
-		if _, err := tx.ExecContext(ctx, query, c.UserID.String()); err != nil {
-			return err
-		}
-		if ended, err = endAll(ctx, tx, c, auth.ReasonWithdrawn); err != nil {
-			return err
-		}
-		return noteChange(ctx, tx, c, users.EventProfileErased, nil)
-	})
-	return s.told(ended, err)
 }

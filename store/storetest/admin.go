@@ -45,7 +45,11 @@ func Admin(t *testing.T, open func(t *testing.T, p auth.Lifetimes) AdminStore) {
 		"enabling lets a user in again, and twice changes nothing":              operatorsEnabling,
 		"roles and metadata are replaced and come with the next exchange":       operatorsRolesAndMetadata,
 		"deleting erases the person and keeps the counts":                       operatorsDeleting,
-		"erasing a profile leaves the account, without what was shared":         operatorsErasing,
+		"an erasure that names nobody is an error, or changes nobody":           erasureOfNobody,
+		"a query of half a pair is an error":                                    queryOfHalfAPair,
+		"what was withdrawn is what is erased, and sessions live on":            erasureOfWhatWasShared,
+		"a person is erased by one identity, and nobody else is":                erasureOfThePerson,
+		"an erasure older than the account does not concern it":                 erasureOlderThanTheAccount,
 		"who was deleted comes back as somebody new":                            operatorsAfterDeleting,
 		"a newcomer who races with deleting is never tied to who is gone":       operatorsDeletingRace,
 		"sessions are listed with their ends, and belong to somebody":           operatorsSessionsOf,
@@ -318,7 +322,7 @@ func operatorsDeleting(t *testing.T, w *adminWorld) {
 	for _, s := range sessions {
 		require.Equal(t, auth.Device{}, s.Device)
 		require.NotNil(t, s.RevokedAt)
-		require.Equal(t, auth.ReasonUserDeleted, s.RevokedReason)
+		require.Equal(t, auth.ReasonAccountClosed, s.RevokedReason)
 	}
 	events, err := w.Events(t.Context(), id, 0, 100)
 	require.NoError(t, err)
@@ -332,61 +336,6 @@ func operatorsDeleting(t *testing.T, w *adminWorld) {
 	require.NoError(t, err)
 	_, err = w.DeleteUser(t.Context(), w.change(id, "twice"))
 	require.ErrorIs(t, err, users.ErrNotFound)
-}
-
-func operatorsErasing(t *testing.T, w *adminWorld) {
-	in, session := w.loginAs(t, "openid-a", "union-a")
-	other, othersSession := w.loginAs(t, "openid-b", "")
-	id := in.User.ID
-	hash := []byte("hash of a number, 32 bytes long.")
-	phoneOf := func(id uuid.UUID) users.PhoneBinding {
-		return users.PhoneBinding{UserID: id, Sealed: []byte("sealed number"), Hashes: [][]byte{hash}, Now: w.now}
-	}
-	_, err := w.BindPhone(t.Context(), phoneOf(id))
-	require.NoError(t, err)
-	name, avatar := "Alice", "https://example.com/a.png"
-	_, err = w.UpdateProfile(t.Context(), id, users.ProfilePatch{Nickname: &name, AvatarURL: &avatar})
-	require.NoError(t, err)
-	require.NoError(t, w.SetRoles(t.Context(), w.change(id, "hired"), []string{"editor"}))
-	w.nickname(t, other.User.ID, "Bob")
-
-	w.now = w.now.Add(time.Hour)
-	for round, wantEnded := range [][]uuid.UUID{{session}, nil} { // WeChat repeats itself
-		ended, err := w.EraseProfile(t.Context(), w.change(id, "authorization withdrawn"))
-		require.NoError(t, err)
-		require.ElementsMatch(t, wantEnded, ended, "round %d", round)
-	}
-	p := w.person(t, id)
-	require.Empty(t, p.Nickname)
-	require.Empty(t, p.AvatarURL)
-	require.Empty(t, p.SealedPhone)
-	require.Equal(t, []string{"editor"}, p.Roles, "what operators say of them stays")
-	require.Len(t, p.Identities, 1)
-	require.Empty(t, w.find(t, users.Query{PhoneHashes: [][]byte{hash}}))
-	require.Equal(t, "Bob", w.person(t, other.User.ID).Nickname)
-	live, err := w.Sessions(t.Context(), other.User.ID, w.now)
-	require.NoError(t, err)
-	require.Len(t, live, 1)
-	require.Equal(t, othersSession, live[0].ID)
-
-	all, err := w.AllSessions(t.Context(), id)
-	require.NoError(t, err)
-	require.Equal(t, auth.ReasonWithdrawn, all[0].RevokedReason)
-	revoked, err := w.RevokedSince(t.Context(), w.now, uuid.Nil, 100)
-	require.NoError(t, err)
-	require.Len(t, revoked, 1)
-	events, err := w.Events(t.Context(), id, 0, 100)
-	require.NoError(t, err)
-	require.Equal(t, users.EventProfileErased, events[0].Kind)
-	require.JSONEq(t, `{"reason":"authorization withdrawn"}`, string(events[0].Detail))
-
-	// The number is free, and the person may come back and share anew.
-	_, err = w.BindPhone(t.Context(), phoneOf(other.User.ID))
-	require.NoError(t, err)
-	again := w.login(t, "openid-a", "union-a")
-	require.False(t, again.NewUser)
-	require.Equal(t, id, again.User.ID)
-	require.Empty(t, again.User.Nickname)
 }
 
 func operatorsAfterDeleting(t *testing.T, w *adminWorld) {
@@ -477,8 +426,6 @@ func operatorsNobodyThere(t *testing.T, w *adminWorld) {
 	_, err := w.DisableUser(t.Context(), c)
 	require.ErrorIs(t, err, users.ErrNotFound)
 	_, err = w.DeleteUser(t.Context(), c)
-	require.ErrorIs(t, err, users.ErrNotFound)
-	_, err = w.EraseProfile(t.Context(), c)
 	require.ErrorIs(t, err, users.ErrNotFound)
 	require.ErrorIs(t, w.EnableUser(t.Context(), c), users.ErrNotFound)
 	require.ErrorIs(t, w.SetRoles(t.Context(), c, []string{"editor"}), users.ErrNotFound)

@@ -37,6 +37,17 @@ type Push struct {
 	Event string `json:"event,omitempty"`
 	// RevokeInfo is what was withdrawn, "8" for the phone number …
 	RevokeInfo string `json:"revokeInfo,omitempty"`
+	// PluginID makes it a withdrawal inside a plugin; the person's OpenPID is
+	// sent with it.
+	PluginID string `json:"pluginId,omitempty"`
+	// WithoutOpenID leaves the person out, as developers report of real pushes.
+	WithoutOpenID bool `json:"withoutOpenId,omitempty"`
+	// BlankNames writes " OpenID", " AppID" and " RevokeInfo" with a leading
+	// blank, as WeChat's own JSON examples do. XML has no such names.
+	BlankNames bool `json:"blankNames,omitempty"`
+	// CreateTime is when the message was made, in Unix seconds; 0: now. A push
+	// that is repeated keeps the time of the first.
+	CreateTime int64 `json:"createTime,omitempty"`
 }
 
 // PushResult is what the back end answered. WeChat repeats a push unless it is
@@ -104,20 +115,32 @@ func (s *Server) BuildPush(p Push) (target string, body []byte, err error) {
 		return "", nil, err
 	}
 	openID, now := OpenID(p.AppID, p.User), s.now().Unix()
+	if p.CreateTime == 0 {
+		p.CreateTime = now
+	}
+	blank := ""
+	if p.BlankNames && p.Format != "xml" {
+		blank = " "
+	}
 	message := fieldList{
 		{"ToUserName", "gh_870882ca4b1"},
 		{"FromUserName", OpenID(p.AppID, "\x00the platform itself")}, // not the user
-		{"CreateTime", now},
+		{"CreateTime", p.CreateTime},
 		{"MsgType", "event"},
 		{"Event", p.Event},
-		{"OpenID", openID},
+	}
+	if !p.WithoutOpenID {
+		message = append(message, field{blank + "OpenID", openID})
 	}
 	if id := UnionID(s.apps[p.AppID].Platform, p.User); id != "" {
 		message = append(message, field{"UnionID", id})
 	}
-	message = append(message, field{"AppID", p.AppID})
+	message = append(message, field{blank + "AppID", p.AppID})
 	if p.RevokeInfo != "" {
-		message = append(message, field{"RevokeInfo", p.RevokeInfo})
+		message = append(message, field{blank + "RevokeInfo", p.RevokeInfo})
+	}
+	if p.PluginID != "" {
+		message = append(message, field{"PluginID", p.PluginID}, field{"OpenPID", OpenID(p.PluginID, p.User)})
 	}
 	render := fieldList.json
 	if p.Format == "xml" {
