@@ -10,9 +10,6 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-// ActorWeChat is who acts in events that WeChat told of.
-const ActorWeChat = "wechat"
-
 // Told names the person of whom an identity provider told, by how one app knows
 // them.
 type Told struct {
@@ -26,7 +23,7 @@ type Told struct {
 func (a *Administration) erasure(t Told) users.Erasure {
 	return users.Erasure{
 		AppID: t.AppID, OpenID: t.OpenID, AsOf: t.At,
-		Actor: ActorWeChat, Reason: t.Reason, Now: a.now().UTC().Truncate(time.Microsecond),
+		Actor: users.ActorWeChat, Reason: t.Reason, Now: a.now().UTC().Truncate(time.Microsecond),
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
+
+	"github.com/wugan/wugan/users"
 )
 
 // Logout ends the session of a refresh token and returns what the token names.
@@ -35,7 +37,7 @@ func (s *Service) LogoutSession(ctx context.Context, userID, sessionID uuid.UUID
 // LogoutAll ends every session of a user.
 func (s *Service) LogoutAll(ctx context.Context, userID uuid.UUID) error {
 	now := s.clock()
-	ended, err := s.store.EndSessions(ctx, Ending{UserID: userID, Reason: ReasonLogoutAll, Actor: ActorUser, Now: now})
+	ended, err := s.store.EndSessions(ctx, Ending{UserID: userID, Reason: ReasonLogoutAll, Actor: users.ActorUser, Now: now})
 	if err != nil {
 		return fmt.Errorf("log out everywhere: %w", err)
 	}
@@ -48,7 +50,7 @@ func (s *Service) LogoutAll(ctx context.Context, userID uuid.UUID) error {
 func (s *Service) EndSession(ctx context.Context, userID, sessionID uuid.UUID) error {
 	now := s.clock()
 	ended, err := s.store.EndSession(ctx, Ending{
-		UserID: userID, SessionID: sessionID, Reason: ReasonLogout, Actor: ActorUser, Now: now,
+		UserID: userID, SessionID: sessionID, Reason: ReasonLogout, Actor: users.ActorUser, Now: now,
 	})
 	if err != nil {
 		return fmt.Errorf("end a session: %w", err)
@@ -68,9 +70,3 @@ func (s *Service) Sessions(ctx context.Context, userID uuid.UUID) ([]Session, er
 	}
 	return list, nil
 }
-
-// Who did something, in events.
-const (
-	ActorUser   = "user"
-	ActorSystem = "system"
-)

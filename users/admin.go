@@ -62,12 +62,6 @@ type Change struct {
 	Now    time.Time
 }
 
-// RecordedEvent is an event with its place in the record.
-type RecordedEvent struct {
-	ID int64
-	Event
-}
-
 // InputError says what is wrong with a value that an operator gave. It never
 // repeats the value.
 type InputError struct{ Field, Problem string }

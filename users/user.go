@@ -114,38 +114,3 @@ func (p Phone) GoString() string { return p.Masked() }
 
 // MarshalText keeps the number out of JSON logs.
 func (p Phone) MarshalText() ([]byte, error) { return []byte(p.Masked()), nil }
-
-// Event is a line of the security record of a user.
-type Event struct {
-	At        time.Time
-	Kind      EventKind
-	UserID    uuid.UUID
-	SessionID uuid.UUID // zero where the event is not about one session
-	Actor     string    // who did it: "user", "wechat", "system", or the operator's name
-	Detail    json.RawMessage
-}
-
-// EventKind names what happened.
-type EventKind string
-
-// The kinds of events. Only what matters to security or support is recorded:
-// not each refresh.
-const (
-	EventUserCreated      EventKind = "user_created"
-	EventIdentityLinked   EventKind = "identity_linked"
-	EventIdentityConflict EventKind = "identity_conflict"
-	EventPhoneAsked       EventKind = "phone_asked"
-	EventPhoneBound       EventKind = "phone_bound"
-	EventProfileErased    EventKind = "profile_erased"
-	// EventAuthorizationWithdrawn: the person withdrew in WeChat what this
-	// service holds nothing of.
-	EventAuthorizationWithdrawn EventKind = "authorization_withdrawn"
-	EventUserDisabled           EventKind = "user_disabled"
-	EventUserEnabled            EventKind = "user_enabled"
-	EventUserDeleted            EventKind = "user_deleted"
-	EventRolesChanged           EventKind = "roles_changed"
-	EventMetadataChanged        EventKind = "metadata_changed"
-	EventSessionRevoked         EventKind = "session_revoked"
-	EventRefreshReused          EventKind = "refresh_reused"
-	EventSessionRestored        EventKind = "session_restored"
-)

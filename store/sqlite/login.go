@@ -117,7 +117,7 @@ ORDER BY rotated_at DESC, id DESC`
 	}
 	var ended []uuid.UUID
 	for _, x := range s.lifetimes.EndedBy(l, live) {
-		e := auth.Ending{UserID: userID, SessionID: x.SessionID, Reason: x.Reason, Actor: auth.ActorSystem, Now: l.Now}
+		e := auth.Ending{UserID: userID, SessionID: x.SessionID, Reason: x.Reason, Actor: users.ActorSystem, Now: l.Now}
 		if err := revoke(ctx, tx, e); err != nil {
 			return nil, err
 		}

@@ -128,7 +128,7 @@ UPDATE sessions SET revoked_at = ?, revoked_reason = ? WHERE user_id = ? AND id 
 		return auth.Rotated{}, err
 	}
 	return e, note(ctx, tx, users.Event{
-		At: p.Now, Kind: kind, UserID: p.UserID, SessionID: p.SessionID, Actor: auth.ActorSystem, Detail: detail,
+		At: p.Now, Kind: kind, UserID: p.UserID, SessionID: p.SessionID, Actor: users.ActorSystem, Detail: detail,
 	})
 }
 

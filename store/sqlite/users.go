@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/store/sanitize"
 	"github.com/wugan/wugan/users"
 )
@@ -127,7 +126,7 @@ func (s *Store) BindPhone(ctx context.Context, p users.PhoneBinding) (users.User
 		if _, err := tx.ExecContext(ctx, bindSQL, p.Sealed, p.Hashes[0], p.UserID.String()); err != nil {
 			return err
 		}
-		if err := note(ctx, tx, users.Event{At: p.Now, Kind: users.EventPhoneBound, UserID: p.UserID, Actor: auth.ActorUser}); err != nil {
+		if err := note(ctx, tx, users.Event{At: p.Now, Kind: users.EventPhoneBound, UserID: p.UserID, Actor: users.ActorUser}); err != nil {
 			return err
 		}
 		u, err = readUser(ctx, tx, p.UserID)

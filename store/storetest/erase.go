@@ -14,7 +14,7 @@ import (
 func (w *adminWorld) erasure(openID string) users.Erasure {
 	return users.Erasure{
 		AppID: adminApp, OpenID: openID, AsOf: w.now, Profile: true, Phone: true,
-		Actor: auth.ActorWeChat, Reason: "withdrawn", Now: w.now,
+		Actor: users.ActorWeChat, Reason: "withdrawn", Now: w.now,
 	}
 }
 
@@ -139,7 +139,7 @@ func erasureOfWhatWasShared(t *testing.T, w *adminWorld) {
 		events, err := w.Events(t.Context(), a.User.ID, 0, 1)
 		require.NoError(t, err)
 		require.Equal(t, c.kind, events[0].Kind)
-		require.Equal(t, auth.ActorWeChat, events[0].Actor)
+		require.Equal(t, users.ActorWeChat, events[0].Actor)
 		require.JSONEq(t, c.detail, string(events[0].Detail))
 		live, err := w.Sessions(t.Context(), a.User.ID, w.now)
 		require.NoError(t, err)

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/users"
 )
 
 // start is when the tests begin; no test looks at the wall clock. The fraction
@@ -79,7 +80,7 @@ func (p seat) present(now time.Time) auth.Presented {
 }
 
 func (p seat) end(now time.Time, reason string) auth.Ending {
-	return auth.Ending{UserID: p.userID, SessionID: p.id, Reason: reason, Actor: auth.ActorUser, Now: now}
+	return auth.Ending{UserID: p.userID, SessionID: p.id, Reason: reason, Actor: users.ActorUser, Now: now}
 }
 
 // rotate presents a seat's token and takes the new one where one is issued.

@@ -102,7 +102,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'old', 'old')`, rows)
 			}
 			require.Equal(t, users.EventRefreshReused, e.Kind)
 			require.Equal(t, now, e.At)
-			require.Equal(t, auth.ActorSystem, e.Actor)
+			require.Equal(t, users.ActorSystem, e.Actor)
 			require.JSONEq(t, fmt.Sprintf(
 				`{"seq": %d, "prev": %d, "used": %d, "last": %d, "ip": "198.51.100.2", "userAgent": "refresher"}`,
 				x.seq, x.prev, x.before.Used, x.before.Last), string(e.Detail))

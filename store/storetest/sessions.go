@@ -52,7 +52,7 @@ func endSession(t *testing.T, db *Database) {
 	require.Len(t, events, 2)
 	require.Equal(t, users.EventSessionRevoked, events[1].Kind)
 	require.Equal(t, p.id, events[1].SessionID)
-	require.Equal(t, auth.ActorUser, events[1].Actor)
+	require.Equal(t, users.ActorUser, events[1].Actor)
 	require.Equal(t, now, events[1].At)
 	require.JSONEq(t, `{"reason": "logout"}`, string(events[1].Detail))
 
@@ -76,7 +76,7 @@ func endSessions(t *testing.T, db *Database) {
 	_, err := s.EndSession(t.Context(), p.end(now, auth.ReasonLogout))
 	noError(t, err)
 
-	all := auth.Ending{UserID: p.userID, Reason: auth.ReasonLogoutAll, Actor: auth.ActorUser, Now: now}
+	all := auth.Ending{UserID: p.userID, Reason: auth.ReasonLogoutAll, Actor: users.ActorUser, Now: now}
 	ended, err := s.EndSessions(t.Context(), all)
 	noError(t, err)
 	require.ElementsMatch(t, ids[:3], ended)

@@ -1,0 +1,77 @@
+package users
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// RecordedEvent is an event with its place in the record.
+type RecordedEvent struct {
+	ID int64
+	Event
+}
+
+// Event is a line of the security record of a user.
+type Event struct {
+	At        time.Time
+	Kind      EventKind
+	UserID    uuid.UUID
+	SessionID uuid.UUID // zero where the event is not about one session
+	Actor     string    // one of the actors below, or the name of an operator's key
+	Detail    json.RawMessage
+}
+
+// Actors of events that no operator caused.
+const (
+	ActorUser   = "user"   // the person, by a request with an access token
+	ActorSystem = "system" // this service, by one of its rules
+	ActorWeChat = "wechat" // a push of WeChat's
+)
+
+// EventKind names what happened.
+type EventKind string
+
+// The kinds of events. Only what matters to security or support is recorded:
+// not each refresh.
+const (
+	EventUserCreated      EventKind = "user_created"
+	EventIdentityLinked   EventKind = "identity_linked"
+	EventIdentityConflict EventKind = "identity_conflict"
+	EventPhoneAsked       EventKind = "phone_asked"
+	EventPhoneBound       EventKind = "phone_bound"
+	EventProfileErased    EventKind = "profile_erased"
+	// EventAuthorizationWithdrawn: the person withdrew in WeChat what this
+	// service holds nothing of.
+	EventAuthorizationWithdrawn EventKind = "authorization_withdrawn"
+	EventUserDisabled           EventKind = "user_disabled"
+	EventUserEnabled            EventKind = "user_enabled"
+	EventUserDeleted            EventKind = "user_deleted"
+	EventRolesChanged           EventKind = "roles_changed"
+	EventMetadataChanged        EventKind = "metadata_changed"
+	EventSessionRevoked         EventKind = "session_revoked"
+	EventRefreshReused          EventKind = "refresh_reused"
+	EventSessionRestored        EventKind = "session_restored"
+)
+
+// EventKinds returns every kind, in no order that means anything.
+func EventKinds() []EventKind {
+	return []EventKind{
+		EventUserCreated,
+		EventIdentityLinked,
+		EventIdentityConflict,
+		EventPhoneAsked,
+		EventPhoneBound,
+		EventProfileErased,
+		EventAuthorizationWithdrawn,
+		EventUserDisabled,
+		EventUserEnabled,
+		EventUserDeleted,
+		EventRolesChanged,
+		EventMetadataChanged,
+		EventSessionRevoked,
+		EventRefreshReused,
+		EventSessionRestored,
+	}
+}
