@@ -34,7 +34,7 @@ func TestTheLinterHoldsTheArrows(t *testing.T) {
 	}
 	for _, pkg := range []string{
 		"lowest", "internal/test/helper", "store/shared", "store/storetest", "wechat", "auth", "auth/verify",
-		"users", "migrations", "internal/seal", "httpapi", "gateway",
+		"users", "migrations", "internal/seal", "httpapi", "gateway", "internal/service",
 	} {
 		write(pkg+"/p.go", "package "+filepath.Base(pkg)+"\n")
 	}
@@ -69,6 +69,13 @@ func TestTheLinterHoldsTheArrows(t *testing.T) {
 		{"store/sanitize", module + "wechat"},
 		{"gateway", module + "auth"},
 		{"internal/metrics", module + "wechat"},
+		{"internal/keyfile", module + "users"},
+		{"internal/config", module + "httpapi"},
+		{"internal/config", module + "store/shared"},
+		{"httpapi", module + "internal/service"},
+		{"bench", module + "internal/service"},
+		{"cmd/wugan", "database/sql"},
+		{"cmd/wugan", "github.com/labstack/echo/v4"},
 		{"internal/tracing", module + "auth"},
 		{"internal/playground", module + "httpapi"},
 	}
@@ -93,8 +100,13 @@ func TestTheLinterHoldsTheArrows(t *testing.T) {
 		{"internal/metrics", module + "auth"},
 		{"internal/tracing", "github.com/jackc/pgx/v5"},
 		{"internal/tracing", "github.com/labstack/echo/v4"},
+		{"internal/keyfile", module + "auth"},
+		{"internal/config", module + "wechat"},
+		{"internal/service", module + "wechat"},
+		{"internal/service", module + "store/shared"},
+		{"internal/service", "database/sql"},
+		{"cmd/wugan", module + "internal/service"},
 		{"cmd/wugan", module + "wechat"},
-		{"cmd/wugan", "database/sql"},
 	}
 	file := func(prefix string, i int, e edge) string {
 		name := fmt.Sprintf("%s/%s%d.go", e.from, prefix, i)

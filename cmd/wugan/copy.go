@@ -1,18 +1,13 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/wugan/wugan/store/dump"
-	"github.com/wugan/wugan/store/postgres"
-	"github.com/wugan/wugan/store/sqlite"
+	"github.com/wugan/wugan/internal/config"
+	"github.com/wugan/wugan/internal/service"
 )
 
 func copyCommand() *cobra.Command {
@@ -32,44 +27,16 @@ that clients hold.`,
 			if !ok || path == "" {
 				return usageError{errors.New("--from is sqlite:PATH")}
 			}
-			c, err := loadConfig()
+			c, err := config.Load()
 			if err != nil {
 				return err
 			}
-			if c.databaseKind() != "postgres" {
-				return wrong("DATABASE_URL", "expected the PostgreSQL database to fill, postgres://…")
+			if c.DatabaseKind() != "postgres" {
+				return config.Wrong("DATABASE_URL", "expected the PostgreSQL database to fill, postgres://…")
 			}
-			return c.copyFrom(cmd.Context(), path, cmd.OutOrStdout())
+			return service.Copy(cmd.Context(), c, path, cmd.OutOrStdout())
 		},
 	}
 	c.Flags().StringVar(&from, "from", "", "the file to copy, sqlite:PATH (needed)")
 	return c
-}
-
-func (c *config) copyFrom(ctx context.Context, path string, out io.Writer) (err error) {
-	if _, err := os.Stat(path); err != nil {
-		return fmt.Errorf("--from: %s", reason(err))
-	}
-	source, err := sqlite.Open(ctx, path, c.lifetimes())
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, source.Close()) }()
-	target, err := postgres.Open(ctx, string(c.DatabaseURL), c.lifetimes())
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, target.Close()) }()
-	if err := source.SchemaCurrent(ctx); err != nil {
-		return fmt.Errorf("the file: %w", err)
-	}
-	if err := target.SchemaCurrent(ctx); err != nil {
-		return fmt.Errorf("the database: %w", err)
-	}
-	n, err := target.Import(ctx, func(to dump.Rows) (dump.Count, error) { return source.Export(ctx, to) })
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(out, "copied %d users, %d identities, %d sessions and %d events\n", n.Users, n.Identities, n.Sessions, n.Events)
-	return err
 }

@@ -1,16 +1,7 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
-	"log/slog"
-	"os"
-	"os/signal"
-	"path/filepath"
-	"strings"
-	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -18,10 +9,8 @@ import (
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/auth/verify"
+	"github.com/wugan/wugan/internal/keyfile"
 )
-
-// keyFileMode keeps key files from everybody else.
-const keyFileMode = 0o600
 
 func keysCommand() *cobra.Command {
 	c := &cobra.Command{Use: "keys", Short: "Make, rotate and list signing keys"}
@@ -51,7 +40,7 @@ else, so HS256 is a good choice for them:
 			if err != nil {
 				return err
 			}
-			if err := createKeys(args[0], set); err != nil {
+			if err := keyfile.Create(args[0], set); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: one %s key, id %s\n", args[0], key.Algorithm, key.ID)
@@ -77,7 +66,7 @@ services notice the change by themselves.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path := args[0]
-			set, err := loadKeys(path)
+			set, err := keyfile.Load(path)
 			if err != nil {
 				return err
 			}
@@ -93,7 +82,7 @@ services notice the change by themselves.`,
 			if err != nil {
 				return err
 			}
-			if err := writeKeys(path, rotated); err != nil {
+			if err := keyfile.Replace(path, rotated); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: new %s key %s signs from %s; %d dropped\n",
@@ -113,7 +102,7 @@ func keysListCommand() *cobra.Command {
 		Short: "List the keys of a file, without their secrets",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			set, err := loadKeys(args[0])
+			set, err := keyfile.Load(args[0])
 			if err != nil {
 				return err
 			}
@@ -137,100 +126,4 @@ func keysListCommand() *cobra.Command {
 			return w.Flush()
 		},
 	}
-}
-
-// createKeys writes a key file that must not exist: overwriting one would end
-// every session.
-func createKeys(path string, set *auth.KeySet) error {
-	data, err := set.Private()
-	if err != nil {
-		return err
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, keyFileMode)
-	if err != nil {
-		return fmt.Errorf("make a key file: %w", err)
-	}
-	_, err = f.Write(append(data, '\n'))
-	return errors.Join(err, f.Close())
-}
-
-// writeKeys replaces a key file as a whole, so that a reader never meets half
-// of it.
-func writeKeys(path string, set *auth.KeySet) error {
-	data, err := set.Private()
-	if err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".keys-*")
-	if err != nil {
-		return fmt.Errorf("write a key file: %w", err)
-	}
-	_, werr := f.Write(append(data, '\n'))
-	if err := errors.Join(werr, f.Sync(), f.Close()); err != nil {
-		return errors.Join(fmt.Errorf("write a key file: %w", err), os.Remove(f.Name()))
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return errors.Join(fmt.Errorf("write a key file: %w", err), os.Remove(f.Name()))
-	}
-	return nil
-}
-
-// keyWatcher reads the key files again on SIGHUP and when they change.
-type keyWatcher struct {
-	config          config
-	access, refresh *auth.Keyring
-}
-
-// watchEvery is how often the files are looked at. Reading them is simpler and
-// surer than file notifications, which miss the symbolic links by which mounted
-// secrets are exchanged.
-const watchEvery = 2 * time.Second
-
-func (w *keyWatcher) watch(ctx context.Context, log *slog.Logger) {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
-	tick := time.NewTicker(watchEvery)
-	defer tick.Stop()
-	seen := w.content()
-	for {
-		asked := false
-		select {
-		case <-ctx.Done():
-			return
-		case <-hup:
-			asked = true
-		case <-tick.C:
-		}
-		content := w.content()
-		if content == seen && !asked {
-			continue
-		}
-		seen = content
-		access, refresh, err := w.config.bothKeys()
-		if err != nil {
-			log.ErrorContext(ctx, "the keys were changed but cannot be used; the earlier ones stay in use", "error", err)
-			continue
-		}
-		w.access.Replace(access)
-		w.refresh.Replace(refresh)
-		now := time.Now()
-		log.InfoContext(ctx, "keys read again", "access", access.Signer(now).ID, "refresh", refresh.Signer(now).ID)
-	}
-}
-
-// content is what both files hold; a file that cannot be read is empty.
-func (w *keyWatcher) content() string {
-	var all strings.Builder
-	for _, path := range []string{w.config.AccessKeys, w.config.RefreshKeys} {
-		if path == "" {
-			continue
-		}
-		if f, err := os.Open(path); err == nil {
-			data, _ := io.ReadAll(f)
-			_ = f.Close()
-			all.Write(append(data, 0))
-		}
-	}
-	return all.String()
 }

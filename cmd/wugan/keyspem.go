@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wugan/wugan/auth/verify"
+	"github.com/wugan/wugan/internal/keyfile"
 )
 
 // keysPEMCommand serves gateways that read no JWK Set, such as HAProxy.
@@ -23,7 +24,7 @@ gateways that read no JWK Set. It holds nothing secret. Without --kid it is the
 key that signs now.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			set, err := loadKeys(args[0])
+			set, err := keyfile.Load(args[0])
 			if err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 // Command wugan signs the users of WeChat mini programs in and keeps them
-// signed in. This package reads the environment and the command line, wires the
-// rooms together, and holds no logic of theirs.
+// signed in. This package is its command line: a file a command, and the exit
+// statuses. Settings are read by internal/config, and internal/service does the
+// work.
 package main
 
 import (

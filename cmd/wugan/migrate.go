@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/wugan/wugan/internal/config"
+	"github.com/wugan/wugan/internal/service"
 	"github.com/wugan/wugan/migrations"
 )
 
@@ -73,13 +75,13 @@ func migrateCommand() *cobra.Command {
 // withRunner opens the database's migrations for a command.
 func withRunner(do func(context.Context, *migrations.Runner, io.Writer) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, _ []string) error {
-		c, err := loadConfig()
+		c, err := config.Load()
 		if err != nil {
 			return err
 		}
 		r, err := migrations.Open(cmd.Context(), string(c.DatabaseURL))
 		if err != nil {
-			return c.unusable(fmt.Errorf("migrate: %w", err))
+			return service.Unusable(c, fmt.Errorf("migrate: %w", err))
 		}
 		defer func() { _ = r.Close() }() // nothing is left to write
 		if err := do(cmd.Context(), r, cmd.OutOrStdout()); err != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/user"
 	"strings"
 	"time"
@@ -15,9 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wugan/wugan/auth"
-	"github.com/wugan/wugan/internal/seal"
-	"github.com/wugan/wugan/store/postgres"
-	"github.com/wugan/wugan/store/sqlite"
+	"github.com/wugan/wugan/internal/config"
+	"github.com/wugan/wugan/internal/service"
 	"github.com/wugan/wugan/users"
 )
 
@@ -31,71 +29,20 @@ type operator struct {
 // operate runs a command directly on the database: it works while no pod does,
 // and running pods notice what it ends by themselves.
 func operate(cmd *cobra.Command, do func(ctx context.Context, o operator) error) (err error) {
-	c, err := loadConfig()
+	c, err := config.Load()
 	if err != nil {
 		return err
-	}
-	ctx := cmd.Context()
-	db, err := c.openExisting(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	vault := optionalBox{}
-	if c.DataKey != "" {
-		if vault.Box, err = c.box(); err != nil {
-			return err
-		}
 	}
 	asJSON, err := cmd.Flags().GetBool("json")
 	if err != nil {
 		return usageError{err}
 	}
-	return do(ctx, operator{auth.NewAdministration(db, vault, time.Now, nil), cmd.OutOrStdout(), asJSON})
-}
-
-// openExisting opens the database of a service that is set up already. It makes
-// no file and takes no migration: a mistyped path must not look like a service
-// without users.
-func (c *config) openExisting(ctx context.Context) (database, error) {
-	var db database
-	var err error
-	if c.databaseKind() == "postgres" {
-		db, err = postgres.Open(ctx, string(c.DatabaseURL), c.lifetimes())
-	} else {
-		path := strings.TrimPrefix(string(c.DatabaseURL), "sqlite:")
-		if _, err := os.Stat(path); err != nil {
-			return nil, wrong("DATABASE_URL", "expected a database that is there: %s", cause(err))
-		}
-		db, err = sqlite.Open(ctx, path, c.lifetimes())
-	}
+	admin, db, err := service.Administer(cmd.Context(), c)
 	if err != nil {
-		return nil, c.unusable(err)
+		return err
 	}
-	if err := db.SchemaCurrent(ctx); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return db, nil
-}
-
-// optionalBox is the data key, where the operator has it. Without it everything
-// works but what needs phone numbers.
-type optionalBox struct{ *seal.Box }
-
-// Open shows a number that cannot be opened as one that is all masked.
-func (b optionalBox) Open(sealed []byte, place string) ([]byte, error) {
-	if b.Box == nil {
-		return []byte("?"), nil
-	}
-	return b.Box.Open(sealed, place)
-}
-
-// Hashes finds nothing without the key.
-func (b optionalBox) Hashes(value string) [][]byte {
-	if b.Box == nil {
-		return nil
-	}
-	return b.Box.Hashes(value)
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return do(cmd.Context(), operator{admin, cmd.OutOrStdout(), asJSON})
 }
 
 // json prints a value as the admin API would.

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,9 +62,9 @@ func ok(t *testing.T, args ...string) string {
 
 func TestTheCommandLineShowsAndBarsUsers(t *testing.T) {
 	commandStores(t, func(t *testing.T, w *world) {
-		p := w.pod(withOperatorKeys)
+		p := w.pod()
 		alice := p.signIn("alice")
-		id := p.userOf(alice.access)
+		id := p.me(alice.access).text("id")
 		require.Equal(t, 200, p.do("PATCH", "/api/v1/users/me", alice.access, map[string]any{"nickname": "小明\u202e"}).status)
 
 		require.Regexp(t, `(?m)^`+id+` +小明 .* active$`, ok(t, "users", "list", "--nickname", "小"))
@@ -71,12 +73,12 @@ func TestTheCommandLineShowsAndBarsUsers(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(ok(t, "users", "list", "--json", "--app", appID, "--openid", openIDOf(p, id))), &listed))
 		require.Equal(t, id, listed.Users[0]["id"])
 		var api struct{ Users []map[string]any }
-		require.NoError(t, json.Unmarshal(p.admin("GET", "/users?id="+id, nil).body, &api))
+		require.NoError(t, json.Unmarshal(p.admin("GET", "/users?id="+id).body, &api))
 		require.Equal(t, api.Users, listed.Users, "the same as the admin API")
 
 		require.Contains(t, ok(t, "users", "disable", id, "--reason", "spam", "--actor", "li.wei"), "is disabled")
-		require.Eventually(t, func() bool { return p.me(alice.access).code() == "session_revoked" }, time.Second, 20*time.Millisecond, "noticed by the pod")
-		require.Equal(t, "user_disabled", p.refresh(alice.refresh).code())
+		require.Eventually(t, func() bool { return p.me(alice.access).text("code") == "session_revoked" }, time.Second, 20*time.Millisecond, "noticed by the pod")
+		require.Equal(t, "user_disabled", p.refresh(alice.refresh).text("code"))
 		shown := ok(t, "users", "show", id)
 		require.Contains(t, shown, "disabled")
 		require.Regexp(t, `user_disabled +li\.wei +\{"reason": ?"spam"\}`, shown)
@@ -93,15 +95,16 @@ func TestTheCommandLineEndsSessions(t *testing.T) {
 	commandStores(t, func(t *testing.T, w *world) {
 		p := w.pod()
 		first, second, third := p.signIn("alice"), p.signIn("alice"), p.signIn("alice")
-		id, session := p.userOf(first.access), p.sessionOf(first.access)
+		id := p.me(first.access).text("id")
+		session := p.do("GET", "/api/v1/auth/verify", first.access, nil).header.Get("X-Session-Id")
 		require.Contains(t, ok(t, "sessions", "list", id), session)
 		require.Contains(t, ok(t, "sessions", "revoke", session, "--reason", "stolen"), "has ended")
 		require.NotContains(t, ok(t, "sessions", "list", id), session)
 		require.Regexp(t, session+`.*ended .*: stolen`, ok(t, "sessions", "list", id, "--all"))
-		require.Equal(t, "session_revoked", p.refresh(first.refresh).code())
+		require.Equal(t, "session_revoked", p.refresh(first.refresh).text("code"))
 		require.Equal(t, 200, p.refresh(second.refresh).status)
 		ok(t, "sessions", "revoke", "--user", id, "--reason", "all of them", "--json")
-		require.Equal(t, "session_revoked", p.refresh(third.refresh).code())
+		require.Equal(t, "session_revoked", p.refresh(third.refresh).text("code"))
 		var none struct{ Sessions []any }
 		require.NoError(t, json.Unmarshal([]byte(ok(t, "sessions", "list", id, "--json")), &none))
 		require.Empty(t, none.Sessions)
@@ -139,6 +142,35 @@ func TestTheCommandLineTellsFailureFromMisuse(t *testing.T) {
 	})
 }
 
+func TestACopyThatCannotBeIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "wugan.db")
+	t.Setenv("WUGAN_DATABASE_URL", "sqlite:"+path)
+	ok(t, "migrate", "up")
+	_, exit, err := command(t, "copy", "--from", "sqlite:"+path)
+	require.Equal(t, exitFailed, exit)
+	require.ErrorContains(t, err, "WUGAN_DATABASE_URL: expected the PostgreSQL database to fill")
+	t.Setenv("WUGAN_DATABASE_URL", pgtest.Migrated(t))
+	require.Contains(t, ok(t, "copy", "--from", "sqlite:"+path), "copied 0 users")
+	for _, args := range [][]string{{"copy"}, {"copy", "--from", path}} {
+		_, exit, _ := command(t, args...)
+		require.Equal(t, exitUsage, exit, args)
+	}
+	_, exit, _ = command(t, "copy", "--from", "sqlite:"+path+".none")
+	require.Equal(t, exitFailed, exit)
+	require.NoFileExists(t, path+".none")
+	require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("the diary of somebody\n", 100)), 0o600))
+	t.Setenv("WUGAN_DATABASE_URL", "sqlite:"+path)
+	_, exit, err = command(t, "migrate", "status")
+	require.Equal(t, exitFailed, exit, err)
+}
+
+func TestRekeySaysHowMuchWasSealed(t *testing.T) {
+	commandStores(t, func(t *testing.T, w *world) {
+		w.pod().signIn("alice")
+		require.Contains(t, ok(t, "rekey"), "1 values seen, 0 sealed anew")
+	})
+}
+
 func TestAMistypedDatabaseIsNotAnEmptyService(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none.db")
 	t.Setenv("WUGAN_DATABASE_URL", "sqlite:"+path)
@@ -151,7 +183,8 @@ func TestAMistypedDatabaseIsNotAnEmptyService(t *testing.T) {
 // openIDOf asks the admin API how WeChat names a user.
 func openIDOf(p *pod, id string) string {
 	p.w.t.Helper()
-	list, _ := p.admin("GET", "/users/"+id, nil).json()["identities"].([]any)
-	require.Len(p.w.t, list, 1)
-	return list[0].(map[string]any)["openid"].(string)
+	var user struct{ Identities []struct{ OpenID string } }
+	require.NoError(p.w.t, json.Unmarshal(p.admin("GET", "/users/"+id).body, &user))
+	require.Len(p.w.t, user.Identities, 1)
+	return user.Identities[0].OpenID
 }

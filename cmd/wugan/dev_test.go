@@ -1,0 +1,97 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var pasted = regexp.MustCompile(`(?m)^curl .*$`)
+
+// paste runs a line in a shell, as a newcomer would.
+func paste(t *testing.T, folder, line string) map[string]any {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
+	cmd.Dir = folder
+	out, err := cmd.Output()
+	require.NoError(t, err, line)
+	var answer map[string]any
+	require.NoError(t, json.Unmarshal(out, &answer), "%s\n%s", line, out)
+	return answer
+}
+
+func (p program) dev(t *testing.T) {
+	_, err := exec.LookPath("curl")
+	require.NoError(t, err, "the three lines are for curl")
+	address := freeAddress(t)
+	cmd := p.command(t, []string{"WUGAN_ADDR=" + address}, "dev")
+	folder := cmd.Dir
+	first := p.start(t, cmd)
+	first.ready(t, "http://"+address+"/readyz")
+	require.Eventually(t, func() bool { return len(pasted.FindAllString(first.out.String(), -1)) == 3 }, 5*time.Second, 10*time.Millisecond)
+	welcome := first.out.String()
+	require.Contains(t, welcome, "NOT FOR PRODUCTION")
+	lines := pasted.FindAllString(welcome, -1)
+
+	login := paste(t, folder, lines[0])
+	require.Equal(t, true, login["newUser"])
+	id := login["user"].(map[string]any)["id"]
+	require.NotEmpty(t, id)
+	require.Equal(t, id, paste(t, folder, lines[1])["id"])
+	require.NotEmpty(t, paste(t, folder, lines[2])["refreshToken"])
+	jwks := get(t, "http://"+address+"/.well-known/jwks.json")
+
+	first.stop(t)
+	again := p.command(t, []string{"WUGAN_ADDR=" + address}, "dev")
+	again.Dir = folder
+	second := p.start(t, again)
+	second.ready(t, "http://"+address+"/readyz")
+	require.Equal(t, jwks, get(t, "http://"+address+"/.well-known/jwks.json"), "the keys are kept")
+	require.Equal(t, id, paste(t, folder, lines[1])["id"], "and the session")
+	require.NotEmpty(t, paste(t, folder, lines[2])["refreshToken"])
+	require.Equal(t, false, paste(t, folder, lines[0])["newUser"])
+
+	for _, name := range []string{"access.jwks", "refresh.jwks", "data.key", "wugan.db"} {
+		info, err := os.Stat(filepath.Join(folder, ".wugan", name))
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), name)
+	}
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	require.NoError(t, err)
+	res, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	var body bytes.Buffer
+	_, err = body.ReadFrom(res.Body)
+	require.NoError(t, err)
+	return body.String()
+}
+
+func (p program) devLifetimes(t *testing.T) {
+	address := freeAddress(t)
+	cmd := p.command(t, nil, "dev", "--addr", address, "--access-ttl", "2s", "--refresh-ttl", "1h", "--refresh-grace", "0s", "--session-max-age", "30m", "--data", "here")
+	folder := cmd.Dir
+	p.start(t, cmd).ready(t, "http://"+address+"/readyz")
+	login := paste(t, folder, `curl -s http://`+address+`/api/v1/auth/login -H 'Content-Type: application/json' -d '{"code":"dev:alice"}'`)
+	require.EqualValues(t, 2, login["expiresIn"])
+	require.EqualValues(t, 1800, login["refreshExpiresIn"], "the greatest age comes first")
+	me := func() any {
+		token := login["accessToken"].(string)
+		return paste(t, folder, `curl -s http://`+address+`/api/v1/users/me -H 'Authorization: Bearer `+token+`'`)["code"]
+	}
+	require.Nil(t, me())
+	require.Eventually(t, func() bool { return me() == "token_expired" }, 5*time.Second, 100*time.Millisecond)
+	require.FileExists(t, filepath.Join(folder, "here", "wugan.db"))
+}

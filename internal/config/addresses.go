@@ -1,0 +1,82 @@
+package config
+
+import (
+	"context"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// maxLoginRate is far beyond what an address can fail by itself; more would be a
+// slip of the pen.
+const maxLoginRate = 1_000_000
+
+// listenAddress tells whether a text can be an address to listen on. An empty
+// one could, on any free port, which nobody means.
+func listenAddress(text string) bool {
+	_, port, err := net.SplitHostPort(text)
+	if err != nil || port == "" {
+		return false
+	}
+	_, err = (&net.Resolver{}).LookupPort(context.Background(), "tcp", port)
+	return err == nil
+}
+
+// databaseAddress tells whether the database's address can be understood.
+func (c *Config) databaseAddress() bool {
+	switch c.DatabaseKind() {
+	case "postgres":
+		_, err := pgxpool.ParseConfig(string(c.DatabaseURL))
+		return err == nil // its text may repeat the password
+	case "sqlite":
+		// A database in memory would be another one for each connection.
+		return !strings.HasPrefix(string(c.DatabaseURL), "sqlite::memory:")
+	}
+	return false
+}
+
+// DatabaseKind is postgres or sqlite; empty where the address is neither.
+func (c *Config) DatabaseKind() string {
+	text := string(c.DatabaseURL)
+	switch {
+	case strings.HasPrefix(text, "postgres://"), strings.HasPrefix(text, "postgresql://"):
+		return "postgres"
+	case strings.HasPrefix(text, "sqlite:") && len(text) > len("sqlite:"):
+		return "sqlite"
+	}
+	return ""
+}
+
+func absoluteHTTP(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && possiblePort(u) && u.RawQuery == "" && u.Fragment == ""
+}
+
+// possiblePort tells whether an address names no port, or one that there can be.
+func possiblePort(u *url.URL) bool {
+	if u.Port() == "" {
+		return true
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && port > 0
+}
+
+// withPassword tells whether an address holds what must not be printed.
+func withPassword(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.User != nil
+}
+
+// isOrigin tells whether a browser can send a text as its origin (RFC 6454
+// section 6.2): it is compared as it is. A * may stand for a part of the host.
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil || !absoluteHTTP(text) || u.Hostname() == "" || text != u.Scheme+"://"+u.Host || text != strings.ToLower(text) {
+		return false
+	}
+	ownPort := map[string]string{"https": "443", "http": "80"}[u.Scheme]
+	return u.Port() != ownPort && !strings.HasSuffix(text, ":") && !strings.ContainsFunc(text, func(r rune) bool { return r > '~' })
+}

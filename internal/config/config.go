@@ -1,0 +1,199 @@
+// Package config turns settings into values: it reads the environment and the
+// files that settings name, checks each setting, and says in one line that names
+// it what is wrong. It opens nothing, listens on nothing and writes nothing.
+package config
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/kelseyhightower/envconfig"
+
+	"github.com/wugan/wugan/auth"
+)
+
+const prefix = "WUGAN"
+
+// Config is every setting of the service; docs/settings.md lists them.
+//
+// No field has an envconfig tag: with one, the library also reads the variable
+// of that name without our prefix.
+type Config struct {
+	Addr        string `default:":8080"`
+	MetricsAddr string `split_words:"true" default:"127.0.0.1:9090"`
+	DatabaseURL Secret `split_words:"true" default:"sqlite:wugan.db"`
+
+	WechatApps Secret `split_words:"true"`
+	WechatPush Secret `split_words:"true"`
+	WechatAPI  struct {
+		URL string `default:"https://api.weixin.qq.com"`
+	} `split_words:"true"`
+
+	Issuer        string `default:"http://localhost:8080"`
+	Audience      string
+	AccessKeys    string `split_words:"true"`
+	RefreshKeys   string `split_words:"true"`
+	AccessSecret  Secret `split_words:"true"`
+	RefreshSecret Secret `split_words:"true"`
+	DataKey       Secret `split_words:"true"`
+	// DataKeyOld are earlier data keys, for reading only.
+	DataKeyOld Secret `split_words:"true"`
+
+	AccessTTL          time.Duration `split_words:"true" default:"4h"`
+	RefreshTTL         time.Duration `split_words:"true" default:"168h"`
+	RefreshGrace       time.Duration `split_words:"true" default:"10s"`
+	SessionMaxAge      time.Duration `split_words:"true" default:"2160h"`
+	MaxSessionsPerUser int           `split_words:"true" default:"20"`
+
+	AdminKey   Secret  `split_words:"true"`
+	GatewayKey Secret  `split_words:"true"`
+	LoginRate  float64 `split_words:"true" default:"5"`
+	// PhoneDailyLimit is how many phone numbers a user may ask WeChat for in a
+	// day: each costs the operator money.
+	PhoneDailyLimit int      `split_words:"true" default:"10"`
+	TrustedProxies  []string `split_words:"true"`
+	CORSOrigins     []string `split_words:"true"`
+
+	// Upstreams and PublicPaths make the service the gateway of other back ends.
+	Upstreams       []string
+	PublicPaths     []string      `split_words:"true"`
+	UpstreamTimeout time.Duration `split_words:"true" default:"60s"`
+
+	// MetadataClaims names the members of users' metadata that go into access
+	// tokens.
+	MetadataClaims []string `split_words:"true"`
+
+	TLSCert     string   `split_words:"true"`
+	TLSKey      string   `split_words:"true"`
+	TLSDomains  []string `split_words:"true"`
+	TLSAcmeURL  string   `split_words:"true"`
+	TLSCacheDir string   `split_words:"true"`
+
+	LogLevel  string `split_words:"true" default:"info"`
+	LogFormat string `split_words:"true" default:"json"`
+
+	// ShutdownDelay is how long readyz says no before the listener closes, so
+	// that whoever balances load has noticed.
+	ShutdownDelay time.Duration `split_words:"true" default:"0s"`
+}
+
+// Load reads the environment and checks each setting by itself. What a command
+// needs besides, the methods check that give it.
+func Load() (Config, error) {
+	var c Config
+	if err := readFiles(); err != nil {
+		return Config{}, err
+	}
+	if err := envconfig.Process(prefix, &c); err != nil {
+		var parse *envconfig.ParseError
+		if errors.As(err, &parse) {
+			// The library's own message repeats the value.
+			return Config{}, Error{parse.KeyName, "expected " + article(parse.TypeName)}
+		}
+		return Config{}, errors.New("the settings could not be read")
+	}
+	if c.Audience == "" {
+		c.Audience = c.Issuer
+	}
+	for i, origin := range c.CORSOrigins {
+		c.CORSOrigins[i] = strings.TrimSpace(origin)
+	}
+	return c, c.Check()
+}
+
+func article(typeName string) string {
+	switch typeName {
+	case "time.Duration", "Duration":
+		return "a duration such as 30s, 4h or 168h"
+	case "int":
+		return "a whole number"
+	case "float64":
+		return "a number"
+	}
+	return "a " + typeName
+}
+
+// Check looks at what can be judged without other settings or files.
+func (c *Config) Check() error {
+	if !listenAddress(c.Addr) {
+		return Wrong("ADDR", "expected host:port or :port")
+	}
+	if c.MetricsAddr != "" && !listenAddress(c.MetricsAddr) {
+		return Wrong("METRICS_ADDR", "expected host:port or :port, or nothing")
+	}
+	for _, address := range []struct{ name, value string }{{"ISSUER", c.Issuer}, {"WECHAT_API_URL", c.WechatAPI.URL}} {
+		if !absoluteHTTP(address.value) || withPassword(address.value) {
+			return Wrong(address.name, "expected an address such as https://auth.example.com, without a user or a password")
+		}
+	}
+	if c.Audience != "" && strings.TrimSpace(c.Audience) == "" {
+		return Wrong("AUDIENCE", "expected a name such as https://api.example.com, or nothing: then it is the issuer")
+	}
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+		least time.Duration
+	}{
+		{"ACCESS_TTL", c.AccessTTL, time.Second},
+		{"REFRESH_TTL", c.RefreshTTL, time.Second},
+		{"REFRESH_GRACE", c.RefreshGrace, 0},
+		{"SESSION_MAX_AGE", c.SessionMaxAge, 0},
+		{"SHUTDOWN_DELAY", c.ShutdownDelay, 0},
+		{"UPSTREAM_TIMEOUT", c.UpstreamTimeout, time.Millisecond},
+	} {
+		if d.value < d.least {
+			return Wrong(d.name, "expected a duration of %s or more", d.least)
+		}
+	}
+	if c.RefreshGrace > time.Minute {
+		return Wrong("REFRESH_GRACE", "expected a minute at most: a copied token is not noticed within the grace")
+	}
+	if c.MaxSessionsPerUser < 0 {
+		return Wrong("MAX_SESSIONS_PER_USER", "expected 0 (no limit) or more")
+	}
+	if c.PhoneDailyLimit < 0 {
+		return Wrong("PHONE_DAILY_LIMIT", "expected 0 (no limit) or more")
+	}
+	if !(c.LoginRate >= 0 && c.LoginRate <= maxLoginRate) { // not a number is neither
+		return Wrong("LOGIN_RATE", "expected 0 (no limit) to %d", maxLoginRate)
+	}
+	for _, key := range []struct {
+		name  string
+		value Secret
+	}{{"ADMIN_KEY", c.AdminKey}, {"GATEWAY_KEY", c.GatewayKey}} {
+		if key.value != "" && !key.value.fitsAHeader() {
+			return Wrong(key.name, "expected 32 characters or more, all of them printable ASCII and none a space")
+		}
+	}
+	if c.AdminKey != "" && c.AdminKey == c.GatewayKey {
+		return Wrong("GATEWAY_KEY", "expected another key than WUGAN_ADMIN_KEY")
+	}
+	for _, origin := range c.CORSOrigins {
+		if origin != "*" && !isOrigin(origin) {
+			return Wrong("CORS_ORIGINS", "expected * or origins as browsers send them, in lower case and with nothing after the host but a port: https://h5.example.com,http://localhost:5173")
+		}
+	}
+	if _, err := c.Proxies(); err != nil {
+		return err
+	}
+	if _, _, err := c.Gateway(); err != nil {
+		return err
+	}
+	if !c.databaseAddress() {
+		return Wrong("DATABASE_URL", "expected postgres://USER:PASSWORD@HOST:PORT/DATABASE or sqlite:PATH")
+	}
+	if err := c.checkTLS(); err != nil {
+		return err
+	}
+	if err := auth.CheckMetadataClaims(c.MetadataClaims); err != nil {
+		return Wrong("METADATA_CLAIMS", "%s", err)
+	}
+	if _, err := c.Level(); err != nil {
+		return err
+	}
+	if c.LogFormat != "json" && c.LogFormat != "text" {
+		return Wrong("LOG_FORMAT", "expected json or text")
+	}
+	return nil
+}

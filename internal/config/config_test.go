@@ -1,0 +1,552 @@
+package config_test
+
+import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"database/sql"
+	"encoding/base64"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/stretchr/testify/require"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/internal/config"
+	"github.com/wugan/wugan/internal/keyfile"
+	"github.com/wugan/wugan/internal/service"
+)
+
+const (
+	appID          = "wx4f4bc4dec97d474b"
+	appSecret      = "0123456789abcdef0123456789abcdef"
+	otherApp       = "wx00000000000000b2"
+	otherAppSecret = "fedcba9876543210fedcba9876543210"
+	adminKey       = "admin-key-0123456789abcdef0123456789ab"
+	gatewayKey     = "gateway-key-0123456789abcdef0123456789"
+)
+
+func keySet(t *testing.T, algorithm string) *auth.KeySet {
+	t.Helper()
+	key, err := auth.GenerateKey(algorithm, time.Time{})
+	require.NoError(t, err)
+	set, err := auth.NewKeySet(key)
+	require.NoError(t, err)
+	return set
+}
+
+// The environment belongs to the whole process, so tests here do not run beside
+// others.
+
+// emptyEnvironment takes every setting away until the test ends.
+func emptyEnvironment(t *testing.T) {
+	t.Helper()
+	for _, s := range config.Names() {
+		for _, key := range []string{"WUGAN_" + s, "WUGAN_" + s + "_FILE"} {
+			t.Setenv(key, "") // brings back what was there
+			require.NoError(t, os.Unsetenv(key))
+		}
+	}
+}
+
+// goodEnvironment sets what wugan serve cannot do without.
+func goodEnvironment(t *testing.T) {
+	t.Helper()
+	emptyEnvironment(t)
+	folder := t.TempDir()
+	keys := func(name, algorithm string) string {
+		path := filepath.Join(folder, name)
+		require.NoError(t, keyfile.Create(path, keySet(t, algorithm)))
+		return path
+	}
+	dataKey := make([]byte, 32)
+	_, err := rand.Read(dataKey)
+	require.NoError(t, err)
+	set(t, "DATABASE_URL", "sqlite:"+filepath.Join(folder, "wugan.db"))
+	set(t, "WECHAT_APPS", appID+":"+appSecret)
+	set(t, "ACCESS_KEYS", keys("access.jwks", "ES256"))
+	set(t, "REFRESH_KEYS", keys("refresh.jwks", "HS256"))
+	set(t, "DATA_KEY", base64.StdEncoding.EncodeToString(dataKey))
+}
+
+func set(t *testing.T, name, value string) {
+	t.Helper()
+	t.Setenv("WUGAN_"+name, value)
+}
+
+func unset(t *testing.T, name string) {
+	t.Helper()
+	set(t, name, "")
+	require.NoError(t, os.Unsetenv("WUGAN_"+name))
+}
+
+// startUp does with the environment what wugan serve does before it listens.
+func startUp(t *testing.T) (config.Config, error) {
+	t.Helper()
+	c, err := config.Load()
+	if err != nil {
+		return c, err
+	}
+	log := slog.New(slog.DiscardHandler)
+	s, err := service.New(t.Context(), c, service.Options{}, log)
+	if err == nil {
+		require.NoError(t, s.Close())
+	}
+	return c, err
+}
+
+// partsOfExamples are wrong values that stand in what was expected, too.
+var partsOfExamples = []string{"sqlite:", "https://", "auth.example.com", "https://auth.example.com", "h5.example.com"}
+
+// refuses checks that one line names the setting, says what was expected, and
+// repeats none of the values. A value that is a part of the example in the line
+// tells nothing.
+func refuses(t *testing.T, name, expected string, hidden ...string) {
+	t.Helper()
+	_, err := startUp(t)
+	require.Error(t, err, "%s is taken", name)
+	line := err.Error()
+	require.Regexp(t, "^WUGAN_"+name+`( \(or \w+\))?: `, line, "expected a line that begins with the name")
+	require.Contains(t, line, "expected")
+	require.Contains(t, line, expected)
+	require.NotContains(t, line, "\n")
+	for _, value := range hidden {
+		if len(value) > 4 && !slices.Contains(partsOfExamples, value) { // shorter ones occur in any sentence
+			require.NotContains(t, line, value)
+		}
+	}
+}
+
+func TestTheDefaultsAreThoseOfTheContract(t *testing.T) {
+	emptyEnvironment(t)
+	c, err := config.Load()
+	require.NoError(t, err)
+	want := config.Config{
+		Addr: ":8080", MetricsAddr: "127.0.0.1:9090", DatabaseURL: "sqlite:wugan.db",
+		Issuer: "http://localhost:8080", Audience: "http://localhost:8080",
+		AccessTTL: 4 * time.Hour, RefreshTTL: 168 * time.Hour, RefreshGrace: 10 * time.Second,
+		SessionMaxAge: 2160 * time.Hour, MaxSessionsPerUser: 20,
+		LoginRate: 5, PhoneDailyLimit: 10, UpstreamTimeout: time.Minute,
+		LogLevel: "info", LogFormat: "json",
+	}
+	want.WechatAPI.URL = "https://api.weixin.qq.com"
+	require.Equal(t, want, c)
+
+	set(t, "ISSUER", "https://auth.example.com")
+	c, err = config.Load()
+	require.NoError(t, err)
+	require.Equal(t, "https://auth.example.com", c.Audience, "the issuer")
+}
+
+// wrongValues has, for each setting that can be wrong, values that are, and what
+// the line must say.
+var wrongValues = map[string][]struct{ value, expected string }{
+	"ADDR":         {{"8080", "host:port"}, {"", "host:port"}, {"localhost:http:1", "host:port"}, {"256.256.256.256:99999", "host:port"}},
+	"METRICS_ADDR": {{"nine thousand", "host:port"}, {"127.0.0.1:port-of-mine", "host:port"}},
+	"DATABASE_URL": {
+		{"", "postgres://"},
+		{"mysql://root:hunter2@db/wugan", "sqlite:PATH"},
+		{"sqlite:", "sqlite:PATH"},
+		{"postgres://wugan:hunter2@db:port/wugan", "postgres://USER"},
+		{"postgres://wugan:hunter2@db/x?sslmode=perhaps", "postgres://USER"},
+		{"sqlite::memory:", "sqlite:PATH"},
+		{"sqlite::memory:?cache=shared", "sqlite:PATH"},
+		{"sqlite:/no/such/folder/hunter2.db", "no such file or directory"},
+		{"sqlite:/", "is a directory"},
+	},
+	"WECHAT_APPS": {
+		{"", "not set"},
+		{appID, "appid:secret"},
+		{"hunter2hunter2", "appid:secret"},
+		{appID + ":", "appid:secret"},
+		{appID + ":has space", "appid:secret"},
+		{appID + ":" + appSecret + "," + appID + ":hunter2hunter2", "each appid once"},
+	},
+	"WECHAT_PUSH": {
+		{appID + ":hunter2", "appid:token:EncodingAESKey"},
+		{appID + ":hunter2:" + strings.Repeat("a", 42), "appid:token:EncodingAESKey"},
+		{appID + ":hunter2-:" + strings.Repeat("a", 43), "appid:token:EncodingAESKey"},
+	},
+	"WECHAT_API_URL": {{"api.weixin.qq.com", "https://"}, {"ftp://api.weixin.qq.com", "https://"}, {"https://", "https://"}, {"http://user:hunter2@weixin.example", "without a user"}, {"http://weixin.example:99999999", "https://"}, {"http://weixin.example:0", "https://"}},
+	"ISSUER":         {{"auth.example.com", "https://"}, {"", "https://"}, {"https://auth.example.com/?tenant=hunter2", "https://"}, {"https://auth.example.com/#hunter2", "https://"}, {"https://user:hunter2@auth.example.com", "without a user"}, {"https://user@auth.example.com", "without a user"}, {"https://auth.example.com:65536", "https://"}},
+	"AUDIENCE":       {{" ", "the issuer"}, {"\t \t", "the issuer"}},
+	"ACCESS_KEYS":    {{"", "not set"}, {"/no/such/file.jwks", "no such file"}, {`{"keys":[{"k":"hunter2hunter2"}]}`, "no such file"}},
+	"REFRESH_KEYS":   {{"", "not set"}, {"/no/such/file.jwks", "no such file"}},
+	"ACCESS_SECRET":  {{"hunter2", "32 bytes"}, {strings.Repeat("s", 31), "32 bytes"}},
+	"REFRESH_SECRET": {{"hunter2", "32 bytes"}, {strings.Repeat("s", 31), "32 bytes"}},
+	"DATA_KEY": {
+		{"", "not set"},
+		{"hunter2", "base64 of 32"},
+		{base64.StdEncoding.EncodeToString(make([]byte, 31)), "base64 of 32"},
+		{base64.StdEncoding.EncodeToString(make([]byte, 33)), "base64 of 32"},
+	},
+	"DATA_KEY_OLD":          {{"hunter2", "expected"}, {base64.StdEncoding.EncodeToString(make([]byte, 31)), "expected"}},
+	"TLS_CERT":              {{"/no/such/file.pem", "expected"}},
+	"TLS_KEY":               {{"/no/such/file.pem", "WUGAN_TLS_CERT"}},
+	"TLS_DOMAINS":           {{"https://auth.example.com", "auth.example.com"}, {"192.0.2.1", "auth.example.com"}, {"*.example.com", "auth.example.com"}},
+	"TLS_ACME_URL":          {{"hunter2", "ACME directory"}, {"https://acme.example.com/directory", "WUGAN_TLS_DOMAINS is not"}},
+	"TLS_CACHE_DIR":         {{"/var/cache/hunter2", "WUGAN_TLS_DOMAINS is not"}},
+	"ACCESS_TTL":            {{"4", "a duration"}, {"forever", "a duration"}, {"", "a duration"}, {"0s", "1s or more"}, {"-4h", "1s or more"}},
+	"REFRESH_TTL":           {{"7d", "a duration"}, {"0", "1s or more"}},
+	"REFRESH_GRACE":         {{"ten", "a duration"}, {"-1s", "0s or more"}, {"61s", "a minute at most"}},
+	"SESSION_MAX_AGE":       {{"90d", "a duration"}, {"-1h", "0s or more"}},
+	"MAX_SESSIONS_PER_USER": {{"many", "a whole number"}, {"2.5", "a whole number"}, {"-1", "0 (no limit) or more"}},
+	"ADMIN_KEY":             keysThatCannotWork,
+	"GATEWAY_KEY":           keysThatCannotWork,
+	"LOGIN_RATE":            {{"fast", "a number"}, {"-1", "0 (no limit)"}, {"NaN", "0 (no limit)"}, {"+Inf", "0 (no limit)"}},
+	"PHONE_DAILY_LIMIT":     {{"ten", "a whole number"}, {"-1", "0 (no limit) or more"}},
+	"TRUSTED_PROXIES":       {{"proxy.example.com", "10.0.0.0/8"}, {"10.0.0.0/33", "10.0.0.0/8"}, {"10.0.0.0/8,,", "10.0.0.0/8"}},
+	"CORS_ORIGINS": {
+		{"h5.example.com", "https://h5.example.com"},
+		{"https://h5.example.com,hunter2", "https://h5.example.com"},
+		{"https://hunter2.example/", "nothing after the host"},
+		{"https://hunter2.example/h5", "nothing after the host"},
+		{"https://hunter2.example?", "nothing after the host"},
+		{"https://hunter2.example#", "nothing after the host"},
+		{"https://user:hunter2@h5.example.com", "nothing after the host"},
+		{"https://Hunter2.example", "lower case"},
+		{"HTTPS://hunter2.example", "lower case"},
+		{"https://hunter2.example:", "browsers"},
+		{"https://hunter2.example:443", "browsers"},
+		{"http://hunter2.example:80", "browsers"},
+		{"http://hunter2.example:99999", "browsers"},
+		{"https://例子.example", "browsers"},
+		{"https://a.example,, https://b.example", "browsers"},
+	},
+	"UPSTREAMS":        {{"http://10.0.0.7:8000", "/path/=http://host:port"}, {"/shop/=10.0.0.7:8000", "/path/=http://host:port"}, {"shop=http://10.0.0.7:8000", "/path/=http://host:port"}, {"/shop/=http://10.0.0.7:99999", "/path/=http://host:port"}},
+	"PUBLIC_PATHS":     {{"/shop/news", "WUGAN_UPSTREAMS is not"}},
+	"UPSTREAM_TIMEOUT": {{"soon", "a duration"}, {"0s", "1ms or more"}},
+	"METADATA_CLAIMS":  {{"tier,sub", "a meaning of its own"}, {"tier,Tier", "each name once"}, {"two words", "names of members"}},
+	"LOG_LEVEL":        {{"loud", "debug, info, warn or error"}},
+	"LOG_FORMAT":       {{"logfmt", "json or text"}},
+	"SHUTDOWN_DELAY":   {{"a while", "a duration"}, {"-1s", "0s or more"}},
+}
+
+// keysThatCannotWork do not come through a header as they are, or are too short.
+var keysThatCannotWork = []struct{ value, expected string }{
+	{"hunter2", "32 characters"},
+	{strings.Repeat("k", 31), "32 characters"},
+	{strings.Repeat(" ", 40), "none a space"},
+	{" hunter2-0123456789abcdef0123456789", "none a space"},
+	{"hunter2-0123456789abcdef0123456789 ", "none a space"},
+	{"hunter2 0123456789abcdef0123456789", "none a space"},
+	{"hunter2\t0123456789abcdef0123456789", "printable ASCII"},
+	{"hunter2-钥匙-0123456789abcdef0123456789", "printable ASCII"},
+	{strings.Repeat("钥", 32), "printable ASCII"},
+}
+
+// beside are settings that another one is judged with.
+var beside = map[string][2]string{
+	"TLS_CERT": {"TLS_KEY", "key.pem"}, "TLS_DOMAINS": {"TLS_CACHE_DIR", "cache"},
+}
+
+// namedInstead are settings of a pair whose other half is the one that is missing.
+var namedInstead = map[string]string{"TLS_KEY": "TLS_CERT"}
+
+func TestASettingThatIsWrongStopsTheStartWithOneLineThatNamesIt(t *testing.T) {
+	for _, s := range config.Names() {
+		name := s
+		require.NotEmpty(t, wrongValues[name], "no test has a wrong value for %s", name)
+		for _, wrong := range wrongValues[name] {
+			t.Run(name+"="+wrong.value, func(t *testing.T) {
+				goodEnvironment(t)
+				if kind, found := strings.CutSuffix(name, "_SECRET"); found {
+					unset(t, kind+"_KEYS")
+				}
+				if other, needed := beside[name]; needed {
+					set(t, other[0], filepath.Join(t.TempDir(), other[1]))
+				}
+				set(t, name, wrong.value)
+				named := name
+				if other, instead := namedInstead[name]; instead {
+					named = other
+				}
+				refuses(t, named, wrong.expected, wrong.value, "hunter2")
+			})
+		}
+	}
+	goodEnvironment(t)
+	_, err := startUp(t)
+	require.NoError(t, err, "what all of these differ from in one setting is good")
+}
+
+func TestAFileThatIsNotOursIsNoDatabase(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "hunter2.db")
+	refused := func(expected string) {
+		t.Helper()
+		goodEnvironment(t)
+		set(t, "DATABASE_URL", "sqlite:"+path)
+		before, err := os.ReadFile(path)
+		require.NoError(t, err)
+		refuses(t, "DATABASE_URL", expected, "hunter2", folder)
+		after, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, before, after)
+		c, err := config.Load()
+		require.NoError(t, err)
+		_, err = service.OpenExisting(t.Context(), c)
+		require.ErrorContains(t, err, "WUGAN_DATABASE_URL: expected")
+		require.NotContains(t, err.Error(), "hunter2")
+	}
+	require.NoError(t, os.WriteFile(path, []byte(strings.Repeat("the diary of somebody\n", 100)), 0o600))
+	refused("file is not a database")
+
+	require.NoError(t, os.Remove(path))
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	_, err = db.ExecContext(t.Context(), "CREATE TABLE users (of TEXT) STRICT; CREATE TABLE sessions (something TEXT) STRICT")
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	goodEnvironment(t)
+	set(t, "DATABASE_URL", "sqlite:"+path)
+	refuses(t, "DATABASE_URL", "already exists", "hunter2", folder)
+}
+
+func TestSettingsThatWorkAreTaken(t *testing.T) {
+	for name, values := range map[string][]string{
+		"ISSUER":         {"https://auth.example.com/tenant/", "http://[::1]:8080", "https://auth.example.com:65535"},
+		"WECHAT_API_URL": {"http://127.0.0.1:8090/", "https://weixin.example/proxy"},
+		"AUDIENCE":       {"api", "shop and blog"},
+		"ADMIN_KEY":      {strings.Repeat("k", 32), `!"#$%&'()*+,-./:;<=>?@[\]^_{|}~0123456789`},
+		"CORS_ORIGINS": {
+			"*", "https://h5.example.com", "http://localhost:5173", "https://a.example:8443, http://b.example:443", "http://[::1]:3000",
+			"https://*.example.com", "https://xn--fsqu00a.example",
+		},
+		"UPSTREAMS": {"/shop/=http://10.0.0.7:8000", "/shop/=http://10.0.0.7, /=https://10.0.0.8"},
+	} {
+		for _, value := range values {
+			t.Run(name+"="+value, func(t *testing.T) {
+				goodEnvironment(t)
+				set(t, name, value)
+				_, err := startUp(t)
+				require.NoError(t, err)
+			})
+		}
+	}
+	goodEnvironment(t)
+	set(t, "CORS_ORIGINS", "https://a.example , https://b.example")
+	c, err := config.Load()
+	require.NoError(t, err)
+	require.Equal(t, []string{"https://a.example", "https://b.example"}, c.CORSOrigins)
+}
+
+func TestAnySettingMayComeFromAFile(t *testing.T) {
+	for name, x := range map[string]struct {
+		text string
+		got  func(config.Config) any
+		want any
+	}{
+		"ADDR":                  {"127.0.0.1:7000\n", func(c config.Config) any { return c.Addr }, "127.0.0.1:7000"},
+		"DATABASE_URL":          {"postgres://wugan:p%40ss@db/wugan\r\n", func(c config.Config) any { return c.DatabaseURL }, config.Secret("postgres://wugan:p%40ss@db/wugan")},
+		"WECHAT_API_URL":        {"http://127.0.0.1:8090\n", func(c config.Config) any { return c.WechatAPI.URL }, "http://127.0.0.1:8090"},
+		"ADMIN_KEY":             {adminKey + "\n", func(c config.Config) any { return c.AdminKey }, config.Secret(adminKey)},
+		"ACCESS_TTL":            {"30s\n", func(c config.Config) any { return c.AccessTTL }, 30 * time.Second},
+		"MAX_SESSIONS_PER_USER": {"3\n", func(c config.Config) any { return c.MaxSessionsPerUser }, 3},
+		"LOGIN_RATE":            {"0.5\n", func(c config.Config) any { return c.LoginRate }, 0.5},
+		"TRUSTED_PROXIES":       {"10.0.0.0/8\n\nfd00::/8,192.0.2.1\n", func(c config.Config) any { return c.TrustedProxies }, []string{"10.0.0.0/8", "fd00::/8", "192.0.2.1"}},
+		"WECHAT_APPS":           {appID + ":" + appSecret + "\n" + otherApp + ":" + otherAppSecret + "\n", func(c config.Config) any { return appCount(t, c) }, 2},
+		"REFRESH_KEYS":          {"whatever a path of keys leads to", func(c config.Config) any { return filepath.Base(c.RefreshKeys) }, "setting"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			goodEnvironment(t)
+			path := filepath.Join(t.TempDir(), "setting")
+			require.NoError(t, os.WriteFile(path, []byte(x.text), 0o600))
+			unset(t, name)
+			set(t, name+"_FILE", path)
+			c, err := config.Load()
+			require.NoError(t, err)
+			require.Equal(t, x.want, x.got(c))
+		})
+	}
+}
+
+func appCount(t *testing.T, c config.Config) int {
+	t.Helper()
+	apps, err := c.Apps()
+	require.NoError(t, err)
+	return len(apps)
+}
+
+func TestAFileThatCannotServeIsNamedAndWhatItHoldsIsNot(t *testing.T) {
+	t.Run("not there", func(t *testing.T) {
+		goodEnvironment(t)
+		// People put the secret itself where its file is meant.
+		set(t, "ADMIN_KEY_FILE", adminKey)
+		refuses(t, "ADMIN_KEY_FILE", "no such file", adminKey)
+	})
+	t.Run("a folder", func(t *testing.T) {
+		goodEnvironment(t)
+		set(t, "ADMIN_KEY_FILE", t.TempDir())
+		refuses(t, "ADMIN_KEY_FILE", "is a directory")
+	})
+	t.Run("a wrong value", func(t *testing.T) {
+		goodEnvironment(t)
+		path := filepath.Join(t.TempDir(), "key")
+		require.NoError(t, os.WriteFile(path, []byte("hunter2hunter2\n"), 0o600))
+		set(t, "ADMIN_KEY_FILE", path)
+		refuses(t, "ADMIN_KEY", "32 characters", "hunter2")
+	})
+	t.Run("a zero byte", func(t *testing.T) {
+		goodEnvironment(t)
+		path := filepath.Join(t.TempDir(), "key")
+		require.NoError(t, os.WriteFile(path, []byte("hunter2\x00"+adminKey), 0o600))
+		set(t, "ADMIN_KEY_FILE", path)
+		refuses(t, "ADMIN_KEY_FILE", "zero byte", adminKey)
+	})
+	t.Run("both", func(t *testing.T) {
+		goodEnvironment(t)
+		path := filepath.Join(t.TempDir(), "key")
+		require.NoError(t, os.WriteFile(path, []byte(adminKey), 0o600))
+		set(t, "ADMIN_KEY", gatewayKey)
+		set(t, "ADMIN_KEY_FILE", path)
+		refuses(t, "ADMIN_KEY", "one of them", adminKey, gatewayKey)
+	})
+}
+
+func TestASecretInsteadOfAKeyFileIsEnoughFrom32BytesOn(t *testing.T) {
+	goodEnvironment(t)
+	unset(t, "ACCESS_KEYS")
+	unset(t, "REFRESH_KEYS")
+	a, b := strings.Repeat("a", 32), strings.Repeat("b", 32)
+	set(t, "ACCESS_SECRET", a)
+	set(t, "REFRESH_SECRET", b)
+	c, err := startUp(t)
+	require.NoError(t, err)
+	access, refresh, err := c.Keys()
+	require.NoError(t, err)
+	require.Equal(t, "HS256", access.Signer(time.Now()).Algorithm)
+	require.NotEqual(t, access.Signer(time.Now()).ID, refresh.Signer(time.Now()).ID)
+	again, _, err := c.Keys()
+	require.NoError(t, err)
+	require.Equal(t, access.Signer(time.Now()).ID, again.Signer(time.Now()).ID, "every pod names the key alike")
+
+	set(t, "REFRESH_SECRET", a)
+	refuses(t, "REFRESH_SECRET", "another", a)
+	set(t, "REFRESH_SECRET", b)
+	set(t, "ACCESS_KEYS", "/some/file.jwks")
+	refuses(t, "ACCESS_KEYS", "WUGAN_ACCESS_SECRET: expected one of them", a)
+}
+
+func TestKeyFilesThatAreWeakMixedUpOrNoKeysAreRefusedWithoutAWordOfThem(t *testing.T) {
+	privateJWK := func(t *testing.T, key any) string {
+		t.Helper()
+		jwk, err := jwkset.NewJWKFromKey(key, jwkset.JWKOptions{
+			Marshal: jwkset.JWKMarshalOptions{Private: true}, Metadata: jwkset.JWKMetadataOptions{KID: "mine"},
+		})
+		require.NoError(t, err)
+		text, err := json.Marshal(map[string]any{"keys": []any{jwk.Marshal()}})
+		require.NoError(t, err)
+		return string(text)
+	}
+	octet := func(id string, secret []byte) string {
+		return `{"kty":"oct","kid":"` + id + `","k":"` + base64.RawURLEncoding.EncodeToString(secret) + `"}`
+	}
+	weakRSA, err := rsa.GenerateKey(rand.Reader, 1024)
+	require.NoError(t, err)
+	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	require.NoError(t, err)
+	good := keySet(t, "ES256")
+	private, err := good.Private()
+	require.NoError(t, err)
+	public, err := good.Public()
+	require.NoError(t, err)
+	secretBytes := []byte("0123456789abcdef0123456789abcdef")
+	for name, x := range map[string]struct{ text, expected string }{
+		"no JSON":                  {"hunter2hunter2", "not a JWK Set"},
+		"a PEM file":               {"-----BEGIN EC PRIVATE KEY-----\nhunter2hunter2\n", "not a JWK Set"},
+		"another JSON":             {`{"kty":"oct","k":"hunter2hunter2"}`, "empty"},
+		"no keys":                  {`{"keys":[]}`, "empty"},
+		"public keys":              {string(public), "not a private key"},
+		"a secret under 32 bytes":  {`{"keys":[` + octet("mine", secretBytes[:31]) + `]}`, "32 bytes"},
+		"RSA of 1024 bits":         {privateJWK(t, weakRSA), "2048"},
+		"another curve":            {privateJWK(t, p384), "P-256"},
+		"no kid":                   {`{"keys":[` + octet("", secretBytes) + `]}`, "no kid"},
+		"two keys of one id":       {`{"keys":[` + octet("mine", secretBytes) + `,` + octet("mine", []byte(adminKey)) + `]}`, "two keys have the id"},
+		"one key under two ids":    {`{"keys":[` + octet("a", secretBytes) + `,` + octet("b", secretBytes) + `]}`, "the same key"},
+		"another algorithm":        {strings.Replace(string(private), `"ES256"`, `"RS256"`, 1), "alg"},
+		"for encryption":           {strings.Replace(string(private), `"sig"`, `"enc"`, 1), "use"},
+		"a line break in the name": {`{"keys":[{"kty":"oct","kid":"a\nb","k":"aHVudGVyMmh1bnRlcjI"}]}`, `a\nb`},
+		"a broken number":          {`{"keys":[{"kty":"EC","crv":"P-256","kid":"mine","x":"hunter2!","y":"hunter2!","d":"hunter2!"}]}`, "32 bytes each"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			goodEnvironment(t)
+			path := filepath.Join(t.TempDir(), "access.jwks")
+			require.NoError(t, os.WriteFile(path, []byte(x.text), 0o600))
+			set(t, "ACCESS_KEYS", path)
+			refuses(t, "ACCESS_KEYS", x.expected, "hunter2", base64.RawURLEncoding.EncodeToString(secretBytes[:16]))
+		})
+	}
+
+	t.Run("an access key that also is a refresh key, under another name", func(t *testing.T) {
+		goodEnvironment(t)
+		folder := t.TempDir()
+		for file, id := range map[string]string{"access.jwks": "a", "refresh.jwks": "b"} {
+			require.NoError(t, os.WriteFile(filepath.Join(folder, file), []byte(`{"keys":[`+octet(id, secretBytes)+`]}`), 0o600))
+		}
+		set(t, "ACCESS_KEYS", filepath.Join(folder, "access.jwks"))
+		set(t, "REFRESH_KEYS", filepath.Join(folder, "refresh.jwks"))
+		refuses(t, "REFRESH_KEYS", "other keys than for access tokens")
+		require.NoError(t, os.WriteFile(filepath.Join(folder, "refresh.jwks"), []byte(`{"keys":[`+octet("a", []byte(adminKey))+`]}`), 0o600))
+		refuses(t, "REFRESH_KEYS", "the same id")
+	})
+	t.Run("a file that others own", func(t *testing.T) {
+		if os.Getuid() == 0 {
+			// Root reads every file; a folder is what even root cannot read.
+			goodEnvironment(t)
+			set(t, "ACCESS_KEYS", t.TempDir())
+			refuses(t, "ACCESS_KEYS", "is a directory")
+			return
+		}
+		goodEnvironment(t)
+		path := filepath.Join(t.TempDir(), "access.jwks")
+		require.NoError(t, os.WriteFile(path, private, 0))
+		set(t, "ACCESS_KEYS", path)
+		refuses(t, "ACCESS_KEYS", "permission denied")
+	})
+}
+
+func TestKeysOfOperatorsMustDiffer(t *testing.T) {
+	goodEnvironment(t)
+	set(t, "ADMIN_KEY", adminKey)
+	set(t, "GATEWAY_KEY", adminKey)
+	refuses(t, "GATEWAY_KEY", "another key than WUGAN_ADMIN_KEY", adminKey)
+}
+
+func TestSettingsArePrintedWithoutTheirSecrets(t *testing.T) {
+	goodEnvironment(t)
+	set(t, "ADMIN_KEY", adminKey)
+	c, err := config.Load()
+	require.NoError(t, err)
+	log := &bytes.Buffer{}
+	slog.New(slog.NewJSONHandler(log, nil)).Info("settings", "config", c, "key", c.AdminKey)
+	text, err := json.Marshal(c)
+	require.NoError(t, err)
+	for _, printed := range []string{log.String(), string(text)} {
+		for _, hidden := range []string{appSecret, string(c.DataKey), adminKey, "wugan.db"} {
+			require.NotContains(t, printed, hidden)
+		}
+		require.Contains(t, printed, "[redacted]")
+	}
+}
+
+func TestTheLifetimesReachTheTokens(t *testing.T) {
+	goodEnvironment(t)
+	for name, value := range map[string]string{
+		"ACCESS_TTL": "2s", "REFRESH_TTL": "90m", "REFRESH_GRACE": "0s", "SESSION_MAX_AGE": "0", "MAX_SESSIONS_PER_USER": "0",
+	} {
+		set(t, name, value)
+	}
+	c, err := startUp(t)
+	require.NoError(t, err)
+	require.Equal(t, auth.Lifetimes{AccessTTL: 2 * time.Second, RefreshTTL: 90 * time.Minute}, c.Lifetimes())
+}

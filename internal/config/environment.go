@@ -1,0 +1,83 @@
+package config
+
+import (
+	"os"
+	"reflect"
+	"regexp"
+	"strings"
+)
+
+// Given tells whether the environment names a setting.
+func Given(name string) bool { return os.Getenv(prefix+"_"+name) != "" }
+
+// pathSettings are settings that name a file themselves, so that X_FILE and X
+// mean the same.
+var pathSettings = map[string]bool{"ACCESS_KEYS": true, "REFRESH_KEYS": true, "TLS_CERT": true, "TLS_KEY": true}
+
+// readFiles sets WUGAN_X from the file that WUGAN_X_FILE names: a mounted
+// secret. White space at the end is not part of the value; the members of a list
+// may stand on lines of their own. No error repeats what should be the path: it
+// may be the secret itself, put where its file was meant.
+func readFiles() error {
+	for _, s := range settingsOf(reflect.TypeFor[Config]()) {
+		key := prefix + "_" + s.name
+		path, named := os.LookupEnv(key + "_FILE")
+		if !named || path == "" {
+			continue
+		}
+		if os.Getenv(key) != "" {
+			return Error{key, "is set, and so is " + key + "_FILE: expected one of them"}
+		}
+		value := path
+		if !pathSettings[s.name] {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return Error{key + "_FILE", "expected the path of a file that can be read: " + Cause(err)}
+			}
+			value = strings.TrimRight(string(data), " \t\r\n")
+			if s.list {
+				value = strings.Join(splitList(value), ",")
+			}
+		}
+		if err := os.Setenv(key, value); err != nil {
+			return Error{key + "_FILE", "expected a file of text, without a zero byte"}
+		}
+	}
+	return nil
+}
+
+// wordBreak is where envconfig's split_words puts an underscore.
+var wordBreak = regexp.MustCompile(`([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])`)
+
+// setting is one of Config's fields: its name as the environment spells it,
+// without the prefix.
+type setting struct {
+	name string
+	list bool
+}
+
+// Names are the names of all settings as the environment spells them, without
+// the prefix.
+func Names() []string {
+	all := settingsOf(reflect.TypeFor[Config]())
+	names := make([]string, len(all))
+	for i, s := range all {
+		names[i] = s.name
+	}
+	return names
+}
+
+func settingsOf(of reflect.Type) []setting {
+	var out []setting
+	for field := range of.Fields() {
+		name := strings.ToUpper(wordBreak.ReplaceAllString(field.Name, "${1}${3}_${2}${4}"))
+		if field.Type.Kind() != reflect.Struct {
+			out = append(out, setting{name, field.Type.Kind() == reflect.Slice})
+			continue
+		}
+		for _, inner := range settingsOf(field.Type) {
+			out = append(out, setting{name + "_" + inner.name, inner.list})
+		}
+	}
+	return out
+}

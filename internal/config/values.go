@@ -1,0 +1,167 @@
+package config
+
+// What settings mean to the packages that are wired with them.
+
+import (
+	"log/slog"
+	"net/netip"
+	"regexp"
+	"strings"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/internal/keyfile"
+	"github.com/wugan/wugan/internal/seal"
+	"github.com/wugan/wugan/wechat"
+)
+
+// Level is the least level that is logged.
+func (c *Config) Level() (level slog.Level, err error) {
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		return 0, Wrong("LOG_LEVEL", "expected debug, info, warn or error")
+	}
+	return level, nil
+}
+
+// Lifetimes are how long sessions and their tokens live.
+func (c *Config) Lifetimes() auth.Lifetimes {
+	return auth.Lifetimes{
+		AccessTTL: c.AccessTTL, RefreshTTL: c.RefreshTTL, Grace: c.RefreshGrace,
+		MaxAge: c.SessionMaxAge, MaxSessions: c.MaxSessionsPerUser,
+	}
+}
+
+// Proxies are the networks whose X-Forwarded-For is believed.
+func (c *Config) Proxies() ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, text := range c.TrustedProxies {
+		text = strings.TrimSpace(text)
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			addr, err := netip.ParseAddr(text)
+			if err != nil {
+				return nil, Wrong("TRUSTED_PROXIES", "expected networks such as 10.0.0.0/8,fd00::/8")
+			}
+			p = netip.PrefixFrom(addr, addr.BitLen())
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// appForm is an appid and its secret as WeChat makes them, with room to spare.
+var appForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}:[A-Za-z0-9_-]{1,256}$`)
+
+// Apps reads appid:secret pairs, separated by commas or lines.
+func (c *Config) Apps() ([]wechat.App, error) {
+	var out []wechat.App
+	for _, field := range splitList(string(c.WechatApps)) {
+		if !appForm.MatchString(field) {
+			return nil, Wrong("WECHAT_APPS", "expected appid:secret,appid:secret")
+		}
+		id, appSecret, _ := strings.Cut(field, ":")
+		for _, earlier := range out {
+			if earlier.ID == id {
+				return nil, Wrong("WECHAT_APPS", "expected each appid once, but %s comes twice", id)
+			}
+		}
+		out = append(out, wechat.App{ID: id, Secret: wechat.NewSecret(appSecret)})
+	}
+	if len(out) == 0 {
+		return nil, Wrong("WECHAT_APPS", "expected appid:secret, but it is not set")
+	}
+	return out, nil
+}
+
+// Complete names everything that serving needs and that is not set, in one line.
+func (c *Config) Complete() error {
+	var missing []string
+	for _, need := range []struct {
+		name string
+		set  bool
+	}{
+		{"WECHAT_APPS", c.WechatApps != ""},
+		{"ACCESS_KEYS (or " + prefix + "_ACCESS_SECRET)", c.AccessKeys != "" || c.AccessSecret != ""},
+		{"REFRESH_KEYS (or " + prefix + "_REFRESH_SECRET)", c.RefreshKeys != "" || c.RefreshSecret != ""},
+		{"DATA_KEY", c.DataKey != ""},
+	} {
+		if !need.set {
+			missing = append(missing, prefix+"_"+need.name)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return Error{strings.Join(missing, ", "), "expected, but not set; wugan keys new makes key files, openssl rand -base64 32 a data key, and wugan dev needs none of them"}
+}
+
+// splitList reads a list whose members stand between commas or on lines.
+func splitList(text string) []string {
+	var out []string
+	for _, field := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == '\n' || r == '\r' }) {
+		if field = strings.TrimSpace(field); field != "" {
+			out = append(out, field)
+		}
+	}
+	return out
+}
+
+// keys loads the keys of one kind of token: a file, or a secret.
+func (c *Config) keys(kind, path string, shared Secret) (*auth.KeySet, error) {
+	switch {
+	case path != "" && shared != "":
+		return nil, Wrong(kind+"_KEYS", "is set, and so is %s_%s_SECRET: expected one of them", prefix, kind)
+	case shared != "":
+		if len(shared) < 32 {
+			return nil, Wrong(kind+"_SECRET", "expected 32 bytes or more")
+		}
+		set, err := auth.SecretKeys([]byte(shared))
+		if err != nil {
+			return nil, Wrong(kind+"_SECRET", "expected a random string of 32 bytes or more")
+		}
+		return set, nil
+	case path != "":
+		set, err := keyfile.Load(path)
+		if err != nil {
+			return nil, Wrong(kind+"_KEYS", "expected the path of a private JWK Set (wugan keys new): %s", Cause(err))
+		}
+		return set, nil
+	}
+	return nil, Wrong(kind+"_KEYS", "expected the path of a private JWK Set, made by wugan keys new (or %s_%s_SECRET), but it is not set", prefix, kind)
+}
+
+// Keys loads the signing keys of access and refresh tokens, which have none in
+// common.
+func (c *Config) Keys() (access, refresh *auth.KeySet, err error) {
+	if access, err = c.keys("ACCESS", c.AccessKeys, c.AccessSecret); err != nil {
+		return nil, nil, err
+	}
+	if refresh, err = c.keys("REFRESH", c.RefreshKeys, c.RefreshSecret); err != nil {
+		return nil, nil, err
+	}
+	if err := auth.Separate(access, refresh); err != nil {
+		if c.AccessSecret != "" && c.RefreshSecret != "" {
+			return nil, nil, Wrong("REFRESH_SECRET", "expected another secret than WUGAN_ACCESS_SECRET")
+		}
+		return nil, nil, Wrong("REFRESH_KEYS", "expected other keys than for access tokens: %s", err)
+	}
+	return access, refresh, nil
+}
+
+// DataKeys are the key that seals at rest, and earlier ones that open what they
+// sealed.
+func (c *Config) DataKeys() (key seal.Key, earlier []seal.Key, err error) {
+	if c.DataKey == "" {
+		return seal.Key{}, nil, Wrong("DATA_KEY", "expected base64 of 32 random bytes (openssl rand -base64 32), but it is not set")
+	}
+	if key, err = seal.ParseKey(string(c.DataKey)); err != nil {
+		return seal.Key{}, nil, Wrong("DATA_KEY", "expected base64 of 32 bytes (openssl rand -base64 32)")
+	}
+	for _, text := range splitList(string(c.DataKeyOld)) {
+		old, err := seal.ParseKey(text)
+		if err != nil {
+			return seal.Key{}, nil, Wrong("DATA_KEY_OLD", "expected earlier data keys, base64 of 32 bytes each, separated by commas")
+		}
+		earlier = append(earlier, old)
+	}
+	return key, earlier, nil
+}

@@ -1,0 +1,58 @@
+package service
+
+import (
+	"context"
+	"time"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/internal/config"
+	"github.com/wugan/wugan/internal/seal"
+)
+
+// Administer opens the database for an operator at the command line: it works
+// while no pod does, and running pods notice what it ends by themselves. The
+// caller closes the database.
+func Administer(ctx context.Context, c config.Config) (*auth.Administration, Database, error) {
+	vault := optionalBox{}
+	if c.DataKey != "" {
+		box, err := newBox(c)
+		if err != nil {
+			return nil, nil, err
+		}
+		vault.Box = box
+	}
+	db, err := OpenExisting(ctx, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	return auth.NewAdministration(db, vault, time.Now, nil), db, nil
+}
+
+// newBox seals with the data key of the settings.
+func newBox(c config.Config) (*seal.Box, error) {
+	key, earlier, err := c.DataKeys()
+	if err != nil {
+		return nil, err
+	}
+	return seal.NewBox(key, earlier...), nil
+}
+
+// optionalBox is the data key, where the operator has it. Without it everything
+// works but what needs phone numbers.
+type optionalBox struct{ *seal.Box }
+
+// Open shows a number that cannot be opened as one that is all masked.
+func (b optionalBox) Open(sealed []byte, place string) ([]byte, error) {
+	if b.Box == nil {
+		return []byte("?"), nil
+	}
+	return b.Box.Open(sealed, place)
+}
+
+// Hashes finds nothing without the key.
+func (b optionalBox) Hashes(value string) [][]byte {
+	if b.Box == nil {
+		return nil
+	}
+	return b.Box.Hashes(value)
+}

@@ -1,0 +1,196 @@
+// Package service wires the service together from top to bottom and runs it: it
+// opens the database, adapts WeChat and the data key to what auth and users ask
+// for, listens, reads keys and certificates again, and removes dead sessions. It
+// owns no rule of theirs. Commands and tests import it.
+package service
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/auth/verify"
+	"github.com/wugan/wugan/gateway"
+	"github.com/wugan/wugan/httpapi"
+	"github.com/wugan/wugan/internal/config"
+	"github.com/wugan/wugan/internal/metrics"
+	"github.com/wugan/wugan/internal/tracing"
+	"github.com/wugan/wugan/migrations"
+	"github.com/wugan/wugan/users"
+	"github.com/wugan/wugan/wechat"
+)
+
+// Options are what the caller of [Run] or [New] decides beside the settings.
+type Options struct {
+	// Version is told to operators: in the log, in the figures, in traces.
+	Version string
+	// DevCodes lets codes of the form dev:NAME through, for wugan dev.
+	DevCodes bool
+	// Around puts something around the service's handler; api makes another one
+	// like it, with its own lifetimes of access tokens. nil: nothing.
+	Around func(service http.Handler, api func(auth.Lifetimes) (http.Handler, error)) (http.Handler, error)
+	// Listening is told the address, once requests are accepted.
+	Listening func(net.Addr)
+	// Tracing may be nil.
+	Tracing *tracing.Tracing
+	// Now is the clock; nil for time.Now.
+	Now func() time.Time
+}
+
+// Service is everything, wired.
+type Service struct {
+	db          Database
+	log         *slog.Logger
+	handler     http.Handler
+	tls         *tls.Config // nil: plain HTTP
+	revocations *auth.Revocations
+	keys        *keyWatcher
+	metrics     *metrics.Metrics // nil where nobody reads them
+	stopping    atomic.Bool
+	now         func() time.Time
+}
+
+// Handler answers requests.
+func (s *Service) Handler() http.Handler { return s.handler }
+
+// Background follows revocations and key files until ctx ends. Without it no
+// token can be checked.
+func (s *Service) Background(ctx context.Context) {
+	var wg sync.WaitGroup
+	wg.Go(func() { s.revocations.Run(ctx, s.db) })
+	wg.Go(func() { s.keys.watch(ctx, s.log) })
+	wg.Wait()
+}
+
+// Close closes the database, after the last request and Background have ended.
+func (s *Service) Close() error { return s.db.Close() }
+
+// New builds the service from top to bottom.
+func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Service, error) {
+	if err := c.Complete(); err != nil {
+		return nil, err
+	}
+	apps, err := c.Apps()
+	if err != nil {
+		return nil, err
+	}
+	accessKeys, refreshKeys, err := c.Keys()
+	if err != nil {
+		return nil, err
+	}
+	box, err := newBox(c)
+	if err != nil {
+		return nil, err
+	}
+	proxies, err := c.Proxies()
+	if err != nil {
+		return nil, err
+	}
+	messages, err := c.Pushes()
+	if err != nil {
+		return nil, err
+	}
+	certificates, err := tlsConfig(c, o.Version, log)
+	if err != nil {
+		return nil, err
+	}
+	now := o.Now
+	if now == nil {
+		now = time.Now
+	}
+	s := &Service{now: now, log: log, tls: certificates}
+	access, refresh := auth.NewKeyring(accessKeys), auth.NewKeyring(refreshKeys)
+	s.keys = &keyWatcher{config: c, access: access, refresh: refresh}
+	s.revocations = auth.NewRevocations(c.AccessTTL, now, log)
+	s.metrics = s.newMetrics(c, o.Version, appIDs(apps), now)
+	client, err := wechat.New(wechat.Config{
+		BaseURL: c.WechatAPI.URL, Apps: apps, Observe: s.metrics.WeChat, Around: o.Tracing.Calls,
+	})
+	if err != nil {
+		return nil, err
+	}
+	db, err := openDatabase(ctx, c, o.Tracing)
+	if err != nil {
+		return nil, err
+	}
+	s.db = db
+	wechatSide := provider{client: client, devCodes: o.DevCodes}
+	// Once for the service itself, and in wugan dev again for the playground's
+	// tokens of another life.
+	api := func(p auth.Lifetimes) (http.Handler, error) {
+		signIn, err := auth.New(auth.Config{
+			Issuer: c.Issuer, Audience: c.Audience, Apps: client.AppIDs(), Lifetimes: p,
+			AccessKeys: access, RefreshKeys: refresh,
+			Store: db, Exchanger: wechatSide, Vault: box,
+			Now: now, Revocations: s.revocations, Observer: s.metrics,
+			MetadataClaims: c.MetadataClaims,
+		})
+		if err != nil {
+			return nil, err
+		}
+		upstreams, err := inside(c, proxies, log)
+		if err != nil {
+			return nil, err
+		}
+		verifier := verify.New(c.Issuer, c.Audience, access,
+			verify.WithClientIDs(client.AppIDs()...), verify.WithRevocations(s.revocations), verify.WithClock(now))
+		return httpapi.New(httpapi.Config{
+			Auth:        signIn,
+			Users:       users.New(db, wechatSide, box, c.PhoneDailyLimit, now),
+			Admin:       auth.NewAdministration(db, box, now, s.revocations),
+			Verifier:    verifier,
+			Revocations: s.revocations, AccessKeys: access, Issuer: c.Issuer,
+			Ready:      s.ready,
+			Pushes:     pushes(messages),
+			GatewayKey: httpapi.Key(c.GatewayKey), AdminKey: httpapi.Key(c.AdminKey), LoginRate: c.LoginRate,
+			TrustedProxies: proxies, CORSOrigins: c.CORSOrigins,
+			Log: log, Now: now, Observe: s.metrics.Request, Outermost: o.Tracing.Requests(),
+			Stopping: ctx.Done(), Upstreams: upstreams,
+		})
+	}
+	s.handler, err = api(c.Lifetimes())
+	if err == nil && o.Around != nil {
+		s.handler, err = o.Around(s.handler, api)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+// ready reports why requests should not be sent here.
+func (s *Service) ready(ctx context.Context) error {
+	if s.stopping.Load() {
+		return httpapi.ErrShuttingDown
+	}
+	if err := s.db.SchemaCurrent(ctx); errors.Is(err, migrations.ErrOutdated) {
+		return fmt.Errorf("%w: %w", httpapi.ErrSchemaOutdated, err)
+	} else if err != nil {
+		return err
+	}
+	if err := s.db.Writable(ctx); err != nil {
+		return err
+	}
+	return s.revocations.Ready()
+}
+
+// inside makes the settings of the gateway inside; nil where there are no
+// upstreams.
+func inside(c config.Config, proxies []netip.Prefix, log *slog.Logger) (*gateway.Config, error) {
+	upstreams, public, err := c.Gateway()
+	if err != nil || len(upstreams) == 0 {
+		return nil, err
+	}
+	return &gateway.Config{
+		Upstreams: upstreams, Public: public, Timeout: c.UpstreamTimeout, TrustedProxies: proxies, Log: log,
+	}, nil
+}

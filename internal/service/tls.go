@@ -1,0 +1,138 @@
+package service
+
+import (
+	"bytes"
+	"crypto/tls"
+	"log/slog"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/acme"
+	"golang.org/x/crypto/acme/autocert"
+
+	"github.com/wugan/wugan/internal/config"
+)
+
+// lookEvery is how often the certificate files are compared with what is in
+// use, at the next handshake.
+const lookEvery = time.Second
+
+// tlsConfig is how the service speaks TLS itself; nil where it does not.
+func tlsConfig(c config.Config, version string, log *slog.Logger) (*tls.Config, error) {
+	if !c.TLSWanted() {
+		return nil, nil
+	}
+	if c.TLSCert != "" {
+		files := &certFiles{cert: c.TLSCert, key: c.TLSKey, log: log, now: time.Now}
+		if err := files.load(); err != nil {
+			return nil, config.Wrong("TLS_CERT", "expected a certificate chain in PEM form, and its key in WUGAN_TLS_KEY: %s", config.Cause(err))
+		}
+		return &tls.Config{
+			MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+			GetCertificate: files.get,
+		}, nil
+	}
+	if err := os.MkdirAll(c.TLSCacheDir, 0o700); err != nil {
+		return nil, config.Wrong("TLS_CACHE_DIR", "expected a folder that can be written: %s", config.Reason(err))
+	}
+	manager := &autocert.Manager{
+		Prompt:     autocert.AcceptTOS,
+		HostPolicy: autocert.HostWhitelist(c.TLSDomains...),
+		Cache:      autocert.DirCache(c.TLSCacheDir),
+	}
+	if c.TLSAcmeURL != "" {
+		manager.Client = &acme.Client{DirectoryURL: c.TLSAcmeURL, UserAgent: "wugan/" + version}
+	}
+	// The authority proves the name by a handshake on port 443 (TLS-ALPN-01,
+	// RFC 8737), which this listener answers.
+	out := manager.TLSConfig()
+	out.MinVersion = tls.VersionTLS12
+	obtain := out.GetCertificate
+	out.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		cert, err := obtain(hello)
+		// Who asks for a name that is not ours is nobody's problem.
+		if err != nil && slices.ContainsFunc(c.TLSDomains, func(d string) bool { return strings.EqualFold(d, hello.ServerName) }) {
+			log.Error("no certificate could be had", "domain", hello.ServerName, "error", err)
+		}
+		return cert, err
+	}
+	return out, nil
+}
+
+// ownTLS talks to this very machine, whose certificate is for another name.
+func ownTLS(c config.Config) *http.Transport {
+	name := ""
+	if len(c.TLSDomains) > 0 {
+		name = c.TLSDomains[0] // by which the certificate is chosen
+	}
+	return &http.Transport{TLSClientConfig: &tls.Config{
+		MinVersion: tls.VersionTLS12, ServerName: name,
+		InsecureSkipVerify: true, //nolint:gosec // the loopback address: nobody is in between
+	}}
+}
+
+// certFiles is a certificate in files, which are read again when they change.
+type certFiles struct {
+	cert, key string
+	log       *slog.Logger
+	now       func() time.Time
+
+	mu     sync.Mutex
+	seen   []byte // what both files held when they were looked at last
+	looked time.Time
+	inUse  *tls.Certificate
+}
+
+// load reads the files for the first time.
+func (f *certFiles) load() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.looked = f.now()
+	return f.read()
+}
+
+// read takes the files into use if they have changed and fit each other. The
+// certificate in use stays where they do not.
+func (f *certFiles) read() error {
+	cert, err := os.ReadFile(f.cert)
+	if err != nil {
+		return err
+	}
+	key, err := os.ReadFile(f.key)
+	if err != nil {
+		return err
+	}
+	now := bytes.Join([][]byte{cert, key}, []byte{0})
+	if bytes.Equal(now, f.seen) {
+		return nil
+	}
+	f.seen = now
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return err
+	}
+	f.inUse = &pair
+	return nil
+}
+
+// get is a tls.Config's GetCertificate.
+func (f *certFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if now := f.now(); now.Sub(f.looked) >= lookEvery {
+		f.looked = now
+		before := f.inUse
+		// A renewal replaces one file after the other: for a moment they may
+		// not fit, and the next look finds them whole.
+		if err := f.read(); err != nil {
+			f.log.Warn("the certificate was changed but cannot be used; the earlier one stays in use", "error", config.Reason(err))
+		} else if f.inUse != before {
+			f.log.Info("certificate read again", "notAfter", f.inUse.Leaf.NotAfter)
+		}
+	}
+	return f.inUse, nil
+}
