@@ -41,6 +41,9 @@ type Config struct {
 	Ready func(context.Context) error
 
 	GatewayKey, AdminKey Key
+	// AvatarHosts are the hosts, in lower case and with a port that is not 443,
+	// on which avatars have to be; none: on any.
+	AvatarHosts []string
 	// LoginRate is how many failed logins a second one address may have.
 	LoginRate float64
 	// TrustedProxies are the networks whose X-Forwarded-For is believed.
@@ -77,6 +80,7 @@ type api struct {
 	ready       func(context.Context) error
 
 	gatewayKey, adminKey Key
+	avatarHosts          []string
 	loginRate            *loginRate
 
 	log     *slog.Logger
@@ -95,7 +99,7 @@ func New(c Config) (*echo.Echo, error) {
 	a := &api{
 		auth: c.Auth, users: c.Users, admin: c.Admin, verifier: verifier{c.Verifier, c.Revocations}, revocations: c.Revocations,
 		accessKeys: c.AccessKeys, issuer: c.Issuer, pushes: c.Pushes, ready: c.Ready,
-		gatewayKey: c.GatewayKey, adminKey: c.AdminKey, loginRate: rate,
+		gatewayKey: c.GatewayKey, adminKey: c.AdminKey, avatarHosts: c.AvatarHosts, loginRate: rate,
 		log: c.Log, now: c.Now, observe: c.Observe, stopping: c.Stopping,
 	}
 

@@ -3,7 +3,10 @@ package httpapi
 import (
 	"errors"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -52,7 +55,7 @@ type profileRequest struct {
 	AvatarURL *string `json:"avatarUrl"`
 }
 
-func (r profileRequest) check() error {
+func (r profileRequest) check(avatarHosts []string) error {
 	if r.Nickname != nil {
 		if err := checkText("nickname", *r.Nickname, maxNickname); err != nil {
 			return err
@@ -62,9 +65,34 @@ func (r profileRequest) check() error {
 		if err := checkPrintable("avatarUrl", *r.AvatarURL, maxAvatarURL); err != nil {
 			return err
 		}
-		if u, err := url.Parse(*r.AvatarURL); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-			return invalid("The field avatarUrl is not an http or https address.")
-		}
+		return checkAvatar(*r.AvatarURL, avatarHosts)
+	}
+	return nil
+}
+
+// checkAvatar refuses an avatar that only the user's own device can see.
+// chooseAvatar hands out such addresses: wxfile://tmp_… on Android, and
+// http://tmp/… on iOS and in the developer tools, which looks like any other.
+// Where hosts are named, the avatar has to be https on one of them.
+func checkAvatar(address string, hosts []string) error {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme == "" || u.Opaque != "" || u.User != nil {
+		return invalid("The field avatarUrl is not an http or https address.")
+	}
+	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	_, notIP := netip.ParseAddr(host)
+	if u.Scheme != "https" && u.Scheme != "http" || notIP != nil && !strings.Contains(host, ".") {
+		return invalid("The field avatarUrl names a file on the user's device, which no one else can see: " +
+			"upload it to storage of your own first (wx.uploadFile), and send the address that it has there.")
+	}
+	if len(hosts) == 0 {
+		return nil
+	}
+	if port := u.Port(); port != "" && port != "443" {
+		host += ":" + port
+	}
+	if u.Scheme != "https" || !slices.Contains(hosts, host) {
+		return invalid("The field avatarUrl is not https on a host that WUGAN_PROFILE_AVATAR_HOSTS names: upload the picture there first.")
 	}
 	return nil
 }
@@ -74,7 +102,7 @@ func (a *api) updateMe(c echo.Context, who caller) error {
 	if err := bind(c, &r); err != nil {
 		return err
 	}
-	if err := r.check(); err != nil {
+	if err := r.check(a.avatarHosts); err != nil {
 		return err
 	}
 	u, err := a.users.UpdateProfile(c.Request().Context(), who.userID, users.ProfilePatch(r))

@@ -31,8 +31,20 @@ func (a *api) bindPhone(c echo.Context, who caller) error {
 		return err
 	}
 	u, err := a.users.BindPhone(c.Request().Context(), who.userID, who.appID, r.Code)
+	var provider *users.ProviderError
+	if errors.As(err, &provider) && (provider.Reason == users.CodeInvalid || provider.Reason == users.CodeUsed) {
+		// Where there is one code, wx.login gives it; this one is the button's.
+		p := newProblem("invalid_code", err)
+		p.Detail = phoneCodeAdvice
+		return p
+	}
 	return answerUser(c, who, u, err)
 }
+
+// phoneCodeAdvice is what to do about a phone code that WeChat refused. Another
+// call of wx.login does not help.
+const phoneCodeAdvice = "WeChat refuses this phone code: it was used, is over five minutes old, or is of another mini program or person. " +
+	"Let the user press the getPhoneNumber button again and send the new code."
 
 func (a *api) checkSession(c echo.Context, who caller) error {
 	valid, err := a.users.CheckSessionKey(c.Request().Context(), who.userID, who.appID)

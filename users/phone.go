@@ -18,23 +18,19 @@ var ErrPhoneLimit = &ProviderError{Reason: CallsUsedUp, RetryAfter: time.Hour}
 // BindPhone exchanges the code of a getPhoneNumber button for the user's phone
 // number and binds it to the user.
 //
-// Each exchange costs the operator money, so a user has a number of them a day,
-// counted before the call. Errors: ErrPhoneTaken, ErrPhoneLimit, ErrNotFound,
-// *ProviderError, ErrUnavailable. The code is spent once WeChat was asked.
+// Each exchange that succeeds costs the operator money, so a user has a number
+// of them a day: counted before the call, so that calls at the same moment stay
+// within it, and given back where the call fails. Errors: ErrPhoneTaken,
+// ErrPhoneLimit, ErrNotFound, *ProviderError, ErrUnavailable. The code is spent
+// once WeChat was asked.
 func (s *Service) BindPhone(ctx context.Context, id uuid.UUID, appID, code string) (User, error) {
-	now := s.now().UTC().Truncate(time.Microsecond)
-	if s.phoneLimit > 0 {
-		granted, err := s.store.TakePhoneCall(ctx, id, s.phoneLimit, now.Add(-phoneWindow), now)
-		if err != nil {
-			return User{}, fmt.Errorf("count calls for phone numbers: %w", err)
-		}
-		if !granted {
-			return User{}, ErrPhoneLimit
-		}
-	}
-	given, err := s.provider.PhoneNumber(ctx, appID, code)
+	identity, err := s.store.Identity(ctx, id, appID)
 	if err != nil {
-		return User{}, fmt.Errorf("exchange a phone code: %w", err)
+		return User{}, fmt.Errorf("bind a phone number: %w", err)
+	}
+	given, err := s.askPhone(ctx, identity, code)
+	if err != nil {
+		return User{}, err
 	}
 	phone := given.number()
 	sealed, err := s.vault.Seal([]byte(phone), PhonePlace(id))
@@ -43,9 +39,41 @@ func (s *Service) BindPhone(ctx context.Context, id uuid.UUID, appID, code strin
 	}
 	// The number was paid for: it is kept even if the client has gone.
 	u, err := s.store.BindPhone(context.WithoutCancel(ctx), PhoneBinding{
-		UserID: id, Sealed: sealed, Hashes: s.vault.Hashes(phone), Now: now,
+		UserID: id, Sealed: sealed, Hashes: s.vault.Hashes(phone), Now: s.clock(),
 	})
 	return s.opened(u, err, "bind a phone number")
+}
+
+func (s *Service) clock() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
+
+// askPhone exchanges a phone code within the user's number of calls a day.
+func (s *Service) askPhone(ctx context.Context, i Identity, code string) (GivenPhone, error) {
+	var call int64
+	if s.phoneLimit > 0 {
+		now := s.clock()
+		var err error
+		call, err = s.store.TakePhoneCall(ctx, i.UserID, s.phoneLimit, now.Add(-phoneWindow), now)
+		if err != nil {
+			return GivenPhone{}, fmt.Errorf("count calls for phone numbers: %w", err)
+		}
+		if call == 0 {
+			return GivenPhone{}, ErrPhoneLimit
+		}
+	}
+	// A client that breaks off ends nothing: WeChat may have charged already,
+	// and breaking off must not be a way around the limit.
+	given, err := s.provider.PhoneNumber(context.WithoutCancel(ctx), i.AppID, i.OpenID, code)
+	if err == nil {
+		return given, nil
+	}
+	err = fmt.Errorf("exchange a phone code: %w", err)
+	if call != 0 {
+		// Where even this fails, the call counts, and the log has both errors.
+		if back := s.store.ReturnPhoneCall(context.WithoutCancel(ctx), i.UserID, call); back != nil {
+			err = fmt.Errorf("%w (the call could not be given back: %v)", err, back) //nolint:errorlint // the second is told, and decides nothing
+		}
+	}
+	return GivenPhone{}, err
 }
 
 // GivenPhone is a phone number as the provider gives it: without the country

@@ -12,8 +12,10 @@ import (
 // Provider is what this package asks of the identity provider, WeChat. Its
 // refusals and outages come back as *ProviderError; a call ends within 5 s.
 type Provider interface {
-	// PhoneNumber exchanges the code of a getPhoneNumber button, once.
-	PhoneNumber(ctx context.Context, appID, code string) (GivenPhone, error)
+	// PhoneNumber exchanges the code of a getPhoneNumber button, once. The
+	// provider is asked to refuse the code of another person than openID. An
+	// exchange that fails costs nothing.
+	PhoneNumber(ctx context.Context, appID, openID, code string) (GivenPhone, error)
 	// SessionKeyValid asks whether a session key still is the user's newest.
 	SessionKeyValid(ctx context.Context, appID, openID, key string) (bool, error)
 	// Decrypt opens data that the client was handed, and checks that it was

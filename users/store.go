@@ -21,9 +21,15 @@ type Store interface {
 	Identity(ctx context.Context, id uuid.UUID, appID string) (Identity, error)
 
 	// TakePhoneCall records that a user is about to ask for a phone number,
-	// unless that happened limit times since a moment already; then it reports
-	// false. Concurrent calls for one user take turns.
-	TakePhoneCall(ctx context.Context, id uuid.UUID, limit int, since, now time.Time) (bool, error)
+	// and returns the number of the record, which is not 0. Where that happened
+	// limit times since a moment already, nothing is recorded and it returns 0.
+	// Concurrent calls for one user take turns.
+	TakePhoneCall(ctx context.Context, id uuid.UUID, limit int, since, now time.Time) (int64, error)
+
+	// ReturnPhoneCall takes back what TakePhoneCall recorded: the provider was
+	// not asked, or charged nothing. A record that is not there, or not that
+	// user's, is no error.
+	ReturnPhoneCall(ctx context.Context, id uuid.UUID, call int64) error
 
 	// BindPhone sets the user's phone number. When another user holds it (under
 	// any of the hashes), nothing changes and the error is [ErrPhoneTaken].

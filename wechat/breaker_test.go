@@ -124,10 +124,10 @@ func TestAnAPIThatIsDownDoesNotStopTheOthers(t *testing.T) {
 			return cfg
 		}())
 		for range 10 {
-			_, err := c.PhoneNumber(background(), appID, "code")
+			_, err := c.PhoneNumber(background(), appID, "", "code")
 			require.ErrorIs(t, err, wechat.ErrUnavailable)
 		}
-		_, err := c.PhoneNumber(background(), appID, "code")
+		_, err := c.PhoneNumber(background(), appID, "", "code")
 		require.ErrorContains(t, err, "circuit")
 		_, err = c.CodeToSession(background(), appID, "code")
 		require.NoError(t, err)

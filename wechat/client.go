@@ -222,15 +222,22 @@ type Phone struct {
 
 // PhoneNumber exchanges a code of the getPhoneNumber button. The code works
 // once, for five minutes, and each success costs the app's owner money.
-// Errors as for [Client.CodeToSession]; a used code is ErrInvalidCode here.
-func (c *Client) PhoneNumber(ctx context.Context, appID, code string) (Phone, error) {
+//
+// With an openID, WeChat also checks that the code is that person's; "" leaves
+// the check out. Errors as for [Client.CodeToSession]; a code that was used, is
+// of another app or of another person is ErrInvalidCode here.
+func (c *Client) PhoneNumber(ctx context.Context, appID, openID, code string) (Phone, error) {
 	if _, err := c.app(apiPhoneNumber, appID); err != nil {
 		return Phone{}, err
 	}
 	if err := checkCode(apiPhoneNumber, code); err != nil {
 		return Phone{}, err
 	}
-	f, err := c.callWithToken(ctx, appID, request{api: apiPhoneNumber, body: map[string]any{"code": code}})
+	body := map[string]any{"code": code}
+	if openID != "" {
+		body["openid"] = openID
+	}
+	f, err := c.callWithToken(ctx, appID, request{api: apiPhoneNumber, body: body})
 	if err != nil {
 		return Phone{}, err
 	}

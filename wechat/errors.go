@@ -11,8 +11,8 @@ import (
 // [ErrUnavailable]: whoever only wants to answer 503 asks for that one.
 var (
 	// ErrInvalidCode: the code is malformed, expired or of another app
-	// (40029, and 41008 for none); for phone codes also: used. The user has
-	// to get a new one.
+	// (40029, and 41008 for none); for phone codes also: used, or of another
+	// person. The user has to get a new one.
 	ErrInvalidCode = errors.New("wechat: the code is invalid")
 	// ErrCodeUsed: the login code was exchanged before (40163, which the
 	// documentation's table leaves out).
@@ -157,7 +157,21 @@ func (e *Error) Unwrap() error { return e.cause }
 // fault nor a reason to open the circuit; outward it is an outage (503), for
 // telling a user to log in again because of a code that nobody knows would
 // sign people out the day WeChat adds one.
+//
+// Phone codes are told apart: there 40013 means that the code was made in
+// another mini program, which is the user's mistake and no operator's, and 40003
+// that it is not of the openid sent along. Which errcode WeChat really gives for
+// the latter is not documented, so a refusal that is not listed is taken for
+// it. An access token that was issued proves that appid and secret are good.
 func classify(a api, code int) Kind {
+	kind := classifyAny(a, code)
+	if a.name == apiPhoneNumber.name && (code == 40013 || code == 40003 || code > 0 && kind == KindUnexpected) {
+		return KindInvalidCode
+	}
+	return kind
+}
+
+func classifyAny(a api, code int) Kind {
 	switch code {
 	case 40029, 41008:
 		return KindInvalidCode

@@ -394,9 +394,19 @@ func TestOnlyWhatAMiniProgramKeepsIsWithdrawnOfIt(t *testing.T) {
 		profile, phone bool
 		what           string
 	}{
-		{"", false, false, false, ""}, {"1", false, false, false, "1"}, {"18", false, false, false, "18"}, {"68", false, false, false, "68"},
-		{"6", false, true, false, "6"}, {"19", false, true, false, "19"}, {"20", false, true, false, "20"}, {"8", false, false, true, "8"},
-		{"6,8", false, true, true, "6,8"}, {" 08 ; 20", false, true, true, "8,20"}, {"nonsense\n", false, false, false, ""}, {"8", true, false, false, "8"}, {"301", false, false, false, "301"},
+		{"", false, false, false, ""},
+		{"1", false, false, false, "1"},
+		{"18", false, false, false, "18"},
+		{"68", false, false, false, "68"},
+		{"6", false, true, false, "6"},
+		{"19", false, true, false, "19"},
+		{"20", false, true, false, "20"},
+		{"8", false, false, true, "8"},
+		{"6,8", false, true, true, "6,8"},
+		{" 08 ; 20", false, true, true, "8,20"},
+		{"nonsense\n", false, false, false, ""},
+		{"8", true, false, false, "8"},
+		{"301", false, false, false, "301"},
 	} {
 		e := wechat.Event{RevokeInfo: c.info}
 		if c.plugin {

@@ -77,7 +77,7 @@ func TestNoSecretAppearsInAnyErrorOfAnyFault(t *testing.T) {
 			var log strings.Builder
 			_, err := p.client.CodeToSession(background(), appID, code)
 			log.WriteString(every(err))
-			_, err = p.client.PhoneNumber(background(), appID, phone)
+			_, err = p.client.PhoneNumber(background(), appID, "", phone)
 			log.WriteString(every(err))
 			_, err = p.client.CheckSessionKey(background(), appID, "the-openid", key)
 			log.WriteString(every(err))

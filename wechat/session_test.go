@@ -57,7 +57,7 @@ func TestWhatWeChatNeverIssuedIsRefusedWithoutACall(t *testing.T) {
 	for _, code := range []string{"", strings.Repeat("a", 257), "a\nb", "a\x00b", "\xff", "a\u202eb", "\t"} {
 		_, err := p.client.CodeToSession(background(), appID, code)
 		require.ErrorIs(t, err, wechat.ErrInvalidCode, "%q", code)
-		_, err = p.client.PhoneNumber(background(), appID, code)
+		_, err = p.client.PhoneNumber(background(), appID, "", code)
 		require.ErrorIs(t, err, wechat.ErrInvalidCode, "%q", code)
 	}
 	require.Empty(t, p.fake.Calls())
@@ -70,7 +70,7 @@ func TestAnAppThatIsNotConfiguredIsUnknownWithoutACall(t *testing.T) {
 	p := newPair(t)
 	_, err := p.client.CodeToSession(background(), "wxother", "code")
 	require.ErrorIs(t, err, wechat.ErrUnknownApp)
-	_, err = p.client.PhoneNumber(background(), "wxother", "code")
+	_, err = p.client.PhoneNumber(background(), "wxother", "", "code")
 	require.ErrorIs(t, err, wechat.ErrUnknownApp)
 	_, err = p.client.CheckSessionKey(background(), "wxother", "openid", wechat.NewSessionKey("k"))
 	require.ErrorIs(t, err, wechat.ErrUnknownApp)
@@ -320,7 +320,7 @@ func TestALoginWaitsForFiveSecondsInAll(t *testing.T) {
 			hang(w, r)
 		}}))
 		start := time.Now()
-		_, err := c.PhoneNumber(background(), appID, "code")
+		_, err := c.PhoneNumber(background(), appID, "", "code")
 		require.ErrorIs(t, err, wechat.ErrUnavailable)
 		require.Equal(t, 5*time.Second, time.Since(start))
 	})

@@ -155,7 +155,7 @@ func TestPodsShareOneTokenWithoutALock(t *testing.T) {
 			for i, pod := range pods {
 				code, err := fake.PhoneCode(appID, fmt.Sprint("user", i))
 				require.NoError(t, err)
-				_, err = pod.PhoneNumber(background(), appID, code)
+				_, err = pod.PhoneNumber(background(), appID, "", code)
 				require.NoError(t, err)
 			}
 			time.Sleep(20 * time.Second)
@@ -173,7 +173,7 @@ func TestARefusedAccessTokenIsFetchedAnewAndTheCallTriedOnceMore(t *testing.T) {
 		require.NoError(t, err)
 		p.fake.ResetCalls()
 		p.fake.SetFault(fakewechat.Fault{Path: pathPhone, Errcode: errcode, Count: 1})
-		_, err = p.client.PhoneNumber(background(), appID, p.phoneCode(t, "alice"))
+		_, err = p.client.PhoneNumber(background(), appID, "", p.phoneCode(t, "alice"))
 		require.NoError(t, err, "%d", errcode)
 		require.Equal(t, []string{pathPhone, pathToken, pathPhone}, paths(p.fake))
 	}
@@ -181,13 +181,13 @@ func TestARefusedAccessTokenIsFetchedAnewAndTheCallTriedOnceMore(t *testing.T) {
 
 func TestATokenThatWeChatReplacedOrThatRanOutIsReplacedHere(t *testing.T) {
 	p := newPair(t)
-	_, err := p.client.PhoneNumber(background(), appID, p.phoneCode(t, "alice"))
+	_, err := p.client.PhoneNumber(background(), appID, "", p.phoneCode(t, "alice"))
 	require.NoError(t, err)
 	require.NoError(t, p.fake.SupersedeToken(appID))
-	_, err = p.client.PhoneNumber(background(), appID, p.phoneCode(t, "alice"))
+	_, err = p.client.PhoneNumber(background(), appID, "", p.phoneCode(t, "alice"))
 	require.NoError(t, err)
 	p.fake.MoveClock(2*time.Hour + time.Second) // WeChat's clock alone
-	_, err = p.client.PhoneNumber(background(), appID, p.phoneCode(t, "alice"))
+	_, err = p.client.PhoneNumber(background(), appID, "", p.phoneCode(t, "alice"))
 	require.NoError(t, err)
 	require.Equal(t, []string{pathToken, pathPhone, pathPhone, pathToken, pathPhone, pathPhone, pathToken, pathPhone}, paths(p.fake))
 	var errcodes []int
@@ -201,7 +201,7 @@ func TestATokenRefusedTwiceIsTriedNoFurther(t *testing.T) {
 	for _, errcode := range []int{40001, 40014, 42001} {
 		p := newPair(t)
 		p.fake.SetFault(fakewechat.Fault{Path: pathPhone, Errcode: errcode})
-		_, err := p.client.PhoneNumber(background(), appID, p.phoneCode(t, "alice"))
+		_, err := p.client.PhoneNumber(background(), appID, "", p.phoneCode(t, "alice"))
 		require.ErrorIs(t, err, wechat.ErrUnexpected)
 		require.ErrorIs(t, err, wechat.ErrUnavailable)
 		require.NotErrorIs(t, err, wechat.ErrRejectedApp)
@@ -228,7 +228,7 @@ func TestATokenIsDroppedOnlyWhileItIsTheOneThatFailed(t *testing.T) {
 		phone := func() error {
 			code, err := fake.PhoneCode(appID, "alice")
 			require.NoError(t, err)
-			_, err = c.PhoneNumber(background(), appID, code)
+			_, err = c.PhoneNumber(background(), appID, "", code)
 			return err
 		}
 		require.NoError(t, phone())
@@ -258,7 +258,7 @@ func TestManyCallsWithASupersededTokenFetchOneNewOne(t *testing.T) {
 	for range 20 {
 		code := p.phoneCode(t, "alice")
 		wg.Go(func() {
-			if _, err := p.client.PhoneNumber(background(), appID, code); err != nil {
+			if _, err := p.client.PhoneNumber(background(), appID, "", code); err != nil {
 				failed.Add(1)
 			}
 		})
@@ -273,11 +273,11 @@ func TestASecretThatIsRefusedIsTheOperatorsAffair(t *testing.T) {
 	p.fake.AddApp(appID, "another secret", platform)
 	_, err := p.client.AccessToken(background(), appID)
 	require.ErrorIs(t, err, wechat.ErrRejectedApp)
-	_, err = p.client.PhoneNumber(background(), appID, "code")
+	_, err = p.client.PhoneNumber(background(), appID, "", "code")
 	require.ErrorIs(t, err, wechat.ErrRejectedApp)
 	p.fake.SetFault(fakewechat.Fault{Path: pathToken, Errcode: 40001})
 	p.fake.ResetCalls()
-	_, err = p.client.PhoneNumber(background(), appID, "code")
+	_, err = p.client.PhoneNumber(background(), appID, "", "code")
 	require.ErrorIs(t, err, wechat.ErrRejectedApp, "40001 for a secret is not the 40001 for a token")
 	require.Equal(t, []string{pathToken}, paths(p.fake))
 }
@@ -306,28 +306,55 @@ func TestAPhoneNumberComesWithItsCountry(t *testing.T) {
 	p := newPair(t)
 	p.fake.SetUser(fakewechat.User{Name: "alice", Phone: "13800001111"})
 	p.fake.SetUser(fakewechat.User{Name: "bob", Phone: "51234567", CountryCode: "852"})
-	got, err := p.client.PhoneNumber(background(), appID, p.phoneCode(t, "alice"))
+	got, err := p.client.PhoneNumber(background(), appID, "", p.phoneCode(t, "alice"))
 	require.NoError(t, err)
 	require.Equal(t, wechat.Phone{Number: "13800001111", PureNumber: "13800001111", CountryCode: "86"}, got)
-	got, err = p.client.PhoneNumber(background(), appID, p.phoneCode(t, "bob"))
+	got, err = p.client.PhoneNumber(background(), appID, "", p.phoneCode(t, "bob"))
 	require.NoError(t, err)
 	require.Equal(t, wechat.Phone{Number: "+85251234567", PureNumber: "51234567", CountryCode: "852"}, got)
+}
+
+func TestAPhoneCodeOfAnotherPersonIsRefusedAndGoodStill(t *testing.T) {
+	p := newPair(t)
+	code := p.phoneCode(t, "alice")
+	_, err := p.client.PhoneNumber(background(), appID, fakewechat.OpenID(appID, "bob"), code)
+	require.ErrorIs(t, err, wechat.ErrInvalidCode)
+	_, err = p.client.PhoneNumber(background(), appID, fakewechat.OpenID(appID, "alice"), code)
+	require.NoError(t, err)
+}
+
+func TestARefusedPhoneCodeIsTheUsersMistakeAndARefusedAppTheOperators(t *testing.T) {
+	p := newPair(t)
+	for errcode, want := range map[int]error{
+		40013: wechat.ErrInvalidCode, 40029: wechat.ErrInvalidCode, 40003: wechat.ErrInvalidCode, 49999: wechat.ErrInvalidCode,
+		45011: wechat.ErrRateLimited, 48001: wechat.ErrRejectedApp, 45009: wechat.ErrRejectedApp, 40164: wechat.ErrRejectedApp,
+		-1: wechat.ErrBusy, -500: wechat.ErrUnexpected,
+	} {
+		id := p.fake.SetFault(fakewechat.Fault{Path: pathPhone, Errcode: errcode})
+		_, err := p.client.PhoneNumber(background(), appID, "", p.phoneCode(t, "alice"))
+		require.ErrorIs(t, err, want, "%d", errcode)
+		p.fake.ClearFault(id)
+	}
+	id := p.fake.SetFault(fakewechat.Fault{Path: pathLogin, Errcode: 40013})
+	_, err := p.client.CodeToSession(background(), appID, p.login(t, "alice"))
+	require.ErrorIs(t, err, wechat.ErrRejectedApp, "at a login 40013 still is about the app")
+	p.fake.ClearFault(id)
 }
 
 func TestAPhoneCodeWorksOnceAndForFiveMinutes(t *testing.T) {
 	p := newPair(t)
 	code := p.phoneCode(t, "alice")
-	_, err := p.client.PhoneNumber(background(), soloID, code)
+	_, err := p.client.PhoneNumber(background(), soloID, "", code)
 	require.ErrorIs(t, err, wechat.ErrInvalidCode, "another app's")
-	_, err = p.client.PhoneNumber(background(), appID, code)
+	_, err = p.client.PhoneNumber(background(), appID, "", code)
 	require.NoError(t, err)
-	_, err = p.client.PhoneNumber(background(), appID, code)
+	_, err = p.client.PhoneNumber(background(), appID, "", code)
 	require.ErrorIs(t, err, wechat.ErrInvalidCode, "for phone codes 40029 also means used")
 	late := p.phoneCode(t, "alice")
 	p.fake.MoveClock(5*time.Minute + time.Second)
-	_, err = p.client.PhoneNumber(background(), appID, late)
+	_, err = p.client.PhoneNumber(background(), appID, "", late)
 	require.ErrorIs(t, err, wechat.ErrInvalidCode)
-	_, err = p.client.PhoneNumber(background(), appID, p.login(t, "alice"))
+	_, err = p.client.PhoneNumber(background(), appID, "", p.login(t, "alice"))
 	require.ErrorIs(t, err, wechat.ErrInvalidCode, "a login code is none")
 }
 
@@ -343,7 +370,7 @@ func TestAPhoneNumberIsTakenAsDocumentedAndAsSent(t *testing.T) {
 	}
 	for _, country := range []string{`86`, `"86"`} { // a number on the page, a string in reality
 		got, err := answer(`{"phoneNumber":"1","purePhoneNumber":"1","countryCode":`+country+`,"watermark":{"appid":"`+appID+`"}}`).
-			PhoneNumber(background(), appID, "code")
+			PhoneNumber(background(), appID, "", "code")
 		require.NoError(t, err)
 		require.Equal(t, "86", got.CountryCode)
 	}
@@ -352,7 +379,7 @@ func TestAPhoneNumberIsTakenAsDocumentedAndAsSent(t *testing.T) {
 		`{"phoneNumber":"1","purePhoneNumber":"1","countryCode":"86"}`,
 		`{"phoneNumber":"1","purePhoneNumber":"1","countryCode":"86","watermark":{"appid":"` + soloID + `"}}`,
 	} {
-		_, err := answer(info).PhoneNumber(background(), appID, "code")
+		_, err := answer(info).PhoneNumber(background(), appID, "", "code")
 		require.ErrorIs(t, err, wechat.ErrUnexpected, info)
 	}
 }

@@ -134,7 +134,7 @@ func TestBodiesAreSentWithTheirLength(t *testing.T) {
 	}))
 	t.Cleanup(proxy.Close)
 	c := newClient(t, config(proxy.URL, nil))
-	_, err := c.PhoneNumber(background(), appID, p.phoneCode(t, "alice"))
+	_, err := c.PhoneNumber(background(), appID, "", p.phoneCode(t, "alice"))
 	require.NoError(t, err)
 	require.Len(t, lengths, 2)
 	for _, n := range lengths {

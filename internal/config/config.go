@@ -51,9 +51,12 @@ type Config struct {
 	LoginRate  float64 `split_words:"true" default:"5"`
 	// PhoneDailyLimit is how many phone numbers a user may ask WeChat for in a
 	// day: each costs the operator money.
-	PhoneDailyLimit int      `split_words:"true" default:"10"`
-	TrustedProxies  []string `split_words:"true"`
-	CORSOrigins     []string `split_words:"true"`
+	PhoneDailyLimit int `split_words:"true" default:"10"`
+	// ProfileAvatarHosts are the hosts on which avatars have to be; none: any.
+	ProfileAvatarHosts []string `split_words:"true"`
+
+	TrustedProxies []string `split_words:"true"`
+	CORSOrigins    []string `split_words:"true"`
 
 	// Upstreams and PublicPaths make the service the gateway of other back ends.
 	Upstreams       []string
@@ -154,6 +157,9 @@ func (c *Config) Check() error {
 	}
 	if c.PhoneDailyLimit < 0 {
 		return Wrong("PHONE_DAILY_LIMIT", "expected 0 (no limit) or more")
+	}
+	if _, err := c.AvatarHosts(); err != nil {
+		return err
 	}
 	if !(c.LoginRate >= 0 && c.LoginRate <= maxLoginRate) { // not a number is neither
 		return Wrong("LOGIN_RATE", "expected 0 (no limit) to %d", maxLoginRate)

@@ -203,6 +203,7 @@ var wrongValues = map[string][]struct{ value, expected string }{
 	"ADMIN_KEY":             keysThatCannotWork,
 	"GATEWAY_KEY":           keysThatCannotWork,
 	"LOGIN_RATE":            {{"fast", "a number"}, {"-1", "0 (no limit)"}, {"NaN", "0 (no limit)"}, {"+Inf", "0 (no limit)"}},
+	"PROFILE_AVATAR_HOSTS":  {{"https://hunter2.example", "cdn.example.com"}, {"localhost", "cdn.example.com"}, {"hunter2.example/avatars", "cdn.example.com"}, {"*.hunter2.example", "cdn.example.com"}, {"a.example,,", "cdn.example.com"}},
 	"PHONE_DAILY_LIMIT":     {{"ten", "a whole number"}, {"-1", "0 (no limit) or more"}},
 	"TRUSTED_PROXIES":       {{"proxy.example.com", "10.0.0.0/8"}, {"10.0.0.0/33", "10.0.0.0/8"}, {"10.0.0.0/8,,", "10.0.0.0/8"}},
 	"CORS_ORIGINS": {

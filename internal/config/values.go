@@ -48,6 +48,23 @@ func (c *Config) Proxies() ([]netip.Prefix, error) {
 	return out, nil
 }
 
+// avatarHost is a host as it stands in an address, in lower case and with a dot
+// in it, and perhaps a port.
+var avatarHost = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+(:[1-9][0-9]{0,4})?$`)
+
+// AvatarHosts are the hosts on which avatars have to be; none: on any.
+func (c *Config) AvatarHosts() ([]string, error) {
+	var out []string
+	for _, host := range c.ProfileAvatarHosts {
+		host = strings.ToLower(strings.TrimSpace(host))
+		if !avatarHost.MatchString(host) {
+			return nil, Wrong("PROFILE_AVATAR_HOSTS", "expected hosts such as cdn.example.com,img.example.com:8443, without a scheme and a path")
+		}
+		out = append(out, strings.TrimSuffix(host, ":443"))
+	}
+	return out, nil
+}
+
 // appForm is an appid and its secret as WeChat makes them, with room to spare.
 var appForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}:[A-Za-z0-9_-]{1,256}$`)
 

@@ -137,6 +137,10 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 		if err != nil {
 			return nil, err
 		}
+		avatarHosts, err := c.AvatarHosts()
+		if err != nil {
+			return nil, err
+		}
 		upstreams, err := inside(c, proxies, log)
 		if err != nil {
 			return nil, err
@@ -152,6 +156,7 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 			Ready:      s.ready,
 			Pushes:     pushes(messages),
 			GatewayKey: httpapi.Key(c.GatewayKey), AdminKey: httpapi.Key(c.AdminKey), LoginRate: c.LoginRate,
+			AvatarHosts:    avatarHosts,
 			TrustedProxies: proxies, CORSOrigins: c.CORSOrigins,
 			Log: log, Now: now, Observe: s.metrics.Request, Outermost: o.Tracing.Requests(),
 			Stopping: ctx.Done(), Upstreams: upstreams,

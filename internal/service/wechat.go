@@ -38,8 +38,8 @@ func (p provider) ExchangeCode(ctx context.Context, appID, code string) (auth.Pr
 var _ users.Provider = provider{}
 
 // PhoneNumber implements users.Provider.
-func (p provider) PhoneNumber(ctx context.Context, appID, code string) (users.GivenPhone, error) {
-	phone, err := p.client.PhoneNumber(ctx, appID, code)
+func (p provider) PhoneNumber(ctx context.Context, appID, openID, code string) (users.GivenPhone, error) {
+	phone, err := p.client.PhoneNumber(ctx, appID, openID, code)
 	if err != nil {
 		return users.GivenPhone{}, providerError(err)
 	}

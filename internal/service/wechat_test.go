@@ -149,3 +149,59 @@ func TestASessionKeyThatWeChatHasRenewedIsToldStale(t *testing.T) {
 		require.Equal(t, true, check())
 	})
 }
+
+func TestAPhoneCodeOfAnotherAppOrPersonIsTheUsersMistake(t *testing.T) {
+	t.Parallel()
+	everyStore(t, func(t *testing.T, w *world) {
+		p := w.pod()
+		mine := p.signIn("alice")
+		p.signIn("bob")
+		others, err := w.wechat.PhoneCode(otherApp, "alice")
+		require.NoError(t, err)
+		w.log.secrets(others)
+		used := w.phoneCode("alice")
+		require.Equal(t, 200, p.bindPhone(mine.access, used).status)
+		bound := p.me(mine.access).text("phone")
+		bobs := w.phoneCode("bob")
+		for name, code := range map[string]string{
+			"of another app": others, "of another person": bobs, "used": used, "of wx.login": w.code(appID, "alice"), "made up": "0123456789abcdef",
+		} {
+			a := p.bindPhone(mine.access, code)
+			expect(t, a, 400, "invalid_code")
+			require.Contains(t, a.text("detail"), "press the getPhoneNumber button", name)
+			require.NotContains(t, a.text("detail"), "wx.login", name)
+		}
+		require.Equal(t, bound, p.me(mine.access).text("phone"))
+		require.NotContains(t, w.log.String(), "wechat_rejected_app")
+		// The other person's code is good still, for the other person.
+		require.Equal(t, 200, p.bindPhone(p.signIn("bob").access, bobs).status)
+	})
+}
+
+func TestOnlyCallsForPhoneNumbersThatWeChatChargesCount(t *testing.T) {
+	t.Parallel()
+	everyStore(t, func(t *testing.T, w *world) {
+		p := w.pod(func(c *config.Config) { c.PhoneDailyLimit = 1 })
+		mine := p.signIn("alice")
+		const path = "/wxa/business/getuserphonenumber"
+		for name, fault := range map[string]fakewechat.Fault{
+			"an outage": {Path: path, Count: 1, Status: 502}, "a broken connection": {Path: path, Count: 1, Connection: "close"}, "HTML": {Path: path, Count: 1, Body: "html"},
+			"too many calls": {Path: path, Count: 1, Errcode: 45011}, "a refused token": {Path: "/cgi-bin/stable_token", Count: 1, Errcode: 40125},
+			"an errcode that nobody knows": {Path: path, Count: 1, Errcode: 49999},
+		} {
+			if fault.Path != path {
+				require.NoError(t, w.wechat.SupersedeToken(appID))
+			}
+			id := w.wechat.SetFault(fault)
+			a := p.bindPhone(mine.access, w.phoneCode("alice"))
+			require.GreaterOrEqual(t, a.status, 400, name)
+			require.NotEqual(t, "rate_limited", a.code(), name)
+			w.wechat.ClearFault(id)
+		}
+		for range 3 {
+			expect(t, p.bindPhone(mine.access, "0123456789abcdef"), 400, "invalid_code")
+		}
+		require.Equal(t, 200, p.bindPhone(mine.access, w.phoneCode("alice")).status)
+		expect(t, p.bindPhone(mine.access, w.phoneCode("alice")), 429, "rate_limited")
+	})
+}

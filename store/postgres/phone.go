@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -11,17 +12,30 @@ import (
 )
 
 // TakePhoneCall implements users.Store.
-func (s *Store) TakePhoneCall(ctx context.Context, id uuid.UUID, limit int, since, now time.Time) (granted bool, err error) {
+func (s *Store) TakePhoneCall(ctx context.Context, id uuid.UUID, limit int, since, now time.Time) (call int64, err error) {
 	// The lock that change holds makes calls of one user take turns, and the
 	// statement after it counts what those before it recorded.
 	const sql = `
 INSERT INTO events (at, kind, user_id, actor)
 SELECT $3, 'phone_asked', $1, 'user'
-WHERE (SELECT count(*) FROM events WHERE user_id = $1 AND kind = 'phone_asked' AND at > $2) < $4`
+WHERE (SELECT count(*) FROM events WHERE user_id = $1 AND kind = 'phone_asked' AND at > $2) < $4
+RETURNING id`
 	err = s.change(ctx, "count a call for a phone number", users.Change{UserID: id}, func(ctx context.Context, tx pgx.Tx) error {
-		done, err := tx.Exec(ctx, sql, id, since, now, limit)
-		granted = done.RowsAffected() == 1
+		call = 0
+		err := tx.QueryRow(ctx, sql, id, since, now, limit).Scan(&call)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
 		return err
 	})
-	return granted, err
+	return call, err
+}
+
+// ReturnPhoneCall implements users.Store.
+func (s *Store) ReturnPhoneCall(ctx context.Context, id uuid.UUID, call int64) error {
+	const sql = `DELETE FROM events WHERE id = $2 AND user_id = $1 AND kind = 'phone_asked'`
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	_, err := s.pool.Exec(ctx, sql, id, call)
+	return failed("return a call for a phone number", err)
 }

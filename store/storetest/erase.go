@@ -11,9 +11,10 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-func (w *adminWorld) erasure(openID string) users.Erasure {
+// erasure is of all that Alice shared.
+func (w *adminWorld) erasure() users.Erasure {
 	return users.Erasure{
-		AppID: adminApp, OpenID: openID, AsOf: w.now, Profile: true, Phone: true,
+		AppID: adminApp, OpenID: "openid-a", AsOf: w.now, Profile: true, Phone: true,
 		Actor: users.ActorWeChat, Reason: "withdrawn", Now: w.now,
 	}
 }
@@ -39,7 +40,7 @@ func (w *adminWorld) halfNames() map[string]users.Erasure {
 		"no reason": func(e *users.Erasure) { e.Reason = "" },
 		"no actor":  func(e *users.Erasure) { e.Actor = "" },
 	} {
-		e := w.erasure("openid-a")
+		e := w.erasure()
 		blot(&e)
 		out[name] = e
 	}
@@ -73,7 +74,7 @@ func erasureOfNobody(t *testing.T, w *adminWorld) {
 		"another app": {AppID: "wx00000000000000b2"}, "an unknown person": {OpenID: "openid-c"},
 		"what no column holds": {OpenID: "openid\x00a"}, "a beginning": {OpenID: "openid"}, "a pattern": {OpenID: "openid-_"}, "blanks": {OpenID: " openid-a"},
 	} {
-		full := w.erasure("openid-a")
+		full := w.erasure()
 		if e.AppID != "" {
 			full.AppID = e.AppID
 		}
@@ -123,7 +124,7 @@ func erasureOfWhatWasShared(t *testing.T, w *adminWorld) {
 	} {
 		w.furnish(t, a.User.ID, "hash of a number, 32 bytes long.")
 		w.now = w.now.Add(time.Hour)
-		e := w.erasure("openid-a")
+		e := w.erasure()
 		e.Profile, e.Phone = c.profile, c.phone
 		for range 2 { // providers repeat themselves
 			id, err := w.EraseShared(t.Context(), e)
@@ -154,7 +155,7 @@ func erasureOfThePerson(t *testing.T, w *adminWorld) {
 	b := w.login(t, "openid-b", "")
 	w.furnish(t, b.User.ID, "hash of another, 32 bytes long..")
 	w.now = w.now.Add(time.Hour)
-	e := w.erasure("openid-a")
+	e := w.erasure()
 	id, ended, err := w.DeletePerson(t.Context(), e)
 	require.NoError(t, err)
 	require.Equal(t, a.User.ID, id)
@@ -177,7 +178,7 @@ func erasureOfThePerson(t *testing.T, w *adminWorld) {
 func erasureOlderThanTheAccount(t *testing.T, w *adminWorld) {
 	first := w.login(t, "openid-a", "")
 	w.now = w.now.Add(time.Minute)
-	e := w.erasure("openid-a")
+	e := w.erasure()
 	_, _, err := w.DeletePerson(t.Context(), e)
 	require.NoError(t, err)
 	w.now = w.now.Add(3 * time.Second)

@@ -161,10 +161,12 @@ func phoneCalls(t *testing.T, db *Database) {
 	s := db.open(t, lifetimes())
 	a, b := newcomer(t, s, start), newcomer(t, s, start)
 	const limit, day = 2, 24 * time.Hour
+	var last int64
 	take := func(p seat, now time.Time) bool {
-		granted, err := s.TakePhoneCall(t.Context(), p.userID, limit, now.Add(-day), now)
+		call, err := s.TakePhoneCall(t.Context(), p.userID, limit, now.Add(-day), now)
 		noError(t, err)
-		return granted
+		last = call
+		return call != 0
 	}
 	require.True(t, take(a, start))
 	require.True(t, take(a, start.Add(time.Hour)))
@@ -177,13 +179,29 @@ func phoneCalls(t *testing.T, db *Database) {
 		users.EventUserCreated, users.EventPhoneAsked, users.EventPhoneAsked, users.EventPhoneAsked,
 	}, db.kinds(t, a.userID))
 
+	// What cost nothing is given back, by its user and once.
+	require.True(t, take(a, start.Add(day+time.Hour)))
+	mine := last
+	noError(t, s.ReturnPhoneCall(t.Context(), b.userID, mine))
+	require.False(t, take(a, start.Add(day+time.Hour)), "another user gives nothing back")
+	for range 2 {
+		noError(t, s.ReturnPhoneCall(t.Context(), a.userID, mine))
+	}
+	noError(t, s.ReturnPhoneCall(t.Context(), a.userID, 0))
+	noError(t, s.ReturnPhoneCall(t.Context(), a.userID, -1))
+	require.True(t, take(a, start.Add(day+time.Hour)))
+	require.False(t, take(a, start.Add(day+time.Hour)))
+	require.Equal(t, []users.EventKind{
+		users.EventUserCreated, users.EventPhoneAsked, users.EventPhoneAsked, users.EventPhoneAsked, users.EventPhoneAsked,
+	}, db.kinds(t, a.userID), "and nothing else is")
+
 	gone := newcomer(t, s, start)
 	db.delete(t, gone.userID, start)
 	for _, id := range []uuid.UUID{gone.userID, newID(t)} {
 		granted, err := s.TakePhoneCall(t.Context(), id, limit, start.Add(-day), start)
 		require.ErrorIs(t, err, users.ErrNotFound)
 		require.NotErrorIs(t, err, users.ErrUnavailable)
-		require.False(t, granted, "nothing is paid for nobody")
+		require.Zero(t, granted, "nothing is paid for nobody")
 	}
 }
 
@@ -192,14 +210,14 @@ func racingPhoneCalls(t *testing.T, db *Database) {
 	for range 5 {
 		p := newcomer(t, stores[0], start)
 		const n, limit = 16, 3
-		granted, errs := make([]bool, n), make([]error, n)
+		calls, errs := make([]int64, n), make([]error, n)
 		together(n, func(i int) {
-			granted[i], errs[i] = stores[i%2].TakePhoneCall(t.Context(), p.userID, limit, start.Add(-time.Hour), start)
+			calls[i], errs[i] = stores[i%2].TakePhoneCall(t.Context(), p.userID, limit, start.Add(-time.Hour), start)
 		})
 		count := 0
 		for i := range n {
 			noError(t, errs[i])
-			if granted[i] {
+			if calls[i] != 0 {
 				count++
 			}
 		}

@@ -412,6 +412,39 @@ func TestAPhoneNumberIsHandedOverOnce(t *testing.T) {
 	require.Equal(t, 47001, w.post(pathPhone+"?access_token="+token, "code=x").errcode())
 }
 
+func TestAPhoneCodeIsOfOneAppAndOnePerson(t *testing.T) {
+	w := start(t, fakewechat.Options{})
+	w.AddApp("wx00000000000000b2", secret, "")
+	token := w.token("").body["access_token"].(string)
+	others, err := w.PhoneCode("wx00000000000000b2", "alice")
+	require.NoError(t, err)
+	require.Equal(t, 40013, w.phone(token, others).errcode(), "made in another app")
+	code, err := w.PhoneCode(appID, "alice")
+	require.NoError(t, err)
+	with := func(openID string) reply {
+		return w.post(pathPhone+"?access_token="+token, `{"code":"`+code+`","openid":"`+openID+`"}`)
+	}
+	require.Equal(t, 40003, with(fakewechat.OpenID(appID, "bob")).errcode(), "another person's")
+	require.Equal(t, 40003, with("").errcode())
+	require.Zero(t, with(fakewechat.OpenID(appID, "alice")).errcode())
+}
+
+func TestAFormToStableTokenLacksTheAppID(t *testing.T) {
+	w := start(t, fakewechat.Options{})
+	for kind, want := range map[string]int{"application/x-www-form-urlencoded": 41002, "application/x-www-form-urlencoded; charset=utf-8": 41002, "application/json": 47001, "text/plain": 47001} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.url+pathToken,
+			strings.NewReader("grant_type=client_credential&appid="+appID+"&secret="+secret))
+		require.NoError(t, err)
+		r.Header.Set("Content-Type", kind)
+		res, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		var body struct{ Errcode int }
+		require.NoError(t, json.NewDecoder(res.Body).Decode(&body))
+		require.NoError(t, res.Body.Close())
+		require.Equal(t, want, body.Errcode, kind)
+	}
+}
+
 func TestDevCodesLogInAsOftenAsTheyAreUsedWhereTheyAreAllowed(t *testing.T) {
 	w := start(t, fakewechat.Options{DevCodes: true})
 	for range 3 {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"mime"
 	"net"
 	"net/http"
 	"net/url"
@@ -66,6 +67,7 @@ type incoming struct {
 	query  url.Values
 	body   map[string]any // nil where it is no JSON object
 	empty  bool
+	form   bool // its Content-Type is that of a form
 	call   *Call
 }
 
@@ -139,6 +141,8 @@ func (s *Server) serveData(w http.ResponseWriter, r *http.Request) {
 	call := Call{Time: s.Now(), Method: r.Method, Path: r.URL.Path, Status: http.StatusOK}
 	in := incoming{method: r.Method, query: query, empty: len(bytes.TrimSpace(body)) == 0, call: &call}
 	_ = json.Unmarshal(body, &in.body)
+	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	in.form = media == "application/x-www-form-urlencoded" || media == "multipart/form-data"
 	call.AppID, call.Code = s.appOf(in), query.Get("js_code")
 	if call.Code == "" {
 		call.Code = in.field("code")
