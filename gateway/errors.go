@@ -16,8 +16,12 @@ import (
 var (
 	// ErrNoUpstream: the path belongs to no upstream. 404.
 	ErrNoUpstream = errors.New("no upstream answers this path")
-	// ErrPath: the path has segments that lead up. 400.
-	ErrPath = errors.New("the path has segments that lead up or stay")
+	// ErrMethod: TRACE and CONNECT are not passed on. 405; the header Allow is
+	// set already.
+	ErrMethod = errors.New("the method is not passed on")
+	// ErrPath: the path has segments that lead up, control characters, or bytes
+	// that are not UTF-8. 400.
+	ErrPath = errors.New("the path is not one that every reader takes for the same")
 	// ErrUpstreamDown: the upstream cannot be reached, or broke off before its
 	// answer began. 502.
 	ErrUpstreamDown = errors.New("the upstream does not answer")

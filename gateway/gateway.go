@@ -143,6 +143,7 @@ type exchange struct {
 	requestID string
 	outer     http.Header // what those around the gateway have set on the answer
 	body      *requestBody
+	webSocket string // the key of a WebSocket's handshake; "": it is none
 }
 
 type exchangeKey struct{}
@@ -164,6 +165,11 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, r, ErrNoUpstream)
 		return
 	}
+	if !passes(r.Method) {
+		w.Header().Set("Allow", allowed)
+		g.refuse(w, r, ErrMethod)
+		return
+	}
 	if !straight(r.URL.Path) {
 		g.refuse(w, r, ErrPath)
 		return
@@ -181,6 +187,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	x := &exchange{claims: claims, requestID: w.Header().Get("X-Request-Id"), outer: w.Header().Clone()}
 	r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+	x.webSocket = limitUpgrade(r)
 	x.in, x.body = r, newRequestBody(w, r, g.idle)
 	r.Body = x.body
 	g.routes[i].proxy.ServeHTTP(newAnswerWriter(w, x.outer, g.idle), r)
@@ -196,8 +203,8 @@ func (g *Gateway) rewriter(target *url.URL) func(*httputil.ProxyRequest) {
 		// decide by them. This one does not look at the query.
 		out.URL.RawQuery = p.In.URL.RawQuery
 		out.Host = p.In.Host
-		g.forwarded(p)
 		identify(out.Header, x.claims)
+		g.forwarded(p)
 		out.Header.Set("X-Request-Id", x.requestID)
 		if x.claims != nil {
 			// The upstream is told who it is; with the token it could act as
@@ -234,6 +241,9 @@ func settle(res *http.Response) error {
 	x, ok := res.Request.Context().Value(exchangeKey{}).(*exchange)
 	if !ok {
 		return nil
+	}
+	if res.StatusCode == http.StatusSwitchingProtocols && !acceptsWebSocket(res.Header, x.webSocket) {
+		return errNoWebSocket
 	}
 	for name := range x.outer {
 		if name != "Vary" { // a list, to which both add

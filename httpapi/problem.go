@@ -176,6 +176,7 @@ var knownErrors = []struct {
 	{users.ErrNotFound, "not_found"},
 	{users.ErrPhoneTaken, "phone_taken"},
 	{gateway.ErrNoUpstream, "not_found"},
+	{gateway.ErrMethod, "method_not_allowed"},
 	{gateway.ErrPath, "invalid_request"},
 	{gateway.ErrClientTimeout, "request_timeout"},
 	{gateway.ErrUpstreamTimeout, "upstream_timeout"},

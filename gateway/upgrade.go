@@ -1,0 +1,73 @@
+package gateway
+
+import (
+	"crypto/sha1" //nolint:gosec // RFC 6455 section 1.3 wants it, and not for secrecy
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"strings"
+)
+
+// allowed is the header Allow where a method is not passed on.
+const allowed = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
+// passes reports whether requests of a method are passed on. TRACE sends back
+// what the gateway has added, and CONNECT asks for a tunnel. TRACK is TRACE on
+// some servers, and some take methods without regard to case.
+func passes(method string) bool {
+	switch strings.ToUpper(method) {
+	case http.MethodTrace, http.MethodConnect, "TRACK":
+		return false
+	}
+	return true
+}
+
+// errNoWebSocket is a back end's 101 that proves no WebSocket.
+var errNoWebSocket = errors.New("the upstream switched protocols, but not to the WebSocket that was asked for")
+
+// limitUpgrade removes every offer to switch protocols but a WebSocket's, which
+// it writes in one form, and returns that one's key. After a switch to HTTP/2
+// each further request on the connection would be the caller's own, identity
+// headers included, unseen by the gateway. RFC 9110 section 7.8 lets a server
+// ignore the offer, so such a request is answered as if it had none.
+func limitUpgrade(r *http.Request) (webSocketKey string) {
+	offers := r.Header["Upgrade"]
+	if len(offers) == 0 {
+		return ""
+	}
+	r.Header = r.Header.Clone()
+	keys := r.Header["Sec-Websocket-Key"]
+	if len(offers) == 1 && strings.EqualFold(strings.TrimSpace(offers[0]), "websocket") &&
+		r.Method == http.MethodGet && r.ProtoMajor == 1 && r.ProtoMinor == 1 && r.ContentLength == 0 &&
+		len(keys) == 1 && isNonce(keys[0]) && namesUpgrade(r.Header["Connection"]) {
+		r.Header.Set("Upgrade", "websocket")
+		return keys[0]
+	}
+	r.Header.Del("Upgrade")
+	return ""
+}
+
+// isNonce reports whether a key is 16 bytes in base64: RFC 6455 section 4.1.
+func isNonce(key string) bool {
+	nonce, err := base64.StdEncoding.DecodeString(key)
+	return err == nil && len(nonce) == 16
+}
+
+func namesUpgrade(connection []string) bool {
+	for _, value := range connection {
+		for option := range strings.SplitSeq(value, ",") {
+			if strings.EqualFold(strings.TrimSpace(option), "upgrade") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// acceptsWebSocket reports whether a 101 is the answer to the handshake with
+// this key: RFC 6455 section 4.2.2. A back end that lets a caller choose the
+// status of its response opens no tunnel.
+func acceptsWebSocket(h http.Header, key string) bool {
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // as above
+	return key != "" && h.Get("Sec-Websocket-Accept") == base64.StdEncoding.EncodeToString(sum[:])
+}
