@@ -4,22 +4,59 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/wugan/wugan/auth/verify"
 )
 
-// identityHeaders say to an upstream who is asking. They come from the gateway
-// or not at all.
-var identityHeaders = map[string]bool{
-	"x-user-id": true, "x-app-id": true, "x-session-id": true, "x-roles": true,
+// reserved are the headers that a back end takes from what stands in front of
+// it, never from a client: who is asking, where the request came from, which
+// path was meant. What a client sends under these names is removed.
+var reserved = map[string]bool{
+	// Ours.
+	"x-user-id": true, "x-app-id": true, "x-session-id": true, "x-roles": true, "x-request-id": true,
+	// How long the body is says the connection. A back end that reads
+	// Content_Length as Content-Length would read another length.
+	"content-length": true, "transfer-encoding": true, "http2-settings": true,
+	// The address of the client, as proxies, delivery networks and servers of
+	// several makers tell it.
+	"x-real-ip": true, "x-client-ip": true, "client-ip": true, "true-client-ip": true, "x-true-client-ip": true,
+	"x-cluster-client-ip": true, "x-originating-ip": true, "x-proxyuser-ip": true, "proxy-client-ip": true,
+	"cf-connecting-ip": true, "cf-connecting-ipv6": true, "cf-pseudo-ipv4": true, "fastly-client-ip": true,
+	"x-azure-clientip": true, "x-azure-socketip": true, "ali-cdn-real-ip": true, "cdn-src-ip": true,
+	"eo-client-ip": true, "eo-connecting-ip": true,
+	// The host, the path and the scheme.
+	"x-host": true, "x-host-override": true, "x-http-host-override": true, "x-http-destinationurl": true, "x-scheme": true, "x-url-scheme": true, "front-end-https": true, "x-https": true,
+	"script-name": true, "x-script-name": true, "request-uri": true, "x-request-uri": true,
+	"x-destinationurl": true, "x-waws-unencoded-url": true,
+	// The user, as other gateways tell it.
+	"x-user": true, "x-username": true, "x-userinfo": true, "x-auth-user": true, "x-proxy-user": true, "auth-user": true,
+	"x-anonymous-consumer": true, "x-jwt-payload": true, "x-endpoint-api-userinfo": true, "sm-user": true, "iv-user": true,
+	// CGI reads Proxy as the variable HTTP_PROXY (CVE-2016-5385); Rack takes
+	// this one for the way to send files (CVE-2025-61780).
+	"proxy": true, "x-sendfile-type": true,
 }
 
-// originHeaders say where a request came from. Nobody's word is taken for it but
-// that of proxies that are trusted.
-var originHeaders = map[string]bool{
-	"forwarded": true, "x-forwarded": true, "x-forwarded-for": true, "x-forwarded-host": true,
-	"x-forwarded-proto": true, "x-forwarded-port": true, "x-forwarded-server": true, "x-real-ip": true,
+// reservedPrefixes are the beginnings of such names.
+var reservedPrefixes = []string{
+	"forwarded", "x-forwarded", "x-original-", "x-rewrite-", "x-real-", "x-remote-", "remote-",
+	"ssl-", "x-ssl-", "x-client-cert", "x-client-verify", "x-client-dn", "x-arr-", "wl-proxy-", "x-appengine-",
+	"x-envoy-", "x-accel-", "x-middleware-",
+	"x-auth-request-", "x-authenticated-", "x-authentik-", "x-webauth-", "x-consumer-", "x-credential-", "x-vouch-",
+	"x-pomerium-", "x-apigateway-", "x-amzn-oidc-", "x-goog-authenticated-user-", "x-goog-iap-", "x-ms-client-principal",
+	"cf-access-", "tailscale-user-", "oidc-", "shib-", "mellon-",
+	// WeChat's cloud hosting: X-WX-OPENID and its like.
+	"x-wx-",
+}
+
+// isReserved reports whether a back end may take a header for the gateway's
+// word, in whatever spelling.
+func isReserved(name string) bool {
+	// Some programs ask for HTTP_CLIENT_IP, CGI's name of the header Client-IP,
+	// as the name of a header.
+	folded := strings.TrimPrefix(spelled(name), "http-")
+	return reserved[folded] || slices.ContainsFunc(reservedPrefixes, func(prefix string) bool { return strings.HasPrefix(folded, prefix) })
 }
 
 // spelled folds the ways to write a header's name. CGI and its heirs (PHP,
@@ -38,10 +75,10 @@ func spelled(name string) string {
 	}, name)
 }
 
-// strip removes what a caller must not say, in every spelling.
-func strip(h http.Header, names map[string]bool) {
+// strip removes the reserved headers that a caller sent.
+func strip(h http.Header) {
 	for name := range h {
-		if names[spelled(name)] {
+		if isReserved(name) {
 			delete(h, name)
 		}
 	}
@@ -50,7 +87,7 @@ func strip(h http.Header, names map[string]bool) {
 // identify says who is asking, and that alone: ReverseProxy has already removed
 // what the caller's Connection header names, so that it cannot remove these.
 func identify(h http.Header, claims *verify.Claims) {
-	strip(h, identityHeaders)
+	strip(h)
 	if claims == nil {
 		return
 	}
@@ -63,9 +100,8 @@ func identify(h http.Header, claims *verify.Claims) {
 }
 
 // forwarded says where a request came from. What a trusted proxy in front said
-// is kept, and our own word added; what anybody else said is not.
+// is kept, and our own word added; what any other caller said was removed.
 func (g *Gateway) forwarded(p *httputil.ProxyRequest) {
-	strip(p.Out.Header, originHeaders)
 	before := p.In.Header
 	if !g.trusts(p.In.RemoteAddr) {
 		p.SetXForwarded()

@@ -3,7 +3,12 @@ package gateway
 import (
 	"fmt"
 	"net/url"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // CheckUpstreams reports the first upstream that is wrong.
@@ -75,30 +80,80 @@ func (g *Gateway) isPublic(u *url.URL) bool {
 	return false
 }
 
-// plain tells whether a decoded path means the same to every reader.
+// plain reports whether a decoded path means the same to every reader, those
+// included that put Unicode's compatible forms (NFKC) in place of the characters
+// themselves: U+FF0F becomes "/", and U+2025 "..".
 func plain(path string) bool {
-	return straight(path) && !strings.Contains(path, "//") && !strings.ContainsAny(path, "%\\;\x00\r\n")
+	compatible := norm.NFKC.String(path)
+	return straight(path) && straight(compatible) &&
+		strings.Count(path, "/") == strings.Count(compatible, "/") && !strings.Contains(compatible, "//") && !strings.ContainsAny(compatible, `%\;`)
 }
 
-// straight tells whether a decoded path has no segments that lead up or stay:
-// an upstream that resolves them would answer for a path outside of its own.
-// Some read "\" as "/", and some forget what follows ";" in a segment.
+// decodedMost is how often a path is decoded to see what it may become. No
+// honest client encodes one as often.
+const decodedMost = 4
+
+// straight reports whether a decoded path has no segments that lead up or stay,
+// no control characters and nothing but UTF-8, however often it is decoded
+// again. An upstream that resolves such segments would answer for a path outside
+// of its own, and some readers drop control characters, or take bytes that are
+// not UTF-8 for "." or "/". To decode a second time is the upstream's fault, and
+// yet no client of ours sends what would then lead up.
 func straight(path string) bool {
-	if !strings.ContainsAny(path, ".%") {
+	if !strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || r > '~' || r == '.' || r == '%' }) {
 		return true
 	}
-	for {
-		for segment := range strings.SplitSeq(strings.ReplaceAll(path, `\`, "/"), "/") {
-			if name, _, _ := strings.Cut(segment, ";"); name == "." || name == ".." {
-				return false
-			}
+	for range decodedMost {
+		if !utf8.ValidString(path) || strings.ContainsFunc(path, unicode.IsControl) || leadsUp(path) {
+			return false
 		}
-		// To decode a second time is the upstream's fault, and yet no client of
-		// ours sends what would then lead up.
-		decoded, err := url.PathUnescape(path)
-		if err != nil || decoded == path {
+		decoded := decode(path)
+		if decoded == path {
 			return true
 		}
 		path = decoded
 	}
+	return false
+}
+
+// leadsUp reports whether a segment is "." or "..". Some read "\" as "/", some
+// forget what follows ";" in a segment, and some drop blanks at its ends.
+func leadsUp(path string) bool {
+	for segment := range strings.SplitSeq(strings.ReplaceAll(path, `\`, "/"), "/") {
+		name, _, _ := strings.Cut(segment, ";")
+		if dots := strings.TrimFunc(name, unicode.IsSpace); dots == "." || dots == ".." {
+			return true
+		}
+	}
+	return false
+}
+
+// decode decodes what can be decoded of a path, %XX and the %uXXXX of some
+// servers, and leaves the rest as it is.
+func decode(path string) string {
+	if !strings.Contains(path, "%") {
+		return path
+	}
+	var out strings.Builder
+	for len(path) > 0 {
+		if code, err := strconv.ParseUint(cut(path, "%", 2), 16, 8); err == nil {
+			out.WriteByte(byte(code))
+			path = path[3:]
+		} else if code, err := strconv.ParseUint(cut(path, "%u", 4), 16, 16); err == nil {
+			out.WriteRune(rune(code))
+			path = path[6:]
+		} else {
+			out.WriteByte(path[0])
+			path = path[1:]
+		}
+	}
+	return out.String()
+}
+
+// cut returns the n bytes that follow a prefix, or "".
+func cut(path, prefix string, n int) string {
+	if rest, ok := strings.CutPrefix(path, prefix); ok && len(rest) >= n {
+		return rest[:n]
+	}
+	return ""
 }

@@ -109,7 +109,7 @@ func (b *requestBody) sendTrailers(in, out *http.Request) {
 	}
 	out.Trailer = http.Header{}
 	for name := range in.Trailer {
-		if !identityHeaders[spelled(name)] && !originHeaders[spelled(name)] {
+		if !isReserved(name) {
 			out.Trailer[name] = nil
 		}
 	}

@@ -210,6 +210,24 @@ Forwarded: for=6.6.6.6
 	require.Contains(t, line, "401", "of two tokens nobody knows which one counts")
 }
 
+func TestTraceConnectAndPathsThatReadersDisagreeAboutAreRefused(t *testing.T) {
+	t.Parallel()
+	w := newSQLiteWorld(t)
+	b := newBackend(t, nil)
+	p := w.behind([]string{"/=" + b.URL}, func(c *config.Config) { c.PublicPaths = []string{"/public/"} })
+	alice := p.signIn("alice")
+	for line, want := range map[string]string{
+		"TRACE /x HTTP/1.1": "405", "TRACK /public/x HTTP/1.1": "405", "CONNECT /x HTTP/1.1": "405", "CONNECT x:443 HTTP/1.1": "405",
+		"GET /public/.%09./x HTTP/1.1": "400", "GET /public/%ff HTTP/1.1": "400", "GET /x%2500 HTTP/1.1": "400", "GET /x%7f HTTP/1.1": "400",
+	} {
+		require.Contains(t, p.raw(t, line+"\nHost: x:443\nConnection: close\nAuthorization: Bearer "+alice.access+"\n\n"), " "+want+" ", line)
+	}
+	a := p.send(t, p.request(t, "TRACE", "/x", alice.access, nil))
+	require.Equal(t, "method_not_allowed", a.code())
+	require.Equal(t, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS", a.header.Get("Allow"))
+	require.Empty(t, b.got, "none of them reached the back end")
+}
+
 func TestPublicPathsNeedNoTokenAndNoneIsHeldAgainstThem(t *testing.T) {
 	t.Parallel()
 	w := newSQLiteWorld(t)
