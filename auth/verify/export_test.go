@@ -7,3 +7,12 @@ func CacheLen(v *Verifier) int {
 	}
 	return v.cache.len()
 }
+
+// HeaderSeen reports whether a header is remembered by its encoded text.
+func HeaderSeen(encoded string) bool {
+	_, ok := headersSeen.get(encoded)
+	return ok
+}
+
+// HeadersSeen is the number of headers that are remembered.
+func HeadersSeen() int { return len(*headersSeen.list.Load()) }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -55,6 +56,42 @@ type checked struct {
 	key       Key
 	expires   time.Time
 	notBefore time.Time // zero when there is no nbf
+}
+
+// Payload is what a good token says. Its methods may be called by many goroutines
+// at once.
+type Payload struct{ claims object }
+
+// Text returns a claim that is a string; false where there is none of this name,
+// or one of another type.
+func (p Payload) Text(name string) (string, bool) {
+	raw, ok := p.claims.get(name)
+	if !ok {
+		return "", false
+	}
+	text, err := unquote(raw)
+	return text, err == nil
+}
+
+// Integer returns a claim that is a whole number, written without an exponent;
+// false where there is none of this name, or one of another type.
+func (p Payload) Integer(name string) (int64, bool) {
+	raw, ok := p.claims.get(name)
+	if !ok {
+		return 0, false
+	}
+	number, err := strconv.ParseInt(string(raw), 10, 64)
+	return number, err == nil
+}
+
+// Parse is [Profile.Check] for callers who want single claims: the payload has
+// been read by then, and need not be read once more. The errors are the same.
+func (p *Profile) Parse(ctx context.Context, token string) (Payload, error) {
+	result, err := p.check(ctx, token)
+	if err != nil {
+		return Payload{}, err
+	}
+	return Payload{result.claims}, nil
 }
 
 // Check verifies one compact JWS against the profile and returns its payload, the
@@ -115,20 +152,22 @@ func (p *Profile) check(ctx context.Context, token string) (*checked, error) {
 		return nil, invalid("not a compact JWS")
 	}
 
-	header, err := decodeSegment(header64)
-	if err != nil {
-		return nil, invalid("header: %s", err)
-	}
-	signature, err := decodeSegment(signature64)
-	if err != nil {
-		return nil, invalid("signature: %s", err)
+	header, seen := headersSeen.get(header64)
+	if !seen {
+		var err error
+		if header, err = readHeader(header64); err != nil {
+			return nil, err
+		}
 	}
 	key, err := p.keyFor(ctx, header)
 	if err != nil {
 		return nil, err
 	}
-	if err := key.verify(token[:len(header64)+1+len(payload64)], signature); err != nil {
-		return nil, invalid("the signature does not fit")
+	if err := key.verify(token[:len(header64)+1+len(payload64)], signature64); err != nil {
+		return nil, err
+	}
+	if !seen {
+		headersSeen.add(header64, header)
 	}
 
 	// Only now is the payload read: what nobody signed is not worth parsing.
@@ -145,78 +184,6 @@ func (p *Profile) check(ctx context.Context, token string) (*checked, error) {
 		return nil, err
 	}
 	return result, nil
-}
-
-// refusedHeaders change how a token is to be read, or bring their own key.
-// crit: every extension it could name is unknown here, so RFC 7515 section
-// 4.1.11 says to refuse. b64 is such an extension (RFC 7797). The others ask the
-// verifier to trust or to fetch a key that the token itself brings (RFC 8725
-// section 3.10).
-var refusedHeaders = []string{"crit", "b64", "jku", "jwk", "x5u", "x5c"}
-
-func (p *Profile) keyFor(ctx context.Context, data []byte) (Key, error) {
-	header, err := parseObject(data)
-	if err != nil {
-		return Key{}, invalid("header: %s", err)
-	}
-	for i := range header {
-		for _, name := range refusedHeaders {
-			if strings.EqualFold(header[i].name, name) {
-				return Key{}, invalid("header: %s is not allowed", name)
-			}
-		}
-	}
-	text := func(name string) (string, error) {
-		raw, ok := header.get(name)
-		if !ok {
-			return "", invalid("header: no %s", name)
-		}
-		value, err := unquote(raw)
-		if err != nil || value == "" {
-			return "", invalid("header: %s is not a text", name)
-		}
-		return value, nil
-	}
-
-	typ, err := text("typ")
-	if err != nil {
-		return Key{}, err
-	}
-	// RFC 7515 section 4.1.9: a typ without "/" stands for "application/" typ.
-	if typ != p.Type && typ != "application/"+p.Type {
-		return Key{}, invalid("header: typ is not %s", p.Type)
-	}
-	algorithm, err := text("alg")
-	if err != nil {
-		return Key{}, err
-	}
-	if len(p.Algorithms) > 0 && !slices.Contains(p.Algorithms, algorithm) {
-		return Key{}, invalid("header: alg is not accepted here")
-	}
-	kid, err := text("kid")
-	if err != nil {
-		return Key{}, err
-	}
-	if len(kid) > maxKeyID {
-		return Key{}, invalid("header: kid is longer than %d bytes", maxKeyID)
-	}
-
-	key, err := p.Keys.Key(ctx, kid)
-	switch {
-	case errors.Is(err, ErrUnknownKey):
-		return Key{}, fmt.Errorf("%w: %w", ErrInvalid, err)
-	case err != nil:
-		return Key{}, err
-	}
-	// The algorithm is the key's; the header may only agree (RFC 8725 section
-	// 3.1): otherwise a public key could be used as an HMAC secret.
-	if key.ID != kid || key.Algorithm != algorithm {
-		return Key{}, invalid("header: alg is not the one of the key")
-	}
-	if err := key.usable(); err != nil {
-		return Key{}, fmt.Errorf("%w: %w", errMisconfigured, err)
-	}
-	return key, nil
 }
 
 func (p *Profile) checkClaims(token *checked) error {
@@ -236,7 +203,7 @@ func (p *Profile) checkClaims(token *checked) error {
 		if !ok {
 			continue
 		}
-		if text, err := unquote(raw); err != nil || text == "" {
+		if !filled(raw) {
 			return invalid("%s is not a text", name)
 		}
 	}
@@ -245,15 +212,17 @@ func (p *Profile) checkClaims(token *checked) error {
 	if !ok {
 		return invalid("no iss")
 	}
-	if text, err := unquote(issuer); err != nil || text != p.Issuer {
+	if !spells(issuer, p.Issuer) {
 		return invalid("another issuer")
 	}
-	audience, err := audienceOf(token.claims)
-	if err != nil {
-		return err
-	}
-	if !slices.Contains(audience, p.Audience) {
-		return invalid("another audience")
+	if raw, ok := token.claims.get("aud"); !ok || !spells(raw, p.Audience) {
+		audience, err := audienceOf(token.claims)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(audience, p.Audience) {
+			return invalid("another audience")
+		}
 	}
 	return p.checkTimes(token)
 }
@@ -318,6 +287,36 @@ var (
 	// hands of whoever decodes the payload next, takes "SUB" for "sub".
 	knownClaims = append(append([]string{"aud", "roles", "seq", "prev"}, textClaims...), timeClaims...)
 )
+
+// known returns the name of a claim or of a member of the header that most
+// tokens have, without taking memory for it.
+func known(name []byte) (string, bool) {
+	switch string(name) {
+	case "iss":
+		return "iss", true
+	case "sub":
+		return "sub", true
+	case "aud":
+		return "aud", true
+	case "exp":
+		return "exp", true
+	case "iat":
+		return "iat", true
+	case "jti":
+		return "jti", true
+	case "sid":
+		return "sid", true
+	case "seq":
+		return "seq", true
+	case "prev":
+		return "prev", true
+	case "roles":
+		return "roles", true
+	case "client_id":
+		return "client_id", true
+	}
+	return "", false
+}
 
 func misspelt(name string) (string, bool) {
 	if slices.Contains(knownClaims, name) {
