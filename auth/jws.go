@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
+	"sync"
 
 	"github.com/golang-jwt/jwt/v5"
 	"golang.org/x/crypto/cryptobyte"
@@ -37,47 +39,79 @@ func headersOf(k SigningKey) headers {
 }
 
 // sign makes a compact JWS (RFC 7515 section 7.1) of a header, which is one of
-// the key's, and of claims that encoding/json turns into an object.
-func (k SigningKey) sign(header string, claims any) (string, error) {
-	payload, err := json.Marshal(claims)
-	if err != nil {
-		return "", fmt.Errorf("encode claims: %w", err)
-	}
+// the key's, and of claims, a JSON object.
+func (k SigningKey) sign(header string, claims []byte) (string, error) {
+	work := takeBuffer()
+	defer giveBuffer(work)
 	encoding := base64.RawURLEncoding
-	token := make([]byte, 0, len(header)+encoding.EncodedLen(len(payload))+encoding.EncodedLen(maxSignature)+2)
-	token = append(token, header...)
-	token = append(token, '.')
-	token = encoding.AppendEncode(token, payload)
-	signature, err := k.signature(token)
+	token := append(append((*work)[:0], header...), '.')
+	token = encoding.AppendEncode(token, claims)
+	var room [maxSignature]byte
+	signature, err := k.signature(room[:0], token)
 	if err != nil {
 		return "", fmt.Errorf("sign with %v: %w", k, err)
 	}
 	token = append(token, '.')
-	return string(encoding.AppendEncode(token, signature)), nil
+	token = encoding.AppendEncode(token, signature)
+	*work = token
+	return string(token), nil
 }
 
-// maxSignature is the length of the longest signature but for RSA's, which is in
-// no hurry.
+// maxSignature is the length of the longest signature but for RSA's, which takes
+// memory of its own.
 const maxSignature = 64
 
-func (k SigningKey) signature(input []byte) ([]byte, error) {
+// signature appends the signature of input.
+func (k SigningKey) signature(to, input []byte) ([]byte, error) {
 	switch key := k.private().(type) {
 	case *ecdsa.PrivateKey:
-		return signES256(key, input)
+		return signES256(to, key, input)
 	case verify.Secret:
-		mac := hmac.New(sha256.New, key)
-		mac.Write(input)
-		return mac.Sum(nil), nil
+		return k.macs.sum(to, key, input), nil
 	default:
-		return jwt.GetSigningMethod(k.Algorithm).Sign(string(input), key)
+		signature, err := jwt.GetSigningMethod(k.Algorithm).Sign(string(input), key)
+		return append(to, signature...), err
 	}
 }
 
-// signES256 makes the signature of RFC 7518 section 3.4: R and S, 32 bytes each.
+// macs keeps prepared HMAC states of one key: to prepare one takes half as long
+// as the code of a token, and most of the memory.
+type macs struct{ pool sync.Pool }
+
+func (s *macs) sum(to []byte, key verify.Secret, input []byte) []byte {
+	state, ok := s.pool.Get().(hash.Hash)
+	if !ok {
+		state = hmac.New(sha256.New, key)
+	}
+	state.Reset()
+	state.Write(input)
+	to = state.Sum(to)
+	s.pool.Put(state)
+	return to
+}
+
+// buffers are for what is put together on the way to a token.
+var buffers sync.Pool
+
+func takeBuffer() *[]byte {
+	if b, ok := buffers.Get().(*[]byte); ok {
+		return b
+	}
+	b := make([]byte, 0, 1024)
+	return &b
+}
+
+// giveBuffer wipes what a buffer holds: no token stays in memory for it.
+func giveBuffer(b *[]byte) {
+	clear((*b)[:cap(*b)])
+	buffers.Put(b)
+}
+
+// signES256 appends the signature of RFC 7518 section 3.4: R and S, 32 bytes each.
 // The nonce derives from key and text (RFC 6979), as RFC 8725 section 3.2 asks:
 // a weak source of randomness cannot give the key away. It also is faster than
 // golang-jwt's, which draws the nonce.
-func signES256(key *ecdsa.PrivateKey, input []byte) ([]byte, error) {
+func signES256(to []byte, key *ecdsa.PrivateKey, input []byte) ([]byte, error) {
 	digest := sha256.Sum256(input)
 	der, err := key.Sign(nil, digest[:], crypto.SHA256)
 	if err != nil {
@@ -89,8 +123,7 @@ func signES256(key *ecdsa.PrivateKey, input []byte) ([]byte, error) {
 		return nil, errors.New("an ECDSA signature that is not ASN.1")
 	}
 	const size = 32
-	signature := make([]byte, 2*size)
-	copy(signature[size-len(r):], r)
-	copy(signature[2*size-len(s):], s)
-	return signature, nil
+	var zero [size]byte
+	to = append(append(to, zero[len(r):]...), r...)
+	return append(append(to, zero[len(s):]...), s...), nil
 }

@@ -25,7 +25,7 @@ func TestES256SignsWithTheNonceOfRFC6979(t *testing.T) {
 		"sample": "efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8",
 		"test":   "f1abb023518351cd71d881567b1ea663ed3efcf6c5132b354f28d3b0b7d38367019f4113742a2b14bd25926b49c649155f267e60d3814b4c0cc84250e46f0083",
 	} {
-		signature, err := signES256(key, []byte(text))
+		signature, err := signES256(nil, key, []byte(text))
 		require.NoError(t, err)
 		require.Equal(t, want, hex.EncodeToString(signature), text)
 	}
@@ -38,7 +38,7 @@ func TestES256NumbersHaveTheirFullLength(t *testing.T) {
 	short := 0
 	for i := range 1000 {
 		text := strconv.Itoa(i)
-		signature, err := k.signature([]byte(text))
+		signature, err := k.signature(nil, []byte(text))
 		require.NoError(t, err)
 		require.Len(t, signature, 64)
 		if signature[0] == 0 || signature[32] == 0 {
@@ -55,7 +55,7 @@ func TestHS256SignsLikeTheExampleOfRFC7515(t *testing.T) {
 	require.NoError(t, err)
 	k, err := newSigningKey("example", secret, time.Time{})
 	require.NoError(t, err)
-	signature, err := k.signature([]byte("eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"))
+	signature, err := k.signature(nil, []byte("eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"))
 	require.NoError(t, err)
 	require.Equal(t, "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", base64.RawURLEncoding.EncodeToString(signature))
 }

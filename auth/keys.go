@@ -41,6 +41,7 @@ type SigningKey struct {
 	private func() any
 	public  func() verify.Key
 	headers headers
+	macs    *macs
 }
 
 // Format prints the id, whatever the verb.
@@ -61,9 +62,9 @@ func (k SigningKey) Same(other SigningKey) bool {
 // KeySet is an unchanging set of keys for one kind of token: the newest active
 // one signs, all of them verify. It implements verify.KeySource.
 type KeySet struct {
-	keys   []SigningKey // newest first
-	byID   map[string]SigningKey
-	public func() ([]byte, error)
+	keys    []SigningKey // newest first
+	checked verify.KeySource
+	public  func() ([]byte, error)
 }
 
 // NewKeySet makes a set of at least one key. Ids and key material must differ,
@@ -72,21 +73,26 @@ func NewKeySet(keys ...SigningKey) (*KeySet, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("the key set is empty")
 	}
-	s := &KeySet{keys: slices.Clone(keys), byID: make(map[string]SigningKey, len(keys))}
+	s := &KeySet{keys: slices.Clone(keys)}
 	slices.SortStableFunc(s.keys, func(a, b SigningKey) int { return b.ActiveFrom.Compare(a.ActiveFrom) })
+	public := make([]verify.Key, len(keys))
 	for i, k := range s.keys {
-		if err := k.public().Validate(); err != nil {
+		public[i] = k.public()
+		if err := public[i].Validate(); err != nil {
 			return nil, err
 		}
-		if _, twice := s.byID[k.ID]; twice {
-			return nil, fmt.Errorf("two keys have the id %q", k.ID)
-		}
-		s.byID[k.ID] = k
 		for _, other := range s.keys[:i] {
+			if k.ID == other.ID {
+				return nil, fmt.Errorf("two keys have the id %q", k.ID)
+			}
 			if k.Same(other) {
 				return nil, fmt.Errorf("the keys %q and %q are the same key", k.ID, other.ID)
 			}
 		}
+	}
+	var err error
+	if s.checked, err = verify.NewStatic(public...); err != nil {
+		return nil, err
 	}
 	s.public = sync.OnceValues(s.marshalPublic)
 	return s, nil
@@ -123,12 +129,8 @@ func (s *KeySet) Signer(now time.Time) SigningKey {
 }
 
 // Key implements verify.KeySource.
-func (s *KeySet) Key(_ context.Context, kid string) (verify.Key, error) {
-	k, known := s.byID[kid]
-	if !known {
-		return verify.Key{}, verify.ErrUnknownKey
-	}
-	return k.public(), nil
+func (s *KeySet) Key(ctx context.Context, kid string) (verify.Key, error) {
+	return s.checked.Key(ctx, kid)
 }
 
 // Public returns the public keys as a JWK Set (RFC 7517 section 5). Symmetric
@@ -266,7 +268,7 @@ func (k SigningKey) fits() error {
 	if secret, ok := public.(verify.Secret); ok {
 		public = []byte(secret)
 	}
-	signature, err := k.signature([]byte(text))
+	signature, err := k.signature(nil, []byte(text))
 	if err == nil {
 		err = jwt.GetSigningMethod(k.Algorithm).Verify(text, signature, public)
 	}
@@ -296,7 +298,7 @@ func newSigningKey(id string, private any, activeFrom time.Time) (SigningKey, er
 	}
 	checked := verify.Key{ID: id, Algorithm: k.Algorithm, Public: public}
 	k.private, k.public = func() any { return private }, func() verify.Key { return checked }
-	k.headers = headersOf(k)
+	k.headers, k.macs = headersOf(k), &macs{}
 	return k, nil
 }
 

@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -39,51 +37,6 @@ func (Tokens) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[redacted]
 // MarshalText keeps tokens out of JSON logs; httpapi renders them on purpose.
 func (Tokens) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
 
-// accessClaims are those of RFC 9068 section 2.2, and the session.
-type accessClaims struct {
-	Issuer    string   `json:"iss"`
-	Subject   string   `json:"sub"`
-	Audience  string   `json:"aud"`
-	ClientID  string   `json:"client_id"`
-	IssuedAt  int64    `json:"iat"`
-	ExpiresAt int64    `json:"exp"`
-	ID        string   `json:"jti"`
-	SessionID string   `json:"sid"`
-	Roles     []string `json:"roles,omitempty"`
-}
-
-// refreshClaims name the session and the place of the token in its rotation.
-type refreshClaims struct {
-	Issuer    string `json:"iss"`
-	Subject   string `json:"sub"`
-	Audience  string `json:"aud"`
-	ClientID  string `json:"client_id"`
-	IssuedAt  int64  `json:"iat"`
-	ExpiresAt int64  `json:"exp"`
-	SessionID string `json:"sid"`
-	Seq       int64  `json:"seq"`
-	Prev      int64  `json:"prev"`
-}
-
-// extraClaims adds chosen members of a user's metadata to an access token.
-type extraClaims struct {
-	accessClaims
-	extra map[string]json.RawMessage
-}
-
-// MarshalJSON writes one flat object. A claim of ours always wins.
-func (c extraClaims) MarshalJSON() ([]byte, error) {
-	own, err := json.Marshal(c.accessClaims)
-	if err != nil {
-		return nil, err
-	}
-	all := maps.Clone(c.extra)
-	if err := json.Unmarshal(own, &all); err != nil {
-		return nil, err
-	}
-	return json.Marshal(all)
-}
-
 // grant is what a pair of tokens is issued for.
 type grant struct {
 	userID, sessionID uuid.UUID
@@ -110,46 +63,31 @@ type issuer struct {
 func (i *issuer) issue(g grant) (Tokens, error) {
 	now := g.now.Truncate(time.Second)
 	end := i.lifetimes.accessEnd(g.createdAt, now)
-	id := make([]byte, 16)
-	if _, err := rand.Read(id); err != nil {
+	var id [16]byte
+	if _, err := rand.Read(id[:]); err != nil {
 		return Tokens{}, fmt.Errorf("issue tokens: %w", err)
-	}
-	own := accessClaims{
-		Issuer:    i.name,
-		Subject:   g.userID.String(),
-		Audience:  i.audience,
-		ClientID:  g.appID,
-		IssuedAt:  now.Unix(),
-		ExpiresAt: end.Unix(),
-		ID:        base64.RawURLEncoding.EncodeToString(id),
-		SessionID: g.sessionID.String(),
-		Roles:     g.roles,
 	}
 	extra, err := i.chosen(g.metadata)
 	if err != nil {
 		return Tokens{}, fmt.Errorf("issue tokens: %w", err)
 	}
-	var claims any = own
-	if len(extra) > 0 {
-		claims = extraClaims{own, extra}
-	}
+	claims := takeBuffer()
+	defer giveBuffer(claims)
+	*claims = accessClaims{
+		issuer: i.name, subject: g.userID, audience: i.audience, clientID: g.appID,
+		issuedAt: now, expiresAt: end, id: id, sessionID: g.sessionID, roles: g.roles, extra: extra,
+	}.appendTo((*claims)[:0])
 	key := i.access.Signer(g.now)
-	access, err := key.sign(key.headers.access, claims)
+	access, err := key.sign(key.headers.access, *claims)
 	if err != nil {
 		return Tokens{}, fmt.Errorf("issue an access token: %w", err)
 	}
+	*claims = refreshClaims{
+		issuer: i.name, subject: g.userID, clientID: g.appID,
+		issuedAt: g.counters.RotatedAt, expiresAt: g.expiresAt, sessionID: g.sessionID, seq: g.counters.Last, prev: g.counters.Used,
+	}.appendTo((*claims)[:0])
 	key = i.refresh.Signer(g.now)
-	refresh, err := key.sign(key.headers.refresh, refreshClaims{
-		Issuer:    i.name,
-		Subject:   g.userID.String(),
-		Audience:  i.name,
-		ClientID:  g.appID,
-		IssuedAt:  g.counters.RotatedAt.Unix(),
-		ExpiresAt: g.expiresAt.Unix(),
-		SessionID: g.sessionID.String(),
-		Seq:       g.counters.Last,
-		Prev:      g.counters.Used,
-	})
+	refresh, err := key.sign(key.headers.refresh, *claims)
 	if err != nil {
 		return Tokens{}, fmt.Errorf("issue a refresh token: %w", err)
 	}
@@ -165,7 +103,7 @@ func (i *issuer) issue(g grant) (Tokens, error) {
 
 // chosen picks the members of the metadata that go into access tokens.
 // CheckMetadataClaims has looked at their names.
-func (i *issuer) chosen(metadata json.RawMessage) (map[string]json.RawMessage, error) {
+func (i *issuer) chosen(metadata json.RawMessage) ([]extraClaim, error) {
 	if len(i.metadataClaims) == 0 || len(metadata) == 0 || bytes.Equal(metadata, []byte("{}")) {
 		return nil, nil
 	}
@@ -173,10 +111,10 @@ func (i *issuer) chosen(metadata json.RawMessage) (map[string]json.RawMessage, e
 	if err := json.Unmarshal(metadata, &all); err != nil {
 		return nil, fmt.Errorf("read the metadata: %w", err)
 	}
-	out := make(map[string]json.RawMessage)
+	var out []extraClaim
 	for _, name := range i.metadataClaims {
 		if value, ok := all[name]; ok {
-			out[name] = value
+			out = append(out, extraClaim{name, value})
 		}
 	}
 	return out, nil
@@ -185,7 +123,7 @@ func (i *issuer) chosen(metadata json.RawMessage) (map[string]json.RawMessage, e
 // presented checks a refresh token and tells what it names. The errors are
 // ErrRefreshInvalid and ErrRefreshExpired.
 func (s *Service) presented(ctx context.Context, token string) (Presented, error) {
-	payload, err := s.refreshProfile.Check(ctx, token)
+	claims, err := s.refreshProfile.Parse(ctx, token)
 	switch {
 	case errors.Is(err, verify.ErrExpired):
 		return Presented{}, fmt.Errorf("%w: %w", ErrRefreshExpired, err)
@@ -194,19 +132,23 @@ func (s *Service) presented(ctx context.Context, token string) (Presented, error
 	case err != nil:
 		return Presented{}, fmt.Errorf("check a refresh token: %w", err)
 	}
-	var c refreshClaims
-	if err := json.Unmarshal(payload, &c); err != nil {
+	seq, ok1 := claims.Integer("seq")
+	prev, ok2 := claims.Integer("prev")
+	subject, ok3 := claims.Text("sub")
+	session, ok4 := claims.Text("sid")
+	appID, ok5 := claims.Text("client_id")
+	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 {
 		return Presented{}, fmt.Errorf("%w: claims of another type", ErrRefreshInvalid)
 	}
-	userID, err1 := uuid.Parse(c.Subject)
-	sessionID, err2 := uuid.Parse(c.SessionID)
+	userID, err1 := uuid.Parse(subject)
+	sessionID, err2 := uuid.Parse(session)
 	switch {
 	case err1 != nil || err2 != nil:
 		return Presented{}, fmt.Errorf("%w: sub and sid must be UUIDs", ErrRefreshInvalid)
-	case c.Prev < 0 || c.Seq <= c.Prev:
+	case prev < 0 || seq <= prev:
 		return Presented{}, fmt.Errorf("%w: seq must be greater than prev", ErrRefreshInvalid)
-	case !s.apps.has(c.ClientID):
+	case !s.apps.has(appID):
 		return Presented{}, fmt.Errorf("%w: its app is not configured", ErrRefreshInvalid)
 	}
-	return Presented{UserID: userID, SessionID: sessionID, AppID: c.ClientID, Seq: c.Seq, Prev: c.Prev}, nil
+	return Presented{UserID: userID, SessionID: sessionID, AppID: appID, Seq: seq, Prev: prev}, nil
 }
