@@ -14,6 +14,7 @@ import (
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/auth/verify"
+	"github.com/wugan/wugan/internal/secret"
 )
 
 var algorithms = []string{verify.ES256, verify.EdDSA, verify.RS256, verify.HS256}
@@ -181,11 +182,11 @@ func TestTokensAndIdentitiesAreNeverPrinted(t *testing.T) {
 	var printed bytes.Buffer
 	text, asJSON := slog.New(slog.NewTextHandler(&printed, nil)), slog.New(slog.NewJSONHandler(&printed, nil))
 	for _, value := range []any{
-		auth.Tokens{AccessToken: canary, RefreshToken: canary},
-		&auth.Tokens{AccessToken: canary},
-		auth.LoginResult{Tokens: auth.Tokens{RefreshToken: canary}},
-		auth.ProvenIdentity{OpenID: canary, SessionKey: canary},
-		[]auth.ProvenIdentity{{SessionKey: canary}},
+		auth.Tokens{AccessToken: secret.New(canary), RefreshToken: secret.New(canary)},
+		&auth.Tokens{AccessToken: secret.New(canary)},
+		auth.LoginResult{Tokens: auth.Tokens{RefreshToken: secret.New(canary)}},
+		auth.ProvenIdentity{OpenID: canary, SessionKey: secret.New(canary)},
+		[]auth.ProvenIdentity{{SessionKey: secret.New(canary)}},
 	} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
 			fmt.Fprintf(&printed, verb+"\n", value)

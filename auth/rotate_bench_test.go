@@ -11,6 +11,7 @@ import (
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/auth/verify"
+	"github.com/wugan/wugan/internal/secret"
 	"github.com/wugan/wugan/migrations"
 	"github.com/wugan/wugan/store/sqlite"
 )
@@ -47,7 +48,7 @@ var benchLifetimes = auth.Lifetimes{AccessTTL: 4 * time.Hour, RefreshTTL: 168 * 
 type anyone struct{}
 
 func (anyone) ExchangeCode(_ context.Context, _, code string) (auth.ProvenIdentity, error) {
-	return auth.ProvenIdentity{OpenID: code, SessionKey: "tiihtNczf5v6AKRyjwEUhQ=="}, nil
+	return auth.ProvenIdentity{OpenID: code, SessionKey: secret.New("tiihtNczf5v6AKRyjwEUhQ==")}, nil
 }
 
 // inClear is no vault at all.
@@ -78,7 +79,7 @@ func BenchmarkRotate(b *testing.B) {
 		token := in.Tokens.RefreshToken
 		b.ReportAllocs()
 		for b.Loop() {
-			next, err := s.Refresh(b.Context(), auth.RefreshRequest{RefreshToken: token})
+			next, err := s.Refresh(b.Context(), auth.RefreshRequest{RefreshToken: token.Reveal()})
 			if err != nil {
 				b.Fatal(err)
 			}

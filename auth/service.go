@@ -11,13 +11,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/wugan/wugan/auth/verify"
+	"github.com/wugan/wugan/internal/secret"
 	"github.com/wugan/wugan/users"
 )
 
@@ -29,21 +29,14 @@ type CodeExchanger interface {
 	ExchangeCode(ctx context.Context, appID, code string) (ProvenIdentity, error)
 }
 
-// ProvenIdentity is what the identity provider says of a person.
+// ProvenIdentity is what the identity provider says of a person. It prints as
+// [redacted].
 type ProvenIdentity struct {
+	secret.Redacted
 	OpenID     string
 	UnionID    string // "" where there is none
-	SessionKey string
+	SessionKey secret.String
 }
-
-// String keeps the session key out of logs.
-func (ProvenIdentity) String() string { return "[redacted]" }
-
-// Format keeps the session key out of every verb.
-func (ProvenIdentity) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[redacted]") }
-
-// MarshalText keeps the session key out of JSON logs.
-func (ProvenIdentity) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
 
 // Vault seals values at rest and opens them again.
 type Vault interface {
@@ -163,7 +156,7 @@ func (s *Service) login(ctx context.Context, r LoginRequest) (LoginResult, error
 	if appID == "" || proven.OpenID == "" {
 		return LoginResult{}, errors.New("log in: the provider named no identity")
 	}
-	sealed, err := s.vault.Seal([]byte(proven.SessionKey), users.SessionKeyPlace(appID, proven.OpenID))
+	sealed, err := s.vault.Seal([]byte(proven.SessionKey.Reveal()), users.SessionKeyPlace(appID, proven.OpenID))
 	if err != nil {
 		return LoginResult{}, fmt.Errorf("log in: %w", err)
 	}

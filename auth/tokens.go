@@ -7,19 +7,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/wugan/wugan/auth/verify"
+	"github.com/wugan/wugan/internal/secret"
 )
 
-// Tokens is what a login or a refresh gives the client. It prints as
-// [redacted].
+// Tokens is what a login or a refresh gives the client.
 type Tokens struct {
-	AccessToken  string
-	RefreshToken string
+	AccessToken  secret.String
+	RefreshToken secret.String
 	// ExpiresIn and RefreshExpiresIn count from the moment of issue, in whole
 	// seconds.
 	ExpiresIn        time.Duration
@@ -27,15 +26,6 @@ type Tokens struct {
 	// UserID and SessionID say whose they are, for the log.
 	UserID, SessionID uuid.UUID
 }
-
-// String keeps tokens out of logs.
-func (Tokens) String() string { return "[redacted]" }
-
-// Format keeps tokens out of every verb.
-func (Tokens) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[redacted]") }
-
-// MarshalText keeps tokens out of JSON logs; httpapi renders them on purpose.
-func (Tokens) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
 
 // grant is what a pair of tokens is issued for.
 type grant struct {
@@ -92,8 +82,8 @@ func (i *issuer) issue(g grant) (Tokens, error) {
 		return Tokens{}, fmt.Errorf("issue a refresh token: %w", err)
 	}
 	return Tokens{
-		AccessToken:      access,
-		RefreshToken:     refresh,
+		AccessToken:      secret.New(access),
+		RefreshToken:     secret.New(refresh),
 		ExpiresIn:        end.Sub(now),
 		RefreshExpiresIn: g.expiresAt.Sub(now),
 		UserID:           g.userID,

@@ -34,7 +34,7 @@ func TestTheLinterHoldsTheArrows(t *testing.T) {
 	}
 	for _, pkg := range []string{
 		"lowest", "internal/test/helper", "store/shared", "store/storetest", "wechat", "auth", "auth/verify",
-		"users", "migrations", "internal/seal", "httpapi", "gateway", "internal/service",
+		"users", "migrations", "internal/seal", "httpapi", "gateway", "internal/service", "internal/secret",
 	} {
 		write(pkg+"/p.go", "package "+filepath.Base(pkg)+"\n")
 	}
@@ -70,6 +70,7 @@ func TestTheLinterHoldsTheArrows(t *testing.T) {
 		{"gateway", module + "auth"},
 		{"internal/metrics", module + "wechat"},
 		{"internal/keyfile", module + "users"},
+		{"internal/secret", module + "lowest"},
 		{"internal/config", module + "httpapi"},
 		{"internal/config", module + "store/shared"},
 		{"httpapi", module + "internal/service"},
@@ -101,6 +102,8 @@ func TestTheLinterHoldsTheArrows(t *testing.T) {
 		{"internal/tracing", "github.com/jackc/pgx/v5"},
 		{"internal/tracing", "github.com/labstack/echo/v4"},
 		{"internal/keyfile", module + "auth"},
+		{"wechat", module + "internal/secret"},
+		{"auth", module + "internal/secret"},
 		{"internal/config", module + "wechat"},
 		{"internal/service", module + "wechat"},
 		{"internal/service", module + "store/shared"},

@@ -2,10 +2,7 @@ package httpapi
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 
@@ -14,6 +11,7 @@ import (
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/auth/verify"
+	"github.com/wugan/wugan/internal/secret"
 )
 
 // verifier checks access tokens as verify.Verifier does, once it is known which
@@ -77,25 +75,6 @@ func callerOf(claims *verify.Claims) (caller, error) {
 // callerWith is who got these tokens, for the log.
 func callerWith(t auth.Tokens) caller { return caller{userID: t.UserID, sessionID: t.SessionID} }
 
-// Key is a shared secret of operators or gateways. It prints as [redacted].
-type Key string
-
-// String keeps a key out of logs.
-func (Key) String() string { return "[redacted]" }
-
-// Format keeps a key out of every verb.
-func (Key) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[redacted]") }
-
-// MarshalText keeps a key out of JSON logs.
-func (Key) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
-
-// matches compares in a time that tells nothing of the key, its length
-// included.
-func (k Key) matches(text string) bool {
-	a, b := sha256.Sum256([]byte(k)), sha256.Sum256([]byte(text))
-	return k != "" && subtle.ConstantTimeCompare(a[:], b[:]) == 1
-}
-
 // keyPaths registers the paths of an operator's key. Where the key is not
 // configured they do not exist, by any method: a 405 would tell of them.
 type keyPaths struct {
@@ -104,8 +83,8 @@ type keyPaths struct {
 	withKey echo.MiddlewareFunc
 }
 
-func (a *api) keyPaths(e *echo.Echo, key Key) keyPaths {
-	return keyPaths{e, key != "", a.withKey(key)}
+func (a *api) keyPaths(e *echo.Echo, key secret.String) keyPaths {
+	return keyPaths{e, !key.Empty(), a.withKey(key)}
 }
 
 func (k keyPaths) add(method, path string, handler echo.HandlerFunc, inner ...echo.MiddlewareFunc) {
@@ -121,7 +100,7 @@ func absent(echo.Context) error { return newProblem("not_found", nil) }
 
 // withKey lets requests with an operator's key through. Another of our keys is
 // told from a wrong one, for that is a mistake in a configuration.
-func (a *api) withKey(key Key) echo.MiddlewareFunc {
+func (a *api) withKey(key secret.String) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			text, err := keyText(c.Request().Header)
@@ -130,9 +109,9 @@ func (a *api) withKey(key Key) echo.MiddlewareFunc {
 				p := newProblem("token_missing", nil)
 				p.Detail = "Send the key as: Authorization: Bearer KEY."
 				return p
-			case key.matches(text):
+			case key.Matches(text):
 				return next(c)
-			case a.adminKey.matches(text), a.gatewayKey.matches(text):
+			case a.adminKey.Matches(text), a.gatewayKey.Matches(text):
 				return newProblem("forbidden", nil)
 			}
 			p := newProblem("token_invalid", nil)

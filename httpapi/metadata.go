@@ -47,7 +47,7 @@ func (a *api) metadata(c echo.Context) error {
 		SubjectTypes:       []string{"public"},
 		Documentation:      at("/docs"),
 	}
-	if a.gatewayKey != "" {
+	if !a.gatewayKey.Empty() {
 		m.IntrospectionEndpoint, m.IntrospectionAuth = at("/oauth2/introspect"), []string{"Bearer"}
 	}
 	for _, k := range a.accessKeys.Set().Keys() {

@@ -209,7 +209,7 @@ func (a *api) oauthToken(c echo.Context) error {
 		return err
 	}
 	return c.JSON(http.StatusOK, oauthTokens{
-		AccessToken: tokens.AccessToken, RefreshToken: tokens.RefreshToken,
+		AccessToken: tokens.AccessToken.Reveal(), RefreshToken: tokens.RefreshToken.Reveal(),
 		TokenType: "Bearer", ExpiresIn: int64(tokens.ExpiresIn / time.Second),
 	})
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/wugan/wugan/auth/verify"
 	"github.com/wugan/wugan/gateway"
 	"github.com/wugan/wugan/httpapi/docs"
+	"github.com/wugan/wugan/internal/secret"
 	"github.com/wugan/wugan/users"
 )
 
@@ -40,7 +41,7 @@ type Config struct {
 	// schema is behind, the error is ErrSchemaOutdated.
 	Ready func(context.Context) error
 
-	GatewayKey, AdminKey Key
+	GatewayKey, AdminKey secret.String
 	// AvatarHosts are the hosts, in lower case and with a port that is not 443,
 	// on which avatars have to be; none: on any.
 	AvatarHosts []string
@@ -79,7 +80,7 @@ type api struct {
 	pushes      Pushes
 	ready       func(context.Context) error
 
-	gatewayKey, adminKey Key
+	gatewayKey, adminKey secret.String
 	avatarHosts          []string
 	loginRate            *loginRate
 

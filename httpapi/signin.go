@@ -50,7 +50,7 @@ type tokensAnswer struct {
 
 func renderTokens(t auth.Tokens) tokensAnswer {
 	return tokensAnswer{
-		AccessToken: t.AccessToken, RefreshToken: t.RefreshToken, TokenType: "Bearer",
+		AccessToken: t.AccessToken.Reveal(), RefreshToken: t.RefreshToken.Reveal(), TokenType: "Bearer",
 		ExpiresIn: int64(t.ExpiresIn / time.Second), RefreshExpiresIn: int64(t.RefreshExpiresIn / time.Second),
 	}
 }

@@ -79,7 +79,7 @@ func withRunner(do func(context.Context, *migrations.Runner, io.Writer) error) f
 		if err != nil {
 			return err
 		}
-		r, err := migrations.Open(cmd.Context(), string(c.DatabaseURL))
+		r, err := migrations.Open(cmd.Context(), c.DatabaseURL.Reveal())
 		if err != nil {
 			return service.Unusable(c, fmt.Errorf("migrate: %w", err))
 		}

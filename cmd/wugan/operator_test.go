@@ -63,7 +63,7 @@ func ok(t *testing.T, args ...string) string {
 func TestTheCommandLineShowsAndBarsUsers(t *testing.T) {
 	commandStores(t, func(t *testing.T, w *world) {
 		p := w.pod()
-		alice := p.signIn("alice")
+		alice := p.signIn()
 		id := p.me(alice.access).text("id")
 		require.Equal(t, 200, p.do("PATCH", "/api/v1/users/me", alice.access, map[string]any{"nickname": "小明\u202e"}).status)
 
@@ -94,7 +94,7 @@ func TestTheCommandLineShowsAndBarsUsers(t *testing.T) {
 func TestTheCommandLineEndsSessions(t *testing.T) {
 	commandStores(t, func(t *testing.T, w *world) {
 		p := w.pod()
-		first, second, third := p.signIn("alice"), p.signIn("alice"), p.signIn("alice")
+		first, second, third := p.signIn(), p.signIn(), p.signIn()
 		id := p.me(first.access).text("id")
 		session := p.do("GET", "/api/v1/auth/verify", first.access, nil).header.Get("X-Session-Id")
 		require.Contains(t, ok(t, "sessions", "list", id), session)
@@ -166,7 +166,7 @@ func TestACopyThatCannotBeIsRefused(t *testing.T) {
 
 func TestRekeySaysHowMuchWasSealed(t *testing.T) {
 	commandStores(t, func(t *testing.T, w *world) {
-		w.pod().signIn("alice")
+		w.pod().signIn()
 		require.Contains(t, ok(t, "rekey"), "1 values seen, 0 sealed anew")
 	})
 }

@@ -29,18 +29,18 @@ func listenAddress(text string) bool {
 func (c *Config) databaseAddress() bool {
 	switch c.DatabaseKind() {
 	case "postgres":
-		_, err := pgxpool.ParseConfig(string(c.DatabaseURL))
+		_, err := pgxpool.ParseConfig(c.DatabaseURL.Reveal())
 		return err == nil // its text may repeat the password
 	case "sqlite":
 		// A database in memory would be another one for each connection.
-		return !strings.HasPrefix(string(c.DatabaseURL), "sqlite::memory:")
+		return !strings.HasPrefix(c.DatabaseURL.Reveal(), "sqlite::memory:")
 	}
 	return false
 }
 
 // DatabaseKind is postgres or sqlite; empty where the address is neither.
 func (c *Config) DatabaseKind() string {
-	text := string(c.DatabaseURL)
+	text := c.DatabaseURL.Reveal()
 	switch {
 	case strings.HasPrefix(text, "postgres://"), strings.HasPrefix(text, "postgresql://"):
 		return "postgres"
@@ -53,6 +53,13 @@ func (c *Config) DatabaseKind() string {
 func absoluteHTTP(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && possiblePort(u) && u.RawQuery == "" && u.Fragment == ""
+}
+
+// fitsAHeader reports whether a key is long enough and comes through a header as
+// it is: spaces at its ends are cut off there, and what is not ASCII each program
+// writes in its own way.
+func fitsAHeader(key string) bool {
+	return len(key) >= 32 && !strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // possiblePort tells whether an address names no port, or one that there can be.

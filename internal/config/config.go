@@ -11,6 +11,7 @@ import (
 	"github.com/kelseyhightower/envconfig"
 
 	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/internal/secret"
 )
 
 const prefix = "WUGAN"
@@ -20,25 +21,25 @@ const prefix = "WUGAN"
 // No field has an envconfig tag: with one, the library also reads the variable
 // of that name without our prefix.
 type Config struct {
-	Addr        string `default:":8080"`
-	MetricsAddr string `split_words:"true" default:"127.0.0.1:9090"`
-	DatabaseURL Secret `split_words:"true" default:"sqlite:wugan.db"`
+	Addr        string        `default:":8080"`
+	MetricsAddr string        `split_words:"true" default:"127.0.0.1:9090"`
+	DatabaseURL secret.String `split_words:"true" default:"sqlite:wugan.db"`
 
-	WechatApps Secret `split_words:"true"`
-	WechatPush Secret `split_words:"true"`
+	WechatApps secret.String `split_words:"true"`
+	WechatPush secret.String `split_words:"true"`
 	WechatAPI  struct {
 		URL string `default:"https://api.weixin.qq.com"`
 	} `split_words:"true"`
 
 	Issuer        string `default:"http://localhost:8080"`
 	Audience      string
-	AccessKeys    string `split_words:"true"`
-	RefreshKeys   string `split_words:"true"`
-	AccessSecret  Secret `split_words:"true"`
-	RefreshSecret Secret `split_words:"true"`
-	DataKey       Secret `split_words:"true"`
+	AccessKeys    string        `split_words:"true"`
+	RefreshKeys   string        `split_words:"true"`
+	AccessSecret  secret.String `split_words:"true"`
+	RefreshSecret secret.String `split_words:"true"`
+	DataKey       secret.String `split_words:"true"`
 	// DataKeyOld are earlier data keys, for reading only.
-	DataKeyOld Secret `split_words:"true"`
+	DataKeyOld secret.String `split_words:"true"`
 
 	AccessTTL          time.Duration `split_words:"true" default:"4h"`
 	RefreshTTL         time.Duration `split_words:"true" default:"168h"`
@@ -46,9 +47,9 @@ type Config struct {
 	SessionMaxAge      time.Duration `split_words:"true" default:"2160h"`
 	MaxSessionsPerUser int           `split_words:"true" default:"20"`
 
-	AdminKey   Secret  `split_words:"true"`
-	GatewayKey Secret  `split_words:"true"`
-	LoginRate  float64 `split_words:"true" default:"5"`
+	AdminKey   secret.String `split_words:"true"`
+	GatewayKey secret.String `split_words:"true"`
+	LoginRate  float64       `split_words:"true" default:"5"`
 	// PhoneDailyLimit is how many phone numbers a user may ask WeChat for in a
 	// day: each costs the operator money.
 	PhoneDailyLimit int `split_words:"true" default:"10"`
@@ -166,13 +167,13 @@ func (c *Config) Check() error {
 	}
 	for _, key := range []struct {
 		name  string
-		value Secret
+		value secret.String
 	}{{"ADMIN_KEY", c.AdminKey}, {"GATEWAY_KEY", c.GatewayKey}} {
-		if key.value != "" && !key.value.fitsAHeader() {
+		if !key.value.Empty() && !fitsAHeader(key.value.Reveal()) {
 			return Wrong(key.name, "expected 32 characters or more, all of them printable ASCII and none a space")
 		}
 	}
-	if c.AdminKey != "" && c.AdminKey == c.GatewayKey {
+	if !c.AdminKey.Empty() && c.GatewayKey.Matches(c.AdminKey.Reveal()) {
 		return Wrong("GATEWAY_KEY", "expected another key than WUGAN_ADMIN_KEY")
 	}
 	for _, origin := range c.CORSOrigins {

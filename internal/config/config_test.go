@@ -23,6 +23,7 @@ import (
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/internal/config"
 	"github.com/wugan/wugan/internal/keyfile"
+	"github.com/wugan/wugan/internal/secret"
 	"github.com/wugan/wugan/internal/service"
 )
 
@@ -131,7 +132,7 @@ func TestTheDefaultsAreThoseOfTheContract(t *testing.T) {
 	c, err := config.Load()
 	require.NoError(t, err)
 	want := config.Config{
-		Addr: ":8080", MetricsAddr: "127.0.0.1:9090", DatabaseURL: "sqlite:wugan.db",
+		Addr: ":8080", MetricsAddr: "127.0.0.1:9090", DatabaseURL: secret.New("sqlite:wugan.db"),
 		Issuer: "http://localhost:8080", Audience: "http://localhost:8080",
 		AccessTTL: 4 * time.Hour, RefreshTTL: 168 * time.Hour, RefreshGrace: 10 * time.Second,
 		SessionMaxAge: 2160 * time.Hour, MaxSessionsPerUser: 20,
@@ -348,9 +349,9 @@ func TestAnySettingMayComeFromAFile(t *testing.T) {
 		want any
 	}{
 		"ADDR":                  {"127.0.0.1:7000\n", func(c config.Config) any { return c.Addr }, "127.0.0.1:7000"},
-		"DATABASE_URL":          {"postgres://wugan:p%40ss@db/wugan\r\n", func(c config.Config) any { return c.DatabaseURL }, config.Secret("postgres://wugan:p%40ss@db/wugan")},
+		"DATABASE_URL":          {"postgres://wugan:p%40ss@db/wugan\r\n", func(c config.Config) any { return c.DatabaseURL }, secret.New("postgres://wugan:p%40ss@db/wugan")},
 		"WECHAT_API_URL":        {"http://127.0.0.1:8090\n", func(c config.Config) any { return c.WechatAPI.URL }, "http://127.0.0.1:8090"},
-		"ADMIN_KEY":             {adminKey + "\n", func(c config.Config) any { return c.AdminKey }, config.Secret(adminKey)},
+		"ADMIN_KEY":             {adminKey + "\n", func(c config.Config) any { return c.AdminKey }, secret.New(adminKey)},
 		"ACCESS_TTL":            {"30s\n", func(c config.Config) any { return c.AccessTTL }, 30 * time.Second},
 		"MAX_SESSIONS_PER_USER": {"3\n", func(c config.Config) any { return c.MaxSessionsPerUser }, 3},
 		"LOGIN_RATE":            {"0.5\n", func(c config.Config) any { return c.LoginRate }, 0.5},
@@ -533,7 +534,7 @@ func TestSettingsArePrintedWithoutTheirSecrets(t *testing.T) {
 	text, err := json.Marshal(c)
 	require.NoError(t, err)
 	for _, printed := range []string{log.String(), string(text)} {
-		for _, hidden := range []string{appSecret, string(c.DataKey), adminKey, "wugan.db"} {
+		for _, hidden := range []string{appSecret, c.DataKey.Reveal(), adminKey, "wugan.db"} {
 			require.NotContains(t, printed, hidden)
 		}
 		require.Contains(t, printed, "[redacted]")

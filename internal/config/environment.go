@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+
+	"github.com/wugan/wugan/internal/secret"
 )
 
 // Given tells whether the environment names a setting.
@@ -71,7 +73,7 @@ func settingsOf(of reflect.Type) []setting {
 	var out []setting
 	for field := range of.Fields() {
 		name := strings.ToUpper(wordBreak.ReplaceAllString(field.Name, "${1}${3}_${2}${4}"))
-		if field.Type.Kind() != reflect.Struct {
+		if field.Type.Kind() != reflect.Struct || field.Type == reflect.TypeFor[secret.String]() {
 			out = append(out, setting{name, field.Type.Kind() == reflect.Slice})
 			continue
 		}

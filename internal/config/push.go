@@ -15,7 +15,7 @@ var pushForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}:[A-Za-z0-9]{3,32}:[A-Za
 // Pushes are the readers of the message push, by appid.
 func (c *Config) Pushes() (map[string]*wechat.Push, error) {
 	out := map[string]*wechat.Push{}
-	for _, field := range splitList(string(c.WechatPush)) {
+	for _, field := range splitList(c.WechatPush.Reveal()) {
 		if !pushForm.MatchString(field) {
 			return nil, Wrong("WECHAT_PUSH", "expected appid:token:EncodingAESKey,… as WeChat's console has them, for the safe mode")
 		}

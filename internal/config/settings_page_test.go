@@ -10,13 +10,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wugan/wugan/internal/config"
+	"github.com/wugan/wugan/internal/secret"
 )
 
 // defaultsOf reads each setting's default from the fields of config.
 func defaultsOf(of reflect.Type) []string {
 	var out []string
 	for field := range of.Fields() {
-		if field.Type.Kind() == reflect.Struct {
+		if field.Type.Kind() == reflect.Struct && field.Type != reflect.TypeFor[secret.String]() {
 			out = append(out, defaultsOf(field.Type)...)
 			continue
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/internal/keyfile"
 	"github.com/wugan/wugan/internal/seal"
+	"github.com/wugan/wugan/internal/secret"
 	"github.com/wugan/wugan/wechat"
 )
 
@@ -71,7 +72,7 @@ var appForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}:[A-Za-z0-9_-]{1,256}$`)
 // Apps reads appid:secret pairs, separated by commas or lines.
 func (c *Config) Apps() ([]wechat.App, error) {
 	var out []wechat.App
-	for _, field := range splitList(string(c.WechatApps)) {
+	for _, field := range splitList(c.WechatApps.Reveal()) {
 		if !appForm.MatchString(field) {
 			return nil, Wrong("WECHAT_APPS", "expected appid:secret,appid:secret")
 		}
@@ -96,10 +97,10 @@ func (c *Config) Complete() error {
 		name string
 		set  bool
 	}{
-		{"WECHAT_APPS", c.WechatApps != ""},
-		{"ACCESS_KEYS (or " + prefix + "_ACCESS_SECRET)", c.AccessKeys != "" || c.AccessSecret != ""},
-		{"REFRESH_KEYS (or " + prefix + "_REFRESH_SECRET)", c.RefreshKeys != "" || c.RefreshSecret != ""},
-		{"DATA_KEY", c.DataKey != ""},
+		{"WECHAT_APPS", !c.WechatApps.Empty()},
+		{"ACCESS_KEYS (or " + prefix + "_ACCESS_SECRET)", c.AccessKeys != "" || !c.AccessSecret.Empty()},
+		{"REFRESH_KEYS (or " + prefix + "_REFRESH_SECRET)", c.RefreshKeys != "" || !c.RefreshSecret.Empty()},
+		{"DATA_KEY", !c.DataKey.Empty()},
 	} {
 		if !need.set {
 			missing = append(missing, prefix+"_"+need.name)
@@ -123,15 +124,15 @@ func splitList(text string) []string {
 }
 
 // keys loads the keys of one kind of token: a file, or a secret.
-func (c *Config) keys(kind, path string, shared Secret) (*auth.KeySet, error) {
+func (c *Config) keys(kind, path string, shared secret.String) (*auth.KeySet, error) {
 	switch {
-	case path != "" && shared != "":
+	case path != "" && !shared.Empty():
 		return nil, Wrong(kind+"_KEYS", "is set, and so is %s_%s_SECRET: expected one of them", prefix, kind)
-	case shared != "":
-		if len(shared) < 32 {
+	case !shared.Empty():
+		if len(shared.Reveal()) < 32 {
 			return nil, Wrong(kind+"_SECRET", "expected 32 bytes or more")
 		}
-		set, err := auth.SecretKeys([]byte(shared))
+		set, err := auth.SecretKeys([]byte(shared.Reveal()))
 		if err != nil {
 			return nil, Wrong(kind+"_SECRET", "expected a random string of 32 bytes or more")
 		}
@@ -156,7 +157,7 @@ func (c *Config) Keys() (access, refresh *auth.KeySet, err error) {
 		return nil, nil, err
 	}
 	if err := auth.Separate(access, refresh); err != nil {
-		if c.AccessSecret != "" && c.RefreshSecret != "" {
+		if !c.AccessSecret.Empty() && !c.RefreshSecret.Empty() {
 			return nil, nil, Wrong("REFRESH_SECRET", "expected another secret than WUGAN_ACCESS_SECRET")
 		}
 		return nil, nil, Wrong("REFRESH_KEYS", "expected other keys than for access tokens: %s", err)
@@ -167,13 +168,13 @@ func (c *Config) Keys() (access, refresh *auth.KeySet, err error) {
 // DataKeys are the key that seals at rest, and earlier ones that open what they
 // sealed.
 func (c *Config) DataKeys() (key seal.Key, earlier []seal.Key, err error) {
-	if c.DataKey == "" {
+	if c.DataKey.Empty() {
 		return seal.Key{}, nil, Wrong("DATA_KEY", "expected base64 of 32 random bytes (openssl rand -base64 32), but it is not set")
 	}
-	if key, err = seal.ParseKey(string(c.DataKey)); err != nil {
+	if key, err = seal.ParseKey(c.DataKey.Reveal()); err != nil {
 		return seal.Key{}, nil, Wrong("DATA_KEY", "expected base64 of 32 bytes (openssl rand -base64 32)")
 	}
-	for _, text := range splitList(string(c.DataKeyOld)) {
+	for _, text := range splitList(c.DataKeyOld.Reveal()) {
 		old, err := seal.ParseKey(text)
 		if err != nil {
 			return seal.Key{}, nil, Wrong("DATA_KEY_OLD", "expected earlier data keys, base64 of 32 bytes each, separated by commas")

@@ -14,7 +14,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
+
+	"github.com/wugan/wugan/internal/secret"
 )
 
 // KeySize is the length of a data key in bytes.
@@ -34,9 +35,10 @@ var ErrOpen = errors.New("seal: the value cannot be opened with the data keys gi
 
 // Key is one data key, 32 random bytes. It prints as [redacted].
 type Key struct {
+	secret.Redacted
 	id      [idSize]byte
-	sealing []byte
-	hashing []byte
+	sealing secret.String
+	hashing secret.String
 }
 
 // NewKey makes a key of exactly [KeySize] bytes.
@@ -56,7 +58,7 @@ func NewKey(raw []byte) (Key, error) {
 	if err != nil {
 		return Key{}, fmt.Errorf("seal: derive: %w", err)
 	}
-	return Key{id: [idSize]byte(id), sealing: sealing, hashing: hashing}, nil
+	return Key{id: [idSize]byte(id), sealing: secret.New(string(sealing)), hashing: secret.New(string(hashing))}, nil
 }
 
 // ParseKey reads a key from the base64 text (standard or URL alphabet, padded
@@ -72,19 +74,11 @@ func ParseKey(text string) (Key, error) {
 	return Key{}, errors.New("seal: a data key is base64 of 32 bytes")
 }
 
-// String keeps a key out of logs.
-func (Key) String() string { return "[redacted]" }
-
-// Format keeps a key out of every verb.
-func (Key) Format(s fmt.State, _ rune) { _, _ = io.WriteString(s, "[redacted]") }
-
-// MarshalText keeps a key out of JSON logs.
-func (Key) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
-
 // Box seals with one key and opens with that and with the keys before it, so
 // that the data key can be changed while the service runs. It may be used by
 // any number of goroutines.
 type Box struct {
+	secret.Redacted
 	active Key
 	keys   map[[idSize]byte]Key
 	all    []Key
@@ -102,9 +96,6 @@ func NewBox(active Key, earlier ...Key) *Box {
 	}
 	return b
 }
-
-// String keeps a box out of logs.
-func (*Box) String() string { return "[redacted]" }
 
 // Seal encrypts plain for one place, which is named by context (say, the
 // row's identity): a value that is copied to another row does not open there.
@@ -165,7 +156,7 @@ func (b *Box) Hashes(value string) [][]byte {
 }
 
 func (k Key) hash(value string) []byte {
-	mac := hmac.New(sha256.New, k.hashing)
+	mac := hmac.New(sha256.New, []byte(k.hashing.Reveal()))
 	mac.Write([]byte(value))
 	return mac.Sum(nil)
 }
@@ -174,7 +165,7 @@ func (k Key) hash(value string) []byte {
 // nonces under one key stays far below the 2^32 that NIST SP 800-38D allows,
 // however many logins there are.
 func (k Key) aead(context string) (cipher.AEAD, error) {
-	mac := hmac.New(sha256.New, k.sealing)
+	mac := hmac.New(sha256.New, []byte(k.sealing.Reveal()))
 	mac.Write([]byte(context))
 	block, err := aes.NewCipher(mac.Sum(nil))
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/wugan/wugan/httpapi"
 	"github.com/wugan/wugan/internal/config"
+	"github.com/wugan/wugan/internal/secret"
 	"github.com/wugan/wugan/internal/test/apicheck"
 	"github.com/wugan/wugan/wechat/fakewechat"
 )
@@ -124,13 +125,13 @@ func FuzzRequestBodies(f *testing.F) {
 
 	var c config.Config
 	require.NoError(f, envconfig.Process("wugan_no_such_prefix", &c))
-	c.DatabaseURL = config.Secret("sqlite:" + filepath.Join(f.TempDir(), "wugan.db"))
-	c.WechatAPI.URL, c.WechatApps = outside.URL, appID+":"+appSecret
-	c.WechatPush = appID + ":" + pushToken + ":" + pushKey
-	c.AccessSecret, c.RefreshSecret = "0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"
-	c.DataKey = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+	c.DatabaseURL = secret.New("sqlite:" + filepath.Join(f.TempDir(), "wugan.db"))
+	c.WechatAPI.URL, c.WechatApps = outside.URL, secret.New(appID+":"+appSecret)
+	c.WechatPush = secret.New(appID + ":" + pushToken + ":" + pushKey)
+	c.AccessSecret, c.RefreshSecret = secret.New("0123456789abcdef0123456789abcdef"), secret.New("fedcba9876543210fedcba9876543210")
+	c.DataKey = secret.New("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
 	c.Audience = c.Issuer
-	c.GatewayKey, c.AdminKey = gatewayKey, adminKey
+	c.GatewayKey, c.AdminKey = secret.New(gatewayKey), secret.New(adminKey)
 	c.LoginRate, c.PhoneDailyLimit, c.MetricsAddr = 0, 0, ""
 	ctx, cancel := context.WithCancel(context.Background())
 	s, err := New(ctx, c, Options{DevCodes: true}, slog.New(slog.DiscardHandler))

@@ -24,7 +24,7 @@ func Copy(ctx context.Context, c config.Config, path string, out io.Writer) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
-	target, err := postgres.Open(ctx, string(c.DatabaseURL), c.Lifetimes())
+	target, err := postgres.Open(ctx, c.DatabaseURL.Reveal(), c.Lifetimes())
 	if err != nil {
 		return err
 	}

@@ -36,12 +36,12 @@ func openDatabase(ctx context.Context, c config.Config, t *tracing.Tracing) (Dat
 		if tracer := t.Statements(); tracer != nil {
 			options = append(options, postgres.WithTracer(tracer))
 		}
-		return postgres.Open(ctx, string(c.DatabaseURL), c.Lifetimes(), options...)
+		return postgres.Open(ctx, c.DatabaseURL.Reveal(), c.Lifetimes(), options...)
 	}
-	if err := migrateUp(ctx, string(c.DatabaseURL)); err != nil {
+	if err := migrateUp(ctx, c.DatabaseURL.Reveal()); err != nil {
 		return nil, Unusable(c, err)
 	}
-	db, err := sqlite.Open(ctx, strings.TrimPrefix(string(c.DatabaseURL), "sqlite:"), c.Lifetimes())
+	db, err := sqlite.Open(ctx, strings.TrimPrefix(c.DatabaseURL.Reveal(), "sqlite:"), c.Lifetimes())
 	if err != nil {
 		return nil, Unusable(c, err)
 	}
@@ -55,9 +55,9 @@ func OpenExisting(ctx context.Context, c config.Config) (Database, error) {
 	var db Database
 	var err error
 	if c.DatabaseKind() == "postgres" {
-		db, err = postgres.Open(ctx, string(c.DatabaseURL), c.Lifetimes())
+		db, err = postgres.Open(ctx, c.DatabaseURL.Reveal(), c.Lifetimes())
 	} else {
-		path := strings.TrimPrefix(string(c.DatabaseURL), "sqlite:")
+		path := strings.TrimPrefix(c.DatabaseURL.Reveal(), "sqlite:")
 		if _, err := os.Stat(path); err != nil {
 			return nil, config.Wrong("DATABASE_URL", "expected a database that is there: %s", config.Cause(err))
 		}

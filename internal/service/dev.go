@@ -21,6 +21,7 @@ import (
 	"github.com/wugan/wugan/internal/config"
 	"github.com/wugan/wugan/internal/keyfile"
 	"github.com/wugan/wugan/internal/seal"
+	"github.com/wugan/wugan/internal/secret"
 	"github.com/wugan/wugan/wechat/fakewechat"
 )
 
@@ -73,7 +74,7 @@ func useDevIssuer(c *config.Config) {
 // keys are made once and kept.
 func useDevFolder(c *config.Config, data string) error {
 	if !config.Given("DATABASE_URL") {
-		c.DatabaseURL = config.Secret("sqlite:" + filepath.Join(data, "wugan.db"))
+		c.DatabaseURL = secret.New("sqlite:" + filepath.Join(data, "wugan.db"))
 	}
 	if !config.Given("METRICS_ADDR") {
 		c.MetricsAddr = ""
@@ -83,14 +84,14 @@ func useDevFolder(c *config.Config, data string) error {
 	}
 	for _, k := range []struct {
 		path   *string
-		shared config.Secret
+		shared secret.String
 		file   string
 		alg    string
 	}{
 		{&c.AccessKeys, c.AccessSecret, "access.jwks", verify.ES256},
 		{&c.RefreshKeys, c.RefreshSecret, "refresh.jwks", verify.HS256},
 	} {
-		if *k.path != "" || k.shared != "" {
+		if *k.path != "" || !k.shared.Empty() {
 			continue
 		}
 		*k.path = filepath.Join(data, k.file)
@@ -98,7 +99,7 @@ func useDevFolder(c *config.Config, data string) error {
 			return err
 		}
 	}
-	if c.DataKey == "" {
+	if c.DataKey.Empty() {
 		return keepDataKey(c, filepath.Join(data, "data.key"))
 	}
 	return nil
@@ -124,7 +125,7 @@ func keepDataKey(c *config.Config, path string) error {
 	data, err := os.ReadFile(path)
 	switch {
 	case err == nil:
-		c.DataKey = config.Secret(strings.TrimSpace(string(data)))
+		c.DataKey = secret.New(strings.TrimSpace(string(data)))
 		return nil
 	case !errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("read the data key: %w", err)
@@ -133,7 +134,7 @@ func keepDataKey(c *config.Config, path string) error {
 	if err != nil {
 		return err
 	}
-	c.DataKey = config.Secret(text)
+	c.DataKey = secret.New(text)
 	if err := os.WriteFile(path, []byte(text+"\n"), keyfile.Mode); err != nil {
 		return fmt.Errorf("keep the data key: %w", err)
 	}
@@ -150,7 +151,7 @@ func useFake(ctx context.Context, c *config.Config, fake *fakewechat.Server) (st
 	server := &http.Server{Handler: fake.Handler(), ReadHeaderTimeout: headersWithin}
 	go func() { _ = server.Serve(listener) }() // ends when stop closes it
 	c.WechatAPI.URL = "http://" + listener.Addr().String()
-	c.WechatApps = devAppID + ":" + devAppSecret
+	c.WechatApps = secret.New(devAppID + ":" + devAppSecret)
 	return func() {
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()

@@ -22,6 +22,7 @@ import (
 	"github.com/wugan/wugan/httpapi"
 	"github.com/wugan/wugan/internal/config"
 	"github.com/wugan/wugan/internal/keyfile"
+	"github.com/wugan/wugan/internal/secret"
 	"github.com/wugan/wugan/internal/test/apicheck"
 	"github.com/wugan/wugan/internal/test/pgtest"
 	"github.com/wugan/wugan/internal/tracing"
@@ -100,10 +101,10 @@ func (w *world) settings() config.Config {
 	w.t.Helper()
 	var c config.Config
 	require.NoError(w.t, envconfig.Process("wugan_no_such_prefix", &c))
-	c.DatabaseURL = config.Secret(w.database)
+	c.DatabaseURL = secret.New(w.database)
 	c.WechatAPI.URL = w.address
-	c.WechatApps = appID + ":" + appSecret + "," + otherApp + ":" + otherAppSecret
-	c.DataKey = config.Secret(w.dataKey)
+	c.WechatApps = secret.New(appID + ":" + appSecret + "," + otherApp + ":" + otherAppSecret)
+	c.DataKey = secret.New(w.dataKey)
 	c.Issuer, c.Audience = "https://auth.example.com", "https://api.example.com"
 	c.LogLevel = "debug"
 	c.AccessKeys, c.RefreshKeys = w.keyFile("access.jwks", w.access), w.keyFile("refresh.jwks", w.refresh)

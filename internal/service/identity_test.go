@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wugan/wugan/internal/config"
+	"github.com/wugan/wugan/internal/secret"
 	"github.com/wugan/wugan/wechat/fakewechat"
 )
 
@@ -23,8 +24,8 @@ const (
 func (w *world) identityPod() *pod {
 	w.wechat.AddApp(foreignApp, foreignAppSecret, "")
 	return w.pod(withOperatorKeys, func(c *config.Config) {
-		c.WechatApps += config.Secret("," + foreignApp + ":" + foreignAppSecret)
-		c.WechatPush = appID + ":" + pushToken + ":" + pushKey
+		c.WechatApps = secret.New(c.WechatApps.Reveal() + "," + foreignApp + ":" + foreignAppSecret)
+		c.WechatPush = secret.New(appID + ":" + pushToken + ":" + pushKey)
 	})
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/wugan/wugan/internal/config"
 	"github.com/wugan/wugan/internal/seal"
+	"github.com/wugan/wugan/internal/secret"
 	"github.com/wugan/wugan/internal/test/pgtest"
 	"github.com/wugan/wugan/users"
 )
@@ -101,6 +102,7 @@ func TestEverySessionLivesOnWithItsTokensAfterTheMoveToPostgreSQL(t *testing.T) 
 }
 
 func TestTheDataKeyChangesWhileTheServiceRuns(t *testing.T) {
+	t.Parallel()
 	everyStore(t, func(t *testing.T, w *world) {
 		fresh, err := newDataKey(rand.Read)
 		require.NoError(t, err)
@@ -112,7 +114,7 @@ func TestTheDataKeyChangesWhileTheServiceRuns(t *testing.T) {
 
 		// Step by step as docs/operate.md says; at each step a pod of the step
 		// before is still there.
-		pods := []*pod{p, w.pod(withOperatorKeys, func(c *config.Config) { c.DataKeyOld = config.Secret(fresh) })}
+		pods := []*pod{p, w.pod(withOperatorKeys, func(c *config.Config) { c.DataKeyOld = secret.New(fresh) })}
 		check := func() {
 			t.Helper()
 			for _, p := range pods {
@@ -122,7 +124,7 @@ func TestTheDataKeyChangesWhileTheServiceRuns(t *testing.T) {
 		}
 		check()
 		w.dataKey = fresh
-		pods = []*pod{pods[1], w.pod(withOperatorKeys, func(c *config.Config) { c.DataKeyOld = config.Secret(old) })}
+		pods = []*pod{pods[1], w.pod(withOperatorKeys, func(c *config.Config) { c.DataKeyOld = secret.New(old) })}
 		check()
 
 		// Logins go on meanwhile.
@@ -137,7 +139,7 @@ func TestTheDataKeyChangesWhileTheServiceRuns(t *testing.T) {
 		})
 		rekey := func(old string) (said string, err error) {
 			c := w.settings()
-			c.DataKeyOld = config.Secret(old)
+			c.DataKeyOld = secret.New(old)
 			var out strings.Builder
 			err = Rekey(t.Context(), c, &out)
 			return out.String(), err
@@ -171,7 +173,7 @@ func TestTheDataKeyChangesWhileTheServiceRuns(t *testing.T) {
 
 func TestAnOldDataKeyThatIsNoneIsNamed(t *testing.T) {
 	c := newSQLiteWorld(t).settings()
-	c.DataKeyOld = "not a key"
+	c.DataKeyOld = secret.New("not a key")
 	_, err := newBox(c)
 	require.ErrorContains(t, err, "WUGAN_DATA_KEY_OLD: expected")
 	require.NotContains(t, err.Error(), "not a key")

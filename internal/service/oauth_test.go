@@ -11,6 +11,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/wugan/wugan/internal/config"
+	"github.com/wugan/wugan/internal/secret"
 )
 
 const (
@@ -18,7 +19,9 @@ const (
 	adminKey   = "admin-key-0123456789abcdef0123456789ab"
 )
 
-func withOperatorKeys(c *config.Config) { c.GatewayKey, c.AdminKey = gatewayKey, adminKey }
+func withOperatorKeys(c *config.Config) {
+	c.GatewayKey, c.AdminKey = secret.New(gatewayKey), secret.New(adminKey)
+}
 
 // form posts parameters as OAuth wants them.
 func (p *pod) form(path, bearer string, pairs ...string) answer {

@@ -14,7 +14,7 @@ import (
 // caller closes the database.
 func Administer(ctx context.Context, c config.Config) (*auth.Administration, Database, error) {
 	vault := optionalBox{}
-	if c.DataKey != "" {
+	if !c.DataKey.Empty() {
 		box, err := newBox(c)
 		if err != nil {
 			return nil, nil, err

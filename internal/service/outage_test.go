@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wugan/wugan/internal/config"
+	"github.com/wugan/wugan/internal/secret"
 	"github.com/wugan/wugan/internal/test/pgtest"
 	"github.com/wugan/wugan/wechat/fakewechat"
 )
@@ -21,7 +22,7 @@ func TestAnOutageOfTheDatabaseIsNever401AndEndsByItself(t *testing.T) {
 	name, err := cluster.CreateMigrated(t.Context())
 	require.NoError(t, err)
 	w := newWorld(t, cluster.URL(name))
-	withKey := func(c *config.Config) { c.GatewayKey = gatewayKey }
+	withKey := func(c *config.Config) { c.GatewayKey = secret.New(gatewayKey) }
 	p := w.pod(withKey)
 	mine, ended := p.signIn("alice"), p.signIn("bob")
 	require.Equal(t, 204, p.do("POST", "/api/v1/auth/logout", ended.access, nil).status)

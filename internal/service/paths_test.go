@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wugan/wugan/internal/config"
+	"github.com/wugan/wugan/internal/secret"
 )
 
 var everyMethod = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "BREW"}
@@ -34,8 +35,8 @@ func TestWithoutTheirKeyOperatorsPathsDoNotExistByAnyMethod(t *testing.T) {
 	}{
 		{w.pod(), append(gateway, admin...)},
 		{w.behind([]string{"/=" + b.URL}), append(gateway, admin...)},
-		{w.pod(func(c *config.Config) { c.AdminKey = adminKey }), gateway},
-		{w.pod(func(c *config.Config) { c.GatewayKey = gatewayKey }), admin},
+		{w.pod(func(c *config.Config) { c.AdminKey = secret.New(adminKey) }), gateway},
+		{w.pod(func(c *config.Config) { c.GatewayKey = secret.New(gatewayKey) }), admin},
 	} {
 		for _, path := range c.paths {
 			for _, method := range everyMethod {

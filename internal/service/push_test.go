@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wugan/wugan/internal/config"
+	"github.com/wugan/wugan/internal/secret"
 	"github.com/wugan/wugan/wechat/fakewechat"
 )
 
@@ -18,7 +19,7 @@ const (
 // pushPod serves apps with a message push.
 func (w *world) pushPod() *pod {
 	return w.pod(withOperatorKeys, func(c *config.Config) {
-		c.WechatPush = appID + ":" + pushToken + ":" + pushKey
+		c.WechatPush = secret.New(appID + ":" + pushToken + ":" + pushKey)
 		c.PhoneDailyLimit = 0
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wugan/wugan/internal/config"
+	"github.com/wugan/wugan/internal/secret"
 )
 
 func TestRefreshRotatesBothTokensAndTheOldAccessTokenLivesOn(t *testing.T) {
@@ -241,7 +242,7 @@ func TestTokensOfAnotherIssuerAudienceOrAppAreRefused(t *testing.T) {
 		for name, change := range map[string]func(*config.Config){
 			"issuer":   func(c *config.Config) { c.Issuer = "https://other.example.com" },
 			"audience": func(c *config.Config) { c.Audience = "https://other.example.com" },
-			"app":      func(c *config.Config) { c.WechatApps = otherApp + ":" + otherAppSecret },
+			"app":      func(c *config.Config) { c.WechatApps = secret.New(otherApp + ":" + otherAppSecret) },
 			"keys": func(c *config.Config) {
 				c.AccessKeys = w.keyFile("access2.jwks", keySet(t, "ES256"))
 				c.RefreshKeys = w.keyFile("refresh2.jwks", keySet(t, "HS256"))

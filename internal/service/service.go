@@ -155,7 +155,7 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 			Revocations: s.revocations, AccessKeys: access, Issuer: c.Issuer,
 			Ready:      s.ready,
 			Pushes:     pushes(messages),
-			GatewayKey: httpapi.Key(c.GatewayKey), AdminKey: httpapi.Key(c.AdminKey), LoginRate: c.LoginRate,
+			GatewayKey: c.GatewayKey, AdminKey: c.AdminKey, LoginRate: c.LoginRate,
 			AvatarHosts:    avatarHosts,
 			TrustedProxies: proxies, CORSOrigins: c.CORSOrigins,
 			Log: log, Now: now, Observe: s.metrics.Request, Outermost: o.Tracing.Requests(),

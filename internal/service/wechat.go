@@ -32,7 +32,7 @@ func (p provider) ExchangeCode(ctx context.Context, appID, code string) (auth.Pr
 	if err != nil {
 		return auth.ProvenIdentity{}, providerError(err)
 	}
-	return auth.ProvenIdentity{OpenID: s.OpenID, UnionID: s.UnionID, SessionKey: s.SessionKey.Reveal()}, nil
+	return auth.ProvenIdentity{OpenID: s.OpenID, UnionID: s.UnionID, SessionKey: s.SessionKey.Secret}, nil
 }
 
 var _ users.Provider = provider{}
