@@ -34,7 +34,7 @@ func TestTheLinterHoldsTheArrows(t *testing.T) {
 	}
 	for _, pkg := range []string{
 		"lowest", "internal/test/helper", "store/shared", "store/storetest", "wechat", "auth", "auth/verify",
-		"users", "migrations", "internal/seal", "httpapi", "gateway", "internal/service", "internal/secret",
+		"users", "migrations", "internal/seal", "httpapi", "gateway", "internal/service", "internal/secret", "events",
 	} {
 		write(pkg+"/p.go", "package "+filepath.Base(pkg)+"\n")
 	}
@@ -49,6 +49,8 @@ func TestTheLinterHoldsTheArrows(t *testing.T) {
 		{"store/postgres", module + "wechat"},
 		{"store/postgres", module + "auth/verify"},
 		{"store/sqlite", module + "store/storetest"},
+		{"events", module + "auth"},
+		{"events", "github.com/jackc/pgx/v5"},
 		{"auth", module + "wechat"},
 		{"auth", module + "lowest"},
 		{"auth", "net/http"},
@@ -93,6 +95,9 @@ func TestTheLinterHoldsTheArrows(t *testing.T) {
 		{"store/postgres", module + "internal/seal"},
 		{"store/postgres", module + "store/shared"},
 		{"store/postgres", "github.com/jackc/pgx/v5"},
+		{"events", module + "users"},
+		{"httpapi", module + "events"},
+		{"store/postgres", module + "events"},
 		{"auth", module + "auth/verify"},
 		{"auth", module + "users"},
 		{"auth/verify", "github.com/golang-jwt/jwt/v5"},

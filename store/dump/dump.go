@@ -45,9 +45,10 @@ type Session struct {
 	RevokedReason                       string
 }
 
-// Event is a row of events, without its number: the new table counts anew, in
-// the same order.
+// Event is a row of events, without its id: the new table counts from the start,
+// in the same order. Its position stays, for readers of the feed hold cursors.
 type Event struct {
+	Position  int64
 	At        time.Time
 	Kind      string
 	UserID    *uuid.UUID

@@ -37,6 +37,9 @@ SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM identities), (SELECT 
 		if err := tx.QueryRow(ctx, countSQL).Scan(&got.Users, &got.Identities, &got.Sessions, &got.Events); err != nil {
 			return err
 		}
+		if _, err := tx.Exec(ctx, `SELECT setval('events_position', max(position)) FROM events HAVING count(*) > 0`); err != nil {
+			return err
+		}
 		if got != n {
 			return fmt.Errorf("postgres: import: %+v rows were handed over, %+v are there", n, got)
 		}
@@ -58,7 +61,7 @@ var imported = map[string][]string{
 		"user_id", "id", "app_id", "device_id", "device_name", "user_agent", "ip", "used", "last", "created_at", "rotated_at", "expires_at", "revoked_at", "revoked_reason",
 	},
 	"events": {
-		"at", "kind", "user_id", "session_id", "actor", "detail",
+		"position", "at", "kind", "user_id", "session_id", "actor", "detail",
 	},
 }
 
@@ -107,6 +110,6 @@ func (i importer) Sessions(rows []dump.Session) error {
 func (i importer) Events(rows []dump.Event) error {
 	return i.copy("events", len(rows), func(at int) []any {
 		e := rows[at]
-		return []any{e.At, e.Kind, e.UserID, e.SessionID, e.Actor, e.Detail}
+		return []any{e.Position, e.At, e.Kind, e.UserID, e.SessionID, e.Actor, e.Detail}
 	})
 }

@@ -44,7 +44,7 @@ FROM sessions ORDER BY user_id, id`, scanExportedSession, to.Sessions)
 		},
 		func() error {
 			n.Events, err = export(ctx, tx, `
-SELECT at, kind, user_id, session_id, actor, detail FROM events ORDER BY id`, scanExportedEvent, to.Events)
+SELECT id, at, kind, user_id, session_id, actor, detail FROM events ORDER BY id`, scanExportedEvent, to.Events)
 			return err
 		},
 	} {
@@ -132,7 +132,7 @@ func scanExportedEvent(rows *sql.Rows) (e dump.Event, err error) {
 		user, session uuid.NullUUID
 		detail        string
 	)
-	err = rows.Scan(&at, &e.Kind, &user, &session, &e.Actor, &detail)
+	err = rows.Scan(&e.Position, &at, &e.Kind, &user, &session, &e.Actor, &detail)
 	e.At, e.Detail = moment(at), json.RawMessage(detail)
 	if user.Valid {
 		e.UserID = &user.UUID

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/events"
 	"github.com/wugan/wugan/users"
 )
 
@@ -18,6 +19,7 @@ import (
 type Store interface {
 	auth.Store
 	users.Store
+	events.WebhookStore
 	Ping(ctx context.Context) error
 	Writable(ctx context.Context) error
 	SchemaCurrent(ctx context.Context) error
@@ -70,6 +72,14 @@ var cases = []struct {
 	{"a thousand exchanges leave one row and no event", oneRow},
 	{"roles and metadata come with the exchange", rolesInRotate},
 	{"a client that repeats what failed never loses its session", faults},
+	{"events come in order and once, a page at a time", eventsInOrder},
+	{"the feed passes over events of other kinds", eventsByKind},
+	{"events written at the same moment reach every reader once, in one order", eventsWhileWriting},
+	{"old events are removed, and the newest holds the place", eventsPurge},
+	{"one process delivers webhooks, and the next one goes on where it stopped", webhooksOneHolder},
+	{"an event that was not delivered holds back those of its user alone", webhooksInOrder},
+	{"a receiver that wants no more stays stopped until it is resumed", webhooksStop},
+
 	{"any sequence of logins, exchanges and endings goes as the model says", property},
 
 	{"ending a session does not move its counters, and ending it again changes nothing", endSession},

@@ -1,0 +1,331 @@
+package events
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/wugan/wugan/internal/standardwebhooks"
+	"github.com/wugan/wugan/users"
+)
+
+const (
+	attemptWithin = 10 * time.Second
+	lease         = 30 * time.Second
+	renewEvery    = 10 * time.Second
+	idleEvery     = time.Second
+	// batchSize is how many events are looked at before the place is kept: after
+	// a crash at most as many are delivered twice.
+	batchSize = 50
+	// atOnce is how many users' events are delivered at the same moment.
+	atOnce = 8
+	// drained is how much of a response is read, so that its connection can be
+	// used again.
+	drained = 16 << 10
+)
+
+// DispatcherConfig says where events go. Store, URL, Secret, Log and Now are
+// needed.
+type DispatcherConfig struct {
+	Store  WebhookStore
+	URL    *url.URL
+	Secret standardwebhooks.Secret
+	Kinds  []users.EventKind // nil: all
+	Log    *slog.Logger
+	Now    func() time.Time
+	// Observe is told of each attempt: delivered, failed or gone. nil: nothing is.
+	Observe func(outcome string, took time.Duration)
+}
+
+// Dispatcher delivers events to one address by the rules of Standard Webhooks
+// (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md):
+// each at least once, a user's events one after another in their order, by one
+// process at a time. An event that is answered by anything but a 2xx is sent
+// again after 5 s, 30 s, 2 min, 10 min, and then each hour; other users' events
+// do not wait for it. The place is kept in the database, so that a restart loses
+// none. A 410 stops it until an operator resumes it or the address changes.
+type Dispatcher struct {
+	DispatcherConfig
+	holder      uuid.UUID
+	fingerprint string
+	client      *http.Client
+}
+
+// NewDispatcher returns a dispatcher that does nothing yet.
+func NewDispatcher(c DispatcherConfig) (*Dispatcher, error) {
+	holder, err := uuid.NewRandom()
+	if err != nil {
+		return nil, fmt.Errorf("events: %w", err)
+	}
+	sum := sha256.Sum256([]byte(c.URL.String()))
+	if c.Observe == nil {
+		c.Observe = func(string, time.Duration) {}
+	}
+	return &Dispatcher{
+		DispatcherConfig: c, holder: holder, fingerprint: hex.EncodeToString(sum[:8]),
+		client: &http.Client{
+			Timeout: attemptWithin,
+			// The signature is for this address: another one was not asked for.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}, nil
+}
+
+// Run delivers until ctx ends.
+func (d *Dispatcher) Run(ctx context.Context) {
+	var stopped bool // as told in the log
+	defer func() {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = d.Store.ReleaseWebhooks(last, d.holder) // or the claim runs out by itself
+	}()
+	for ctx.Err() == nil {
+		place, err := d.Store.ClaimWebhooks(ctx, d.holder, lease)
+		switch {
+		case errors.Is(err, ErrNotHolder):
+			sleep(ctx, renewEvery)
+			continue
+		case err != nil:
+			d.Log.WarnContext(ctx, "webhooks wait for the database", "error", err)
+			sleep(ctx, pauses[0])
+			continue
+		case place.StoppedFor == d.fingerprint:
+			if !stopped {
+				d.Log.ErrorContext(ctx, "webhooks are stopped: the receiver answered 410 Gone; set another WUGAN_WEBHOOK_URL, or run wugan webhooks resume", "host", d.URL.Host)
+				stopped = true
+			}
+			sleep(ctx, renewEvery)
+			continue
+		}
+		stopped = false
+		busy, err := d.round(ctx, place)
+		if err != nil && ctx.Err() == nil && !errors.Is(err, ErrNotHolder) && !errors.Is(err, errGone) {
+			d.Log.WarnContext(ctx, "webhooks could not be delivered", "error", err)
+		}
+		if !busy || err != nil {
+			sleep(ctx, idleEvery)
+		}
+	}
+}
+
+// round delivers one batch of due and one of new events while the claim is
+// renewed. It reports whether there may be more at once.
+func (d *Dispatcher) round(ctx context.Context, place Place) (busy bool, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go d.renew(ctx, cancel)
+
+	due, err := d.Store.DueDeliveries(ctx, batchSize)
+	if err != nil {
+		return false, err
+	}
+	if len(due) > 0 {
+		if busy, err = d.again(ctx, due); err != nil {
+			return false, err
+		}
+	}
+	page, err := d.Store.EventsAfter(ctx, place.Position, d.Kinds, batchSize)
+	if err != nil {
+		return false, err
+	}
+	if page.Position == place.Position {
+		return busy, nil
+	}
+	results, err := d.fresh(ctx, page.Events)
+	if err != nil {
+		return false, err
+	}
+	results.Position = page.Position
+	return true, d.Store.SaveDeliveries(ctx, d.holder, results)
+}
+
+// renew keeps the claim; where it is lost it ends the round.
+func (d *Dispatcher) renew(ctx context.Context, end context.CancelFunc) {
+	tick := time.NewTicker(renewEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if _, err := d.Store.ClaimWebhooks(ctx, d.holder, lease); errors.Is(err, ErrNotHolder) {
+			end()
+			return
+		}
+	}
+}
+
+// again delivers events whose earlier attempts failed, each of another user. It
+// reports whether one was delivered: the next one of its user is due then.
+func (d *Dispatcher) again(ctx context.Context, due []Due) (progress bool, err error) {
+	var mu sync.Mutex
+	var results Results
+	err = d.each(len(due), func(i int) error {
+		event := due[i]
+		ok, wait, err := d.attempt(ctx, &event.Placed)
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if ok {
+			results.Delivered = append(results.Delivered, event.Position)
+		} else {
+			results.Failed = append(results.Failed, d.failure(&event.Placed, event.Attempts+1, wait))
+		}
+		return nil
+	})
+	return len(results.Delivered) > 0, errors.Join(err, d.Store.SaveDeliveries(ctx, d.holder, results))
+}
+
+// fresh delivers new events, those of one user in order. After a failure the
+// others of that user wait.
+func (d *Dispatcher) fresh(ctx context.Context, page []Placed) (Results, error) {
+	var order []uuid.UUID
+	of := map[uuid.UUID][]Placed{}
+	for _, event := range page {
+		if of[event.UserID] == nil {
+			order = append(order, event.UserID)
+		}
+		of[event.UserID] = append(of[event.UserID], event)
+	}
+	waiting, err := d.Store.WaitingUsers(ctx, order)
+	if err != nil {
+		return Results{}, err
+	}
+	var mu sync.Mutex
+	var results Results
+	err = d.each(len(order), func(i int) error {
+		behind := slices.Contains(waiting, order[i])
+		for _, event := range of[order[i]] {
+			failed := Failure{Position: event.Position, UserID: event.UserID} // behind another one
+			if !behind {
+				ok, wait, err := d.attempt(ctx, &event)
+				if err != nil {
+					return err
+				}
+				if ok {
+					continue
+				}
+				behind, failed = true, d.failure(&event, 1, wait)
+			}
+			mu.Lock()
+			results.Failed = append(results.Failed, failed)
+			mu.Unlock()
+		}
+		return nil
+	})
+	slices.SortFunc(results.Failed, func(a, b Failure) int { return int(a.Position - b.Position) })
+	return results, err
+}
+
+// each runs do for 0 to n-1, at most atOnce at the same moment, and returns the
+// errors.
+func (d *Dispatcher) each(n int, do func(i int) error) error {
+	errs := make([]error, n)
+	slots := make(chan struct{}, atOnce)
+	var wg sync.WaitGroup
+	for i := range n {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			errs[i] = do(i)
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (d *Dispatcher) failure(p *Placed, attempts int, wait time.Duration) Failure {
+	return Failure{Position: p.Position, UserID: p.UserID, Attempts: attempts, Pause: max(pauseAfter(attempts), wait)}
+}
+
+// errGone ends a round: the receiver wants no more.
+var errGone = errors.New("events: the receiver answered 410 Gone")
+
+// attempt sends one event once. It reports whether it was taken, and, where it
+// was not, how long the receiver asks us to wait. The error is of our own side,
+// or errGone.
+func (d *Dispatcher) attempt(ctx context.Context, p *Placed) (ok bool, wait time.Duration, err error) {
+	message := p.Message()
+	body, err := json.Marshal(struct {
+		Type      users.EventKind `json:"type"`
+		Timestamp time.Time       `json:"timestamp"`
+		Data      Message         `json:"data"`
+	}{message.Kind, message.At, message})
+	if err != nil {
+		return false, 0, fmt.Errorf("events: write event %s: %w", message.ID, err)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL.String(), bytes.NewReader(body))
+	if err != nil {
+		return false, 0, errors.New("events: the webhook address cannot be used")
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("User-Agent", "wugan")
+	d.Secret.SetHeaders(request.Header, "evt_"+message.ID, d.Now(), body)
+
+	start := time.Now()
+	response, err := d.client.Do(request)
+	took := time.Since(start)
+	if err != nil {
+		if ctx.Err() != nil {
+			return false, 0, ctx.Err()
+		}
+		d.Observe("failed", took)
+		d.Log.WarnContext(ctx, "a webhook was not delivered", "event", message.ID, "kind", message.Kind, "error", unwrapURL(err))
+		return false, 0, nil
+	}
+	_, _ = io.CopyN(io.Discard, response.Body, drained) // so that the connection can be used again
+	_ = response.Body.Close()
+	switch {
+	case response.StatusCode/100 == 2:
+		d.Observe("delivered", took)
+		return true, 0, nil
+	case response.StatusCode == http.StatusGone:
+		d.Observe("gone", took)
+		return false, 0, errors.Join(errGone, d.Store.StopWebhooks(ctx, d.holder, d.fingerprint))
+	}
+	d.Observe("failed", took)
+	d.Log.WarnContext(ctx, "a webhook was not delivered", "event", message.ID, "kind", message.Kind, "status", response.StatusCode)
+	return false, retryAfter(response.Header), nil
+}
+
+// retryAfter reads how many seconds a receiver asks for; an hour at most.
+func retryAfter(h http.Header) time.Duration {
+	seconds, err := strconv.Atoi(h.Get("Retry-After"))
+	if err != nil || seconds < 0 {
+		return 0
+	}
+	return min(time.Duration(seconds)*time.Second, time.Hour)
+}
+
+// unwrapURL leaves out the address, which may hold a secret of the receiver's.
+func unwrapURL(err error) error {
+	var withURL *url.Error
+	if errors.As(err, &withURL) {
+		return withURL.Err
+	}
+	return err
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
