@@ -245,17 +245,29 @@ func settle(res *http.Response) error {
 	if res.StatusCode == http.StatusSwitchingProtocols && !acceptsWebSocket(res.Header, x.webSocket) {
 		return errNoWebSocket
 	}
+	settleCORS(x.outer, res.Header)
 	for name := range x.outer {
-		if name != "Vary" { // a list, to which both add
+		if name != "Vary" && name != exposeHeaders { // lists, to which both add
 			res.Header.Del(name)
 		}
 	}
-	if x.outer.Get("Access-Control-Allow-Origin") != "" {
-		for name := range res.Header {
-			if strings.HasPrefix(name, "Access-Control-") {
-				res.Header.Del(name)
-			}
-		}
-	}
 	return nil
+}
+
+// Headers of the Fetch standard's CORS protocol.
+const (
+	allowOrigin      = "Access-Control-Allow-Origin"
+	allowCredentials = "Access-Control-Allow-Credentials"
+	exposeHeaders    = "Access-Control-Expose-Headers"
+)
+
+// settleCORS keeps of an upstream's CORS headers what is the application's:
+// which headers pages may read, and whether cookies count, but the latter only
+// for the origin to which the application itself has granted it. Which origins
+// may read at all is said around the gateway, if anything is.
+func settleCORS(outer, inner http.Header) {
+	origin := outer.Get(allowOrigin)
+	if origin != "" && inner.Get(allowOrigin) != origin {
+		inner.Del(allowCredentials)
+	}
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
-	"github.com/labstack/echo/v4/middleware"
 )
 
 // What the middleware keeps in Echo's context for the log line.
@@ -161,18 +160,6 @@ func withHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 func setSafeHeaders(h http.Header) {
 	h.Set(echo.HeaderXContentTypeOptions, "nosniff")
 	h.Set(echo.HeaderReferrerPolicy, "no-referrer")
-}
-
-// withCORS lets H5 clients of the configured origins in. Tokens travel in
-// headers and bodies, so no credentials are allowed.
-func withCORS(origins []string) echo.MiddlewareFunc {
-	return middleware.CORSWithConfig(middleware.CORSConfig{
-		AllowOrigins:  origins,
-		AllowMethods:  []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodPut, http.MethodDelete},
-		AllowHeaders:  []string{echo.HeaderAuthorization, echo.HeaderContentType, echo.HeaderXRequestID},
-		ExposeHeaders: []string{echo.HeaderXRequestID, echo.HeaderWWWAuthenticate, "Retry-After"},
-		MaxAge:        600,
-	})
 }
 
 // warnOfProxy says once that a proxy seems to be in front whose word about

@@ -49,7 +49,7 @@ type Config struct {
 	LoginRate float64
 	// TrustedProxies are the networks whose X-Forwarded-For is believed.
 	TrustedProxies []netip.Prefix
-	CORSOrigins    []string
+	CORS           CORS
 
 	Log *slog.Logger
 	Now func() time.Time
@@ -114,16 +114,14 @@ func New(c Config) (*echo.Echo, error) {
 	if len(c.TrustedProxies) == 0 {
 		e.Use(a.warnOfProxy())
 	}
-	if len(c.CORSOrigins) > 0 {
-		e.Use(withCORS(c.CORSOrigins))
+	upstreams, err := a.mountUpstreams(c.Upstreams)
+	if err != nil {
+		return nil, fmt.Errorf("httpapi: %w", err)
 	}
-	if c.Upstreams != nil {
-		mount, err := a.mountUpstreams(*c.Upstreams)
-		if err != nil {
-			return nil, fmt.Errorf("httpapi: %w", err)
-		}
-		e.Use(mount)
+	if len(c.CORS.Origins) > 0 {
+		e.Use(withCORS(c.CORS, upstreams.has))
 	}
+	e.Use(upstreams.pass)
 	e.Use(withHeaders, withLimits)
 	a.routes(e)
 	return e, nil

@@ -87,3 +87,11 @@ func isOrigin(text string) bool {
 	ownPort := map[string]string{"https": "443", "http": "80"}[u.Scheme]
 	return u.Port() != ownPort && !strings.HasSuffix(text, ":") && !strings.ContainsFunc(text, func(r rune) bool { return r > '~' })
 }
+
+// isHeaderName reports whether a text is letters, digits, "-" and "_": of the
+// tokens of RFC 9110 those that headers are named by.
+func isHeaderName(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_'
+	})
+}

@@ -5,6 +5,7 @@ package config
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,6 +59,10 @@ type Config struct {
 
 	TrustedProxies []string `split_words:"true"`
 	CORSOrigins    []string `split_words:"true"`
+	// CORSHeaders may be sent by pages of these origins, CORSExpose be read,
+	// besides what the service itself reads and sets.
+	CORSHeaders []string `split_words:"true"`
+	CORSExpose  []string `split_words:"true"`
 
 	// Upstreams and PublicPaths make the service the gateway of other back ends.
 	Upstreams       []string
@@ -100,8 +105,10 @@ func Load() (Config, error) {
 	if c.Audience == "" {
 		c.Audience = c.Issuer
 	}
-	for i, origin := range c.CORSOrigins {
-		c.CORSOrigins[i] = strings.TrimSpace(origin)
+	for _, list := range [][]string{c.CORSOrigins, c.CORSHeaders, c.CORSExpose} {
+		for i := range list {
+			list[i] = strings.TrimSpace(list[i])
+		}
 	}
 	return c, c.Check()
 }
@@ -179,6 +186,17 @@ func (c *Config) Check() error {
 	for _, origin := range c.CORSOrigins {
 		if origin != "*" && !isOrigin(origin) {
 			return Wrong("CORS_ORIGINS", "expected * or origins as browsers send them, in lower case and with nothing after the host but a port: https://h5.example.com,http://localhost:5173")
+		}
+	}
+	for _, list := range []struct {
+		name   string
+		values []string
+	}{{"CORS_HEADERS", c.CORSHeaders}, {"CORS_EXPOSE", c.CORSExpose}} {
+		switch {
+		case slices.ContainsFunc(list.values, func(name string) bool { return !isHeaderName(name) }):
+			return Wrong(list.name, "expected names of headers, and no *: X-App-Version,X-Trace-Id")
+		case len(list.values) > 0 && len(c.CORSOrigins) == 0:
+			return Wrong(list.name, "is set, but WUGAN_CORS_ORIGINS is not: expected both, or neither")
 		}
 	}
 	if _, err := c.Proxies(); err != nil {

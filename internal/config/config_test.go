@@ -207,6 +207,8 @@ var wrongValues = map[string][]struct{ value, expected string }{
 	"PROFILE_AVATAR_HOSTS":  {{"https://hunter2.example", "cdn.example.com"}, {"localhost", "cdn.example.com"}, {"hunter2.example/avatars", "cdn.example.com"}, {"*.hunter2.example", "cdn.example.com"}, {"a.example,,", "cdn.example.com"}},
 	"PHONE_DAILY_LIMIT":     {{"ten", "a whole number"}, {"-1", "0 (no limit) or more"}},
 	"TRUSTED_PROXIES":       {{"proxy.example.com", "10.0.0.0/8"}, {"10.0.0.0/33", "10.0.0.0/8"}, {"10.0.0.0/8,,", "10.0.0.0/8"}},
+	"CORS_HEADERS":          {{"X-App Version", "names of headers"}, {"X-Hunter2,,", "names of headers"}, {"*", "and no *"}, {"X-Hunter2:1", "names of headers"}, {"X-Hunter2", "WUGAN_CORS_ORIGINS is not"}},
+	"CORS_EXPOSE":           {{"X-App Version", "names of headers"}, {"X-Hunter2,,", "names of headers"}, {"*", "and no *"}, {"X-Hunter2:1", "names of headers"}, {"X-Hunter2", "WUGAN_CORS_ORIGINS is not"}},
 	"CORS_ORIGINS": {
 		{"h5.example.com", "https://h5.example.com"},
 		{"https://h5.example.com,hunter2", "https://h5.example.com"},
@@ -340,6 +342,12 @@ func TestSettingsThatWorkAreTaken(t *testing.T) {
 	c, err := config.Load()
 	require.NoError(t, err)
 	require.Equal(t, []string{"https://a.example", "https://b.example"}, c.CORSOrigins)
+	set(t, "CORS_HEADERS", "X-App-Version , x_sign")
+	set(t, "CORS_EXPOSE", " X-Total-Count")
+	c, err = config.Load()
+	require.NoError(t, err)
+	require.Equal(t, []string{"X-App-Version", "x_sign"}, c.CORSHeaders)
+	require.Equal(t, []string{"X-Total-Count"}, c.CORSExpose)
 }
 
 func TestAnySettingMayComeFromAFile(t *testing.T) {

@@ -157,7 +157,7 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 			Pushes:     pushes(messages),
 			GatewayKey: c.GatewayKey, AdminKey: c.AdminKey, LoginRate: c.LoginRate,
 			AvatarHosts:    avatarHosts,
-			TrustedProxies: proxies, CORSOrigins: c.CORSOrigins,
+			TrustedProxies: proxies, CORS: httpapi.CORS{Origins: c.CORSOrigins, Headers: c.CORSHeaders, Expose: c.CORSExpose},
 			Log: log, Now: now, Observe: s.metrics.Request, Outermost: o.Tracing.Requests(),
 			Stopping: ctx.Done(), Upstreams: upstreams,
 		})

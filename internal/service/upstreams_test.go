@@ -448,6 +448,85 @@ func TestAnswersOfUpstreamsStayAsTheyAre(t *testing.T) {
 	require.Equal(t, 204, p.send(t, preflight).status, "a preflight carries no token")
 }
 
+func TestPagesSendAndReadTheHeadersOfTheApplication(t *testing.T) {
+	t.Parallel()
+	w := newSQLiteWorld(t)
+	b := newBackend(t, func(w http.ResponseWriter, r *http.Request) {
+		// An application with rules of its own, which grants cookies to one origin.
+		h := w.Header()
+		h.Set("Access-Control-Allow-Origin", "https://own.example.com")
+		h.Set("Access-Control-Allow-Credentials", "true")
+		h.Set("Access-Control-Expose-Headers", "X-Total-Count")
+		h.Set("Access-Control-Allow-Headers", "X-Of-The-Application")
+		h.Set("X-Total-Count", "3")
+		if r.Method == http.MethodOptions {
+			h.Set("Allow", "GET")
+		}
+	})
+	p := w.behind([]string{"/shop/=" + b.URL}, func(c *config.Config) {
+		c.PublicPaths = []string{"/shop/open/"}
+		c.CORSOrigins = []string{"https://h5.example.com", "https://*.apps.example.com", "https://own.example.com"}
+		c.CORSHeaders, c.CORSExpose = []string{"X-App-Version"}, []string{"X-Served-By"}
+	})
+	alice := p.signIn("alice")
+	ask := func(method, path, origin string, headers ...string) answer {
+		t.Helper()
+		r := p.request(t, method, path, "", nil)
+		r.Header.Set("Origin", origin)
+		for i := 0; i < len(headers); i += 2 {
+			r.Header.Set(headers[i], headers[i+1])
+		}
+		return p.send(t, r)
+	}
+	preflight := []string{"Access-Control-Request-Method", "PUT", "Access-Control-Request-Headers", "authorization, x-sign, x-app-version"}
+
+	a := ask("OPTIONS", "/shop/x", "https://h5.example.com", preflight...)
+	require.Equal(t, 204, a.status)
+	require.Equal(t, "https://h5.example.com", a.header.Get("Access-Control-Allow-Origin"))
+	require.Equal(t, "authorization, x-sign, x-app-version", a.header.Get("Access-Control-Allow-Headers"), "what is asked for")
+	require.Contains(t, a.header.Get("Access-Control-Allow-Methods"), "PUT")
+	require.Empty(t, a.header.Get("Access-Control-Allow-Credentials"))
+	require.Empty(t, b.got)
+
+	a = ask("OPTIONS", "/api/v1/auth/login", "https://h5.example.com", preflight...)
+	require.Equal(t, "Authorization,Content-Type,X-Request-Id,X-App-Version", a.header.Get("Access-Control-Allow-Headers"), "our own paths take what is listed")
+
+	a = ask("GET", "/shop/x", "https://h5.example.com", "Authorization", "Bearer "+alice.access)
+	require.Equal(t, 200, a.status)
+	require.Equal(t, []string{"https://h5.example.com"}, a.header.Values("Access-Control-Allow-Origin"))
+	exposed := strings.Join(a.header.Values("Access-Control-Expose-Headers"), ",")
+	for _, name := range []string{"X-Total-Count", "X-Served-By", "X-Request-Id", "Retry-After"} {
+		require.Contains(t, exposed, name)
+	}
+	require.Empty(t, a.header.Get("Access-Control-Allow-Credentials"), "it was granted to another origin")
+	require.Equal(t, "X-Of-The-Application", a.header.Get("Access-Control-Allow-Headers"))
+
+	a = ask("GET", "/shop/x", "https://own.example.com", "Authorization", "Bearer "+alice.access)
+	require.Equal(t, []string{"https://own.example.com"}, a.header.Values("Access-Control-Allow-Origin"))
+	require.Equal(t, "true", a.header.Get("Access-Control-Allow-Credentials"), "the application's own grant to this origin")
+
+	a = ask("GET", "/shop/x", "https://a.apps.example.com")
+	require.Equal(t, 401, a.status)
+	require.Equal(t, "https://a.apps.example.com", a.header.Get("Access-Control-Allow-Origin"), "a page must be able to read the 401")
+
+	// For other origins the application speaks for itself, preflight included.
+	for len(b.got) > 0 {
+		<-b.got
+	}
+	for _, origin := range []string{"https://elsewhere.example.com", "null", "https://h5.example.com.evil.example", "https://xh5-example.com"} {
+		a = ask("OPTIONS", "/shop/open/x", origin, preflight...)
+		require.Equal(t, "https://own.example.com", a.header.Get("Access-Control-Allow-Origin"), origin)
+		require.Equal(t, "X-Of-The-Application", a.header.Get("Access-Control-Allow-Headers"), origin)
+		require.Equal(t, 401, ask("OPTIONS", "/shop/x", origin, preflight...).status, "no request without a token passes")
+		require.Empty(t, ask("OPTIONS", "/api/v1/auth/login", origin, preflight...).header.Get("Access-Control-Allow-Origin"), origin)
+	}
+	require.Len(t, b.got, 4)
+
+	// OPTIONS that is no preflight is the application's.
+	a = ask("OPTIONS", "/shop/x", "https://h5.example.com", "Authorization", "Bearer "+alice.access)
+	require.Equal(t, "GET", a.header.Get("Allow"))
+}
+
 func TestAnUpstreamThatIsDownIsNoReasonToLogIn(t *testing.T) {
 	t.Parallel()
 	w := newSQLiteWorld(t)
