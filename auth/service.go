@@ -63,6 +63,7 @@ type Config struct {
 
 	Store     Store
 	Exchanger CodeExchanger
+	People    People
 	Vault     Vault
 	Now       func() time.Time
 	Observer  Observer
@@ -81,6 +82,7 @@ type Service struct {
 	refreshProfile verify.Profile
 	store          Store
 	exchanger      CodeExchanger
+	people         People
 	vault          Vault
 	now            func() time.Time
 	observer       Observer
@@ -113,16 +115,19 @@ func New(c Config) (*Service, error) {
 			Keys: c.RefreshKeys, Now: c.Now,
 			RequiredClaims: []string{"sub", "client_id", "iat", "sid", "seq", "prev"},
 		},
-		store: c.Store, exchanger: c.Exchanger, vault: c.Vault, now: c.Now,
+		store: c.Store, exchanger: c.Exchanger, people: c.People, vault: c.Vault, now: c.Now,
 		observer: c.Observer, revocations: c.Revocations,
 	}, nil
 }
 
 // LoginRequest is a person's wish to sign in.
 type LoginRequest struct {
-	Code   string
-	AppID  string // may be "" where one app is configured
-	Device Device
+	Code  string
+	AppID string // may be "" where one app is configured
+	// PhoneCode is that of a getPhoneNumber button: the number is bound in the
+	// same call. "" for none.
+	PhoneCode string
+	Device    Device
 }
 
 // LoginResult is a person who is signed in.
@@ -136,8 +141,9 @@ type LoginResult struct {
 // Login exchanges a code, finds or creates the user, and opens a session.
 //
 // Errors: ErrUnknownApp, ErrUserDisabled, *users.ProviderError,
-// users.ErrUnavailable. The code is spent once the provider was asked, so a
-// login that failed after that needs a new one.
+// users.ErrUnavailable; with a PhoneCode also users.ErrPhoneTaken. The codes are
+// spent once the provider was asked, so a login that failed after that needs new
+// ones. Where the phone number cannot be bound, nobody is logged in.
 func (s *Service) Login(ctx context.Context, r LoginRequest) (LoginResult, error) {
 	result, err := s.login(ctx, r)
 	s.observer.LoggedIn(s.apps.label(r.AppID), loginOutcome(result, err))
@@ -155,6 +161,12 @@ func (s *Service) login(ctx context.Context, r LoginRequest) (LoginResult, error
 	}
 	if appID == "" || proven.OpenID == "" {
 		return LoginResult{}, errors.New("log in: the provider named no identity")
+	}
+	var phone users.GivenPhone
+	if r.PhoneCode != "" {
+		if phone, err = s.people.PhoneOfLogin(ctx, appID, proven.OpenID, r.PhoneCode); err != nil {
+			return LoginResult{}, fmt.Errorf("log in: %w", err)
+		}
 	}
 	sealed, err := s.vault.Seal([]byte(proven.SessionKey.Reveal()), users.SessionKeyPlace(appID, proven.OpenID))
 	if err != nil {
@@ -178,6 +190,13 @@ func (s *Service) login(ctx context.Context, r LoginRequest) (LoginResult, error
 		return LoginResult{}, ErrUserDisabled
 	}
 	in.User.OpenPhone(s.vault)
+	if r.PhoneCode != "" {
+		bound, err := s.people.BindGiven(ctx, in.User.ID, phone)
+		if err != nil {
+			return LoginResult{}, s.abandoned(ctx, in.User.ID, sessionID, err)
+		}
+		in.User = bound
+	}
 	tokens, err := s.issuer.issue(grant{
 		userID: in.User.ID, sessionID: sessionID, appID: appID,
 		counters:  Counters{Used: 0, Last: 1, RotatedAt: now},

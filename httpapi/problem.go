@@ -52,11 +52,12 @@ type kind struct {
 // kinds lists every code that this service answers with, but those of RFC 6749
 // at the OAuth endpoints. docs/errors.md tells what to do about each.
 var kinds = map[string]kind{
-	"invalid_request": {http.StatusBadRequest, "Request not understood", "Compare the request with /openapi.yaml."},
-	"unknown_app":     {http.StatusBadRequest, "App not configured", "Send an appId that is configured in WUGAN_WECHAT_APPS; it may be left out only where one app is."},
-	"invalid_code":    {http.StatusBadRequest, "Code refused", "WeChat does not know this code, or it is over five minutes old: call wx.login again and send the new code."},
-	"code_used":       {http.StatusBadRequest, "Code used before", "Each code works once: call wx.login again and send the new code."},
-	"decrypt_failed":  {http.StatusBadRequest, "Data not decrypted", "The session key has changed or the data is of another app: log in again, then let the user send the data anew."},
+	"invalid_request":    {http.StatusBadRequest, "Request not understood", "Compare the request with /openapi.yaml."},
+	"unknown_app":        {http.StatusBadRequest, "App not configured", "Send an appId that is configured in WUGAN_WECHAT_APPS; it may be left out only where one app is."},
+	"invalid_code":       {http.StatusBadRequest, "Code refused", "WeChat does not know this code, or it is over five minutes old: call wx.login again and send the new code."},
+	"invalid_phone_code": {http.StatusBadRequest, "Phone code refused", phoneCodeAdvice + " Call wx.login for a new code as well: the other one is spent."},
+	"code_used":          {http.StatusBadRequest, "Code used before", "Each code works once: call wx.login again and send the new code."},
+	"decrypt_failed":     {http.StatusBadRequest, "Data not decrypted", "The session key has changed or the data is of another app: log in again, then let the user send the data anew."},
 
 	"token_missing":   {http.StatusUnauthorized, "Access token missing", "Send the access token as: Authorization: Bearer TOKEN."},
 	"token_invalid":   {http.StatusUnauthorized, "Access token refused", "It is not an access token of this service: refresh the tokens and send the request again."},
@@ -66,9 +67,10 @@ var kinds = map[string]kind{
 	"refresh_expired": {http.StatusUnauthorized, "Refresh token expired", "The session was not refreshed in time: log in again."},
 	"refresh_reused":  {http.StatusUnauthorized, "Refresh token used before", "Its successor has been used already, so somebody holds a copy. The session was ended: log in again."},
 
-	"user_disabled": {http.StatusForbidden, "User disabled", "An operator has disabled this account; logging in again does not help."},
-	"user_blocked":  {http.StatusForbidden, "User blocked by WeChat", "WeChat holds this user to be high-risk (40226) and lets nobody sign them in."},
-	"forbidden":     {http.StatusForbidden, "Not allowed", "The key is good for other paths than this one."},
+	"user_disabled":  {http.StatusForbidden, "User disabled", "An operator has disabled this account; logging in again does not help."},
+	"another_person": {http.StatusForbidden, "Another person", "The code of wx.login stands for another person than the access token: nothing was changed."},
+	"user_blocked":   {http.StatusForbidden, "User blocked by WeChat", "WeChat holds this user to be high-risk (40226) and lets nobody sign them in."},
+	"forbidden":      {http.StatusForbidden, "Not allowed", "The key is good for other paths than this one."},
 
 	"not_found":              {http.StatusNotFound, "Not found", "There is no such thing here, or the key that this path needs is not configured."},
 	"method_not_allowed":     {http.StatusMethodNotAllowed, "Method not allowed", "The header Allow names the methods of this path."},
@@ -168,6 +170,7 @@ var knownErrors = []struct {
 	{users.ErrUnavailable, "database_unavailable"},
 	{auth.ErrUnknownApp, "unknown_app"},
 	{auth.ErrUserDisabled, "user_disabled"},
+	{auth.ErrAnotherPerson, "another_person"},
 	{auth.ErrRefreshExpired, "refresh_expired"},
 	{auth.ErrRefreshReused, "refresh_reused"},
 	{auth.ErrRefreshInvalid, "refresh_invalid"},

@@ -141,6 +141,8 @@ func (a *api) routes(e *echo.Echo) {
 	e.PATCH("/api/v1/users/me", a.withAccess(a.updateMe))
 	e.POST("/api/v1/users/me", a.withAccess(a.updateMe)) // wx.request knows no PATCH
 
+	e.DELETE("/api/v1/users/me", a.withAccess(a.closeAccount))
+
 	e.POST("/api/v1/users/me/phone", a.withAccess(a.bindPhone))
 	e.POST("/api/v1/wechat/check-session", a.withAccess(a.checkSession))
 	e.POST("/api/v1/wechat/decrypt", a.withAccess(a.decrypt))

@@ -26,12 +26,18 @@ const (
 
 type loginRequest struct {
 	Code       string `json:"code"`
+	PhoneCode  string `json:"phoneCode"`
 	AppID      string `json:"appId"`
 	DeviceID   string `json:"deviceId"`
 	DeviceName string `json:"deviceName"`
 }
 
 func (r loginRequest) check() error {
+	if r.PhoneCode != "" {
+		if err := checkPrintable("phoneCode", r.PhoneCode, maxCode); err != nil {
+			return err
+		}
+	}
 	return errors.Join(
 		checkPrintable("code", r.Code, maxCode),
 		checkText("appId", r.AppID, maxDeviceID),
@@ -70,7 +76,7 @@ func (a *api) login(c echo.Context) error {
 		return err
 	}
 	result, err := a.signIn(c, auth.LoginRequest{
-		Code: r.Code, AppID: r.AppID,
+		Code: r.Code, AppID: r.AppID, PhoneCode: r.PhoneCode,
 		Device: auth.Device{ID: r.DeviceID, Name: r.DeviceName},
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package users
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -32,6 +33,42 @@ func (s *Service) BindPhone(ctx context.Context, id uuid.UUID, appID, code strin
 	if err != nil {
 		return User{}, err
 	}
+	return s.BindGiven(ctx, id, given)
+}
+
+// Owner returns the user of an identity. Errors: ErrNotFound, ErrUnavailable.
+func (s *Service) Owner(ctx context.Context, appID, openID string) (uuid.UUID, error) {
+	id, err := s.store.Owner(ctx, appID, openID)
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("find the owner of an identity: %w", err)
+	}
+	return id, nil
+}
+
+// PhoneOfLogin exchanges the phone code that came with a login, before anyone
+// is logged in. The identity has been proven; the user may not be there yet, and
+// then no call is counted. Errors are those of BindPhone; a refused code is a
+// *ProviderError with PhoneCodeInvalid.
+func (s *Service) PhoneOfLogin(ctx context.Context, appID, openID, code string) (GivenPhone, error) {
+	identity := Identity{AppID: appID, OpenID: openID}
+	owner, err := s.Owner(ctx, appID, openID)
+	switch {
+	case err == nil:
+		identity.UserID = owner
+	case !errors.Is(err, ErrNotFound):
+		return GivenPhone{}, err
+	}
+	given, err := s.askPhone(ctx, identity, code)
+	var provider *ProviderError
+	if errors.As(err, &provider) && (provider.Reason == CodeInvalid || provider.Reason == CodeUsed) {
+		return GivenPhone{}, &ProviderError{Reason: PhoneCodeInvalid, Err: err}
+	}
+	return given, err
+}
+
+// BindGiven binds a phone number that the provider gave to a user. Errors:
+// ErrPhoneTaken, ErrNotFound, ErrUnavailable.
+func (s *Service) BindGiven(ctx context.Context, id uuid.UUID, given GivenPhone) (User, error) {
 	phone := given.number()
 	sealed, err := s.vault.Seal([]byte(phone), PhonePlace(id))
 	if err != nil {
@@ -49,7 +86,7 @@ func (s *Service) clock() time.Time { return s.now().UTC().Truncate(time.Microse
 // askPhone exchanges a phone code within the user's number of calls a day.
 func (s *Service) askPhone(ctx context.Context, i Identity, code string) (GivenPhone, error) {
 	var call int64
-	if s.phoneLimit > 0 {
+	if s.phoneLimit > 0 && i.UserID != uuid.Nil {
 		now := s.clock()
 		var err error
 		call, err = s.store.TakePhoneCall(ctx, i.UserID, s.phoneLimit, now.Add(-phoneWindow), now)

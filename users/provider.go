@@ -21,14 +21,17 @@ type ProviderReason string
 
 // The reasons.
 const (
-	CodeInvalid    ProviderReason = "invalid_code"        // get a new code
-	CodeUsed       ProviderReason = "code_used"           // get a new code
-	PersonBlocked  ProviderReason = "user_blocked"        // a high-risk user
-	TooOften       ProviderReason = "wechat_rate_limited" // wait
-	AppRejected    ProviderReason = "wechat_rejected_app" // an operator must act
-	ProviderOutage ProviderReason = "wechat_unavailable"  // wait
-	DecryptFailed  ProviderReason = "decrypt_failed"      // log in again
-	CallsUsedUp    ProviderReason = "rate_limited"        // our own limit: wait
+	CodeInvalid ProviderReason = "invalid_code" // get a new code
+	// PhoneCodeInvalid is CodeInvalid for the phone code of a login, which has
+	// two codes.
+	PhoneCodeInvalid ProviderReason = "invalid_phone_code"
+	CodeUsed         ProviderReason = "code_used"           // get a new code
+	PersonBlocked    ProviderReason = "user_blocked"        // a high-risk user
+	TooOften         ProviderReason = "wechat_rate_limited" // wait
+	AppRejected      ProviderReason = "wechat_rejected_app" // an operator must act
+	ProviderOutage   ProviderReason = "wechat_unavailable"  // wait
+	DecryptFailed    ProviderReason = "decrypt_failed"      // log in again
+	CallsUsedUp      ProviderReason = "rate_limited"        // our own limit: wait
 )
 
 func (e *ProviderError) Error() string {

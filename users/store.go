@@ -17,6 +17,10 @@ type Store interface {
 	// UpdateProfile sets the fields that are not nil and returns the user.
 	UpdateProfile(ctx context.Context, id uuid.UUID, p ProfilePatch) (User, error)
 
+	// Owner returns the user of an identity. Where either half of it is empty,
+	// or no app knows it, the error is ErrNotFound.
+	Owner(ctx context.Context, appID, openID string) (uuid.UUID, error)
+
 	// Identity returns how an app knows the user.
 	Identity(ctx context.Context, id uuid.UUID, appID string) (Identity, error)
 

@@ -126,11 +126,12 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 	wechatSide := provider{client: client, devCodes: o.DevCodes}
 	// Once for the service itself, and in wugan dev again for the playground's
 	// tokens of another life.
+	people := users.New(db, wechatSide, box, c.PhoneDailyLimit, now)
 	api := func(p auth.Lifetimes) (http.Handler, error) {
 		signIn, err := auth.New(auth.Config{
 			Issuer: c.Issuer, Audience: c.Audience, Apps: client.AppIDs(), Lifetimes: p,
 			AccessKeys: access, RefreshKeys: refresh,
-			Store: db, Exchanger: wechatSide, Vault: box,
+			Store: db, Exchanger: wechatSide, People: people, Vault: box,
 			Now: now, Revocations: s.revocations, Observer: s.metrics,
 			MetadataClaims: c.MetadataClaims,
 		})
@@ -149,7 +150,7 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 			verify.WithClientIDs(client.AppIDs()...), verify.WithRevocations(s.revocations), verify.WithClock(now))
 		return httpapi.New(httpapi.Config{
 			Auth:        signIn,
-			Users:       users.New(db, wechatSide, box, c.PhoneDailyLimit, now),
+			Users:       people,
 			Admin:       auth.NewAdministration(db, box, now, s.revocations),
 			Verifier:    verifier,
 			Revocations: s.revocations, AccessKeys: access, Issuer: c.Issuer,

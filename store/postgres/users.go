@@ -80,6 +80,25 @@ LIMIT 1`
 	return i, failed("read an identity", err)
 }
 
+// Owner implements users.Store.
+func (s *Store) Owner(ctx context.Context, appID, openID string) (id uuid.UUID, err error) {
+	const sql = `
+SELECT u.id
+FROM identities i
+JOIN users u ON u.id = i.user_id
+WHERE i.app_id = $1 AND i.openid = $2 AND u.deleted_at IS NULL`
+	if appID == "" || openID == "" || sanitize.Check(appID, openID) != nil {
+		return uuid.Nil, users.ErrNotFound
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err = s.pool.QueryRow(ctx, sql, appID, openID).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return uuid.Nil, users.ErrNotFound
+	}
+	return id, failed("find the owner of an identity", err)
+}
+
 // BindPhone implements users.Store. The unique index decides a race for one
 // number; the look for another holder covers hashes under earlier data keys.
 func (s *Store) BindPhone(ctx context.Context, p users.PhoneBinding) (users.User, error) {
@@ -94,6 +113,9 @@ WITH bound AS (
     INSERT INTO events (at, kind, user_id, actor) SELECT $5, 'phone_bound', id, 'user' FROM bound
 )
 SELECT ` + userColumns + ` FROM bound u`
+	if len(p.Hashes) == 0 {
+		return users.User{}, errors.New("postgres: a phone number without a hash could not be found again")
+	}
 	u, err := s.one(ctx, "bind a phone number", sql, p.UserID, p.Sealed, p.Hashes[0], p.Hashes, p.Now)
 	var server *pgconn.PgError
 	switch {

@@ -103,9 +103,31 @@ LIMIT 1`
 	return i, failed("read an identity", err)
 }
 
+// Owner implements users.Store.
+func (s *Store) Owner(ctx context.Context, appID, openID string) (id uuid.UUID, err error) {
+	const query = `
+SELECT u.id
+FROM identities i
+JOIN users u ON u.id = i.user_id
+WHERE i.app_id = ? AND i.openid = ? AND u.deleted_at IS NULL`
+	if appID == "" || openID == "" || sanitize.Check(appID, openID) != nil {
+		return uuid.Nil, users.ErrNotFound
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err = s.reader.QueryRowContext(ctx, query, appID, openID).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return uuid.Nil, users.ErrNotFound
+	}
+	return id, failed("find the owner of an identity", err)
+}
+
 // BindPhone implements users.Store.
 func (s *Store) BindPhone(ctx context.Context, p users.PhoneBinding) (users.User, error) {
 	const bindSQL = `UPDATE users SET phone_sealed = ?, phone_hash = ? WHERE id = ? AND deleted_at IS NULL`
+	if len(p.Hashes) == 0 {
+		return users.User{}, errors.New("sqlite: a phone number without a hash could not be found again")
+	}
 	var u users.User
 	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) (err error) {
 		if _, err := readUser(ctx, tx, p.UserID); err != nil {

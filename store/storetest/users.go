@@ -73,6 +73,14 @@ func identity(t *testing.T, db *Database) {
 	_, err = s.Identity(t.Context(), in.User.ID, app2)
 	require.ErrorIs(t, err, users.ErrNotFound)
 
+	owner, err := s.Owner(t.Context(), app1, l.OpenID)
+	noError(t, err)
+	require.Equal(t, in.User.ID, owner)
+	for _, half := range [][2]string{{app1, ""}, {"", l.OpenID}, {"", ""}, {app2, l.OpenID}, {app1, l.OpenID + "\x00"}, {app1, l.OpenID[:8]}} {
+		_, err := s.Owner(t.Context(), half[0], half[1])
+		require.ErrorIs(t, err, users.ErrNotFound, "%q", half)
+	}
+
 	// Known to one app under two openids: the newest login counts.
 	l2 := signIn(t, app1, l.OpenID+"2", start.Add(time.Hour))
 	l2.UnionID = l.UnionID
@@ -106,6 +114,8 @@ func phone(t *testing.T, db *Database) {
 	_, err = s.BindPhone(t.Context(), binding(b, "sealed b", "hash 1"))
 	require.ErrorIs(t, err, users.ErrPhoneTaken)
 	require.NotErrorIs(t, err, users.ErrUnavailable)
+	_, err = s.BindPhone(t.Context(), binding(b, "a number that could not be found"))
+	require.Error(t, err)
 	u, err = s.User(t.Context(), b.userID)
 	noError(t, err)
 	require.Empty(t, u.SealedPhone)

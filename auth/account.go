@@ -1,0 +1,68 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/wugan/wugan/users"
+)
+
+// People knows who holds an identity, and binds phone numbers. *users.Service
+// does.
+type People interface {
+	// Owner returns the user of an identity. The error for an identity that is
+	// not known is users.ErrNotFound.
+	Owner(ctx context.Context, appID, openID string) (uuid.UUID, error)
+
+	// PhoneOfLogin exchanges the phone code that came with a login, for the
+	// person of an identity that has been proven.
+	PhoneOfLogin(ctx context.Context, appID, openID, code string) (users.GivenPhone, error)
+
+	// BindGiven binds the number to a user, and returns the user. Errors:
+	// users.ErrPhoneTaken, users.ErrNotFound, users.ErrUnavailable.
+	BindGiven(ctx context.Context, id uuid.UUID, given users.GivenPhone) (users.User, error)
+}
+
+// ErrAnotherPerson says that a code stands for another person than the one who
+// is logged in.
+var ErrAnotherPerson = errors.New("the code is of another person")
+
+// Confirm exchanges a new login code and checks that it stands for a user in an
+// app: the person holds the device at this moment, not only a token. Errors:
+// ErrAnotherPerson, ErrUnknownApp, *users.ProviderError, users.ErrUnavailable.
+func (s *Service) Confirm(ctx context.Context, userID uuid.UUID, appID, code string) error {
+	proven, err := s.exchanger.ExchangeCode(ctx, appID, code)
+	if err != nil {
+		return fmt.Errorf("exchange the code: %w", err)
+	}
+	owner, err := s.people.Owner(ctx, appID, proven.OpenID)
+	switch {
+	case errors.Is(err, users.ErrNotFound), err == nil && owner != userID:
+		return ErrAnotherPerson
+	case err != nil:
+		return fmt.Errorf("confirm who it is: %w", err)
+	}
+	return nil
+}
+
+// CloseAccount erases a person at their own request, and ends their sessions.
+// Errors: users.ErrNotFound, users.ErrUnavailable.
+func (a *Administration) CloseAccount(ctx context.Context, userID uuid.UUID) error {
+	return a.Delete(ctx, users.Change{UserID: userID, Actor: users.ActorUser, Reason: "closed by the user"})
+}
+
+// abandoned ends the session of a login that failed after all, and returns why
+// it failed. No token of the session was issued.
+func (s *Service) abandoned(ctx context.Context, userID, sessionID uuid.UUID, why error) error {
+	why = fmt.Errorf("log in: %w", why)
+	_, err := s.store.EndSession(context.WithoutCancel(ctx), Ending{
+		UserID: userID, SessionID: sessionID, Reason: ReasonLogout, Actor: users.ActorSystem, Now: s.clock(),
+	})
+	if err != nil {
+		return fmt.Errorf("%w (its session could not be ended: %v)", why, err) //nolint:errorlint // the second is told, and decides nothing
+	}
+	return why
+}
