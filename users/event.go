@@ -40,8 +40,10 @@ const (
 	EventIdentityLinked   EventKind = "identity_linked"
 	EventIdentityConflict EventKind = "identity_conflict"
 	EventPhoneAsked       EventKind = "phone_asked"
-	EventPhoneBound       EventKind = "phone_bound"
-	EventProfileErased    EventKind = "profile_erased"
+	// EventPhoneRefused is an EventPhoneAsked that cost nothing: the call failed.
+	EventPhoneRefused  EventKind = "phone_refused"
+	EventPhoneBound    EventKind = "phone_bound"
+	EventProfileErased EventKind = "profile_erased"
 	// EventAuthorizationWithdrawn: the person withdrew in WeChat what this
 	// service holds nothing of.
 	EventAuthorizationWithdrawn EventKind = "authorization_withdrawn"
@@ -62,6 +64,7 @@ func EventKinds() []EventKind {
 		EventIdentityLinked,
 		EventIdentityConflict,
 		EventPhoneAsked,
+		EventPhoneRefused,
 		EventPhoneBound,
 		EventProfileErased,
 		EventAuthorizationWithdrawn,

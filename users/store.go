@@ -30,9 +30,10 @@ type Store interface {
 	// Concurrent calls for one user take turns.
 	TakePhoneCall(ctx context.Context, id uuid.UUID, limit int, since, now time.Time) (int64, error)
 
-	// ReturnPhoneCall takes back what TakePhoneCall recorded: the provider was
-	// not asked, or charged nothing. A record that is not there, or not that
-	// user's, is no error.
+	// ReturnPhoneCall makes what TakePhoneCall recorded an EventPhoneRefused,
+	// which does not count: the provider was not asked, or charged nothing. The
+	// event keeps its place, for those who follow the events. A record that is
+	// not there, or not that user's, is no error.
 	ReturnPhoneCall(ctx context.Context, id uuid.UUID, call int64) error
 
 	// BindPhone sets the user's phone number. When another user holds it (under

@@ -31,7 +31,7 @@ RETURNING id`
 
 // ReturnPhoneCall implements users.Store.
 func (s *Store) ReturnPhoneCall(ctx context.Context, id uuid.UUID, call int64) error {
-	const query = `DELETE FROM events WHERE id = ?2 AND user_id = ?1 AND kind = 'phone_asked'`
+	const query = `UPDATE events SET kind = 'phone_refused' WHERE id = ?2 AND user_id = ?1 AND kind = 'phone_asked'`
 	return failed("return a call for a phone number", s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, query, id.String(), call)
 		return err

@@ -202,8 +202,8 @@ func phoneCalls(t *testing.T, db *Database) {
 	require.True(t, take(a, start.Add(day+time.Hour)))
 	require.False(t, take(a, start.Add(day+time.Hour)))
 	require.Equal(t, []users.EventKind{
-		users.EventUserCreated, users.EventPhoneAsked, users.EventPhoneAsked, users.EventPhoneAsked, users.EventPhoneAsked,
-	}, db.kinds(t, a.userID), "and nothing else is")
+		users.EventUserCreated, users.EventPhoneAsked, users.EventPhoneAsked, users.EventPhoneAsked, users.EventPhoneRefused, users.EventPhoneAsked,
+	}, db.kinds(t, a.userID), "no event loses its place, which others follow")
 
 	gone := newcomer(t, s, start)
 	db.delete(t, gone.userID, start)
