@@ -64,7 +64,7 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		devCommand(), serveCommand(), migrateCommand(), keysCommand(), fakewechatCommand(),
-		healthcheckCommand(), usersCommand(), sessionsCommand(), copyCommand(), rekeyCommand(), versionCommand(),
+		healthcheckCommand(), usersCommand(), sessionsCommand(), webhooksCommand(), copyCommand(), rekeyCommand(), versionCommand(),
 	)
 	root.InitDefaultCompletionCmd() // else cobra adds it later, without what follows
 	strictArgs(root)

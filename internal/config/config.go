@@ -73,6 +73,13 @@ type Config struct {
 	// tokens.
 	MetadataClaims []string `split_words:"true"`
 
+	// WebhookURL is where events are sent; WebhookSecret signs them.
+	WebhookURL    secret.String `split_words:"true"`
+	WebhookSecret secret.String `split_words:"true"`
+	WebhookKinds  []string      `split_words:"true"`
+	// EventsKeep is how long events are kept; 0: for ever.
+	EventsKeep time.Duration `split_words:"true" default:"9600h"`
+
 	TLSCert     string   `split_words:"true"`
 	TLSKey      string   `split_words:"true"`
 	TLSDomains  []string `split_words:"true"`
@@ -151,6 +158,7 @@ func (c *Config) Check() error {
 		{"REFRESH_GRACE", c.RefreshGrace, 0},
 		{"SESSION_MAX_AGE", c.SessionMaxAge, 0},
 		{"SHUTDOWN_DELAY", c.ShutdownDelay, 0},
+		{"EVENTS_KEEP", c.EventsKeep, 0},
 		{"UPSTREAM_TIMEOUT", c.UpstreamTimeout, time.Millisecond},
 	} {
 		if d.value < d.least {
@@ -203,6 +211,9 @@ func (c *Config) Check() error {
 		return err
 	}
 	if _, _, err := c.Gateway(); err != nil {
+		return err
+	}
+	if _, err := c.Webhooks(); err != nil {
 		return err
 	}
 	if !c.databaseAddress() {

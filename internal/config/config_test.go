@@ -136,7 +136,7 @@ func TestTheDefaultsAreThoseOfTheContract(t *testing.T) {
 		Issuer: "http://localhost:8080", Audience: "http://localhost:8080",
 		AccessTTL: 4 * time.Hour, RefreshTTL: 168 * time.Hour, RefreshGrace: 10 * time.Second,
 		SessionMaxAge: 2160 * time.Hour, MaxSessionsPerUser: 20,
-		LoginRate: 5, PhoneDailyLimit: 10, UpstreamTimeout: time.Minute,
+		LoginRate: 5, PhoneDailyLimit: 10, UpstreamTimeout: time.Minute, EventsKeep: 9600 * time.Hour,
 		LogLevel: "info", LogFormat: "json",
 	}
 	want.WechatAPI.URL = "https://api.weixin.qq.com"
@@ -230,6 +230,10 @@ var wrongValues = map[string][]struct{ value, expected string }{
 	"PUBLIC_PATHS":     {{"/shop/news", "WUGAN_UPSTREAMS is not"}},
 	"UPSTREAM_TIMEOUT": {{"soon", "a duration"}, {"0s", "1ms or more"}},
 	"METADATA_CLAIMS":  {{"tier,sub", "a meaning of its own"}, {"tier,Tier", "each name once"}, {"two words", "names of members"}},
+	"WEBHOOK_URL":      {{"hunter2.example", "https://"}, {"ftp://hunter2.example", "https://"}, {"https://hunter2.example:0", "https://"}, {"https://shop.example/#hunter2", "https://"}},
+	"WEBHOOK_SECRET":   {{"hunter2", "24 to 64 bytes"}, {"whsec_hunter2", "24 to 64 bytes"}, {"whsec_" + base64.StdEncoding.EncodeToString(make([]byte, 23)), "24 to 64 bytes"}},
+	"WEBHOOK_KINDS":    {{"user_created,hunter2", "kinds of events"}, {"everything", "kinds of events"}},
+	"EVENTS_KEEP":      {{"a year", "a duration"}, {"-1h", "0s or more"}},
 	"LOG_LEVEL":        {{"loud", "debug, info, warn or error"}},
 	"LOG_FORMAT":       {{"logfmt", "json or text"}},
 	"SHUTDOWN_DELAY":   {{"a while", "a duration"}, {"-1s", "0s or more"}},

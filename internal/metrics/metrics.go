@@ -55,6 +55,10 @@ type Metrics struct {
 	purged      prometheus.Counter
 	purgeFailed prometheus.Counter
 	purgedAt    prometheus.Gauge
+
+	webhooks        *prometheus.CounterVec
+	webhooksWaiting prometheus.Gauge
+	webhooksLag     prometheus.Gauge
 }
 
 var _ auth.Observer = (*Metrics)(nil)
@@ -106,6 +110,12 @@ func New(c Config) *Metrics {
 			Help: "When the purge last ran to its end, or found another process at it; 0: not yet.",
 		}),
 	}
+	m.webhooks = counters("webhook_attempts_total", "Attempts to deliver an event, by what became of them.", "outcome")
+	m.webhooksWaiting = gauge("webhooks_waiting", "Events that wait for another attempt; the same on every pod.")
+	m.webhooksLag = gauge("webhook_lag_seconds", "Age of the oldest event that was not delivered; 0: there is none.")
+	for _, outcome := range []string{"delivered", "failed", "gone"} {
+		m.webhooks.WithLabelValues(outcome)
+	}
 	for _, app := range append([]string{other}, c.Apps...) {
 		for _, outcome := range loginOutcomes {
 			m.logins.WithLabelValues(app, outcome)
@@ -116,6 +126,7 @@ func New(c Config) *Metrics {
 	}
 	m.registry.MustRegister(
 		m.requests, m.durations, m.logins, m.refreshes, m.calls, m.callDurations, m.purged, m.purgeFailed, m.purgedAt,
+		m.webhooks, m.webhooksWaiting, m.webhooksLag,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		buildInfo(c.Version), newState(c),
 	)
@@ -140,6 +151,10 @@ func counters(name, help string, labels ...string) *prometheus.CounterVec {
 
 func counter(name, help string) prometheus.Counter {
 	return prometheus.NewCounter(prometheus.CounterOpts{Namespace: namespace, Name: name, Help: help})
+}
+
+func gauge(name, help string) prometheus.Gauge {
+	return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: namespace, Name: name, Help: help})
 }
 
 func buildInfo(version string) prometheus.Collector {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/events"
 	"github.com/wugan/wugan/internal/config"
 	"github.com/wugan/wugan/internal/tracing"
 	"github.com/wugan/wugan/migrations"
@@ -22,6 +23,7 @@ type Database interface {
 	auth.AdminStore
 	users.Store
 	users.RekeyStore
+	events.WebhookStore
 	Writable(ctx context.Context) error
 	SchemaCurrent(ctx context.Context) error
 	Close() error

@@ -17,8 +17,8 @@ const (
 	purgeKeep  = 24 * time.Hour
 )
 
-// purge removes dead sessions now and then.
-func (s *Service) purge(ctx context.Context, p auth.Lifetimes, log *slog.Logger) {
+// purge removes dead sessions, and events older than keep (0: none), now and then.
+func (s *Service) purge(ctx context.Context, p auth.Lifetimes, keep time.Duration, log *slog.Logger) {
 	tick := time.NewTicker(purgeEvery)
 	defer tick.Stop()
 	for {
@@ -31,6 +31,7 @@ func (s *Service) purge(ctx context.Context, p auth.Lifetimes, log *slog.Logger)
 		case n > 0:
 			log.InfoContext(ctx, "dead sessions removed", "count", n)
 		}
+		s.purgeEvents(ctx, keep, log)
 		select {
 		case <-ctx.Done():
 			return
@@ -52,4 +53,17 @@ func purgeOnce(ctx context.Context, db auth.Store, p auth.Lifetimes, m *metrics.
 		return n, fmt.Errorf("purge: %w", err)
 	}
 	return n, nil
+}
+
+func (s *Service) purgeEvents(ctx context.Context, keep time.Duration, log *slog.Logger) {
+	if keep == 0 {
+		return
+	}
+	switch n, err := s.db.PurgeEvents(ctx, s.now().Add(-keep)); {
+	case ctx.Err() != nil:
+	case err != nil:
+		log.WarnContext(ctx, "old events could not be removed", "error", err)
+	case n > 0:
+		log.InfoContext(ctx, "old events removed", "count", n)
+	}
 }

@@ -68,7 +68,7 @@ func Run(ctx context.Context, c config.Config, o Options) (err error) {
 	defer wg.Wait()
 	defer stopBackground()
 	wg.Go(func() { s.Background(background) })
-	wg.Go(func() { s.purge(background, c.Lifetimes(), log) })
+	wg.Go(func() { s.purge(background, c.Lifetimes(), c.EventsKeep, log) })
 
 	// Without this read no token can be checked. Where the database is down, the
 	// service answers and says so.

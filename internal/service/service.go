@@ -19,6 +19,7 @@ import (
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/auth/verify"
+	"github.com/wugan/wugan/events"
 	"github.com/wugan/wugan/gateway"
 	"github.com/wugan/wugan/httpapi"
 	"github.com/wugan/wugan/internal/config"
@@ -54,7 +55,8 @@ type Service struct {
 	tls         *tls.Config // nil: plain HTTP
 	revocations *auth.Revocations
 	keys        *keyWatcher
-	metrics     *metrics.Metrics // nil where nobody reads them
+	metrics     *metrics.Metrics   // nil where nobody reads them
+	webhooks    *events.Dispatcher // nil where none are wanted
 	stopping    atomic.Bool
 	now         func() time.Time
 }
@@ -62,12 +64,13 @@ type Service struct {
 // Handler answers requests.
 func (s *Service) Handler() http.Handler { return s.handler }
 
-// Background follows revocations and key files until ctx ends. Without it no
+// Background follows revocations and key files and delivers webhooks until ctx ends. Without it no
 // token can be checked.
 func (s *Service) Background(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { s.revocations.Run(ctx, s.db) })
 	wg.Go(func() { s.keys.watch(ctx, s.log) })
+	wg.Go(func() { s.deliver(ctx) })
 	wg.Wait()
 }
 
@@ -123,6 +126,9 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 		return nil, err
 	}
 	s.db = db
+	if s.webhooks, err = s.newDispatcher(c); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	wechatSide := provider{client: client, devCodes: o.DevCodes}
 	// Once for the service itself, and in wugan dev again for the playground's
 	// tokens of another life.

@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/wugan/wugan/internal/secret"
 )
 
 // The headers of a message.
@@ -31,7 +33,7 @@ const (
 )
 
 // Secret signs messages. It prints as [redacted].
-type Secret struct{ key func() []byte } // a closure: no verb of fmt prints what it holds
+type Secret struct{ key secret.String }
 
 // ParseSecret reads a secret of the form whsec_BASE64, of 24 to 64 bytes. The
 // error does not repeat it.
@@ -41,11 +43,11 @@ func ParseSecret(text string) (Secret, error) {
 	if !found || err != nil || len(key) < minSecret || len(key) > maxSecret {
 		return Secret{}, errors.New("expected whsec_ and base64 of 24 to 64 bytes")
 	}
-	return Secret{key: func() []byte { return key }}, nil
+	return Secret{key: secret.New(string(key))}, nil
 }
 
 // IsZero reports whether there is no secret.
-func (s Secret) IsZero() bool { return s.key == nil }
+func (s Secret) IsZero() bool { return s.key.Empty() }
 
 // Format keeps the secret out of every verb.
 func (Secret) Format(state fmt.State, _ rune) { _, _ = io.WriteString(state, "[redacted]") }
@@ -56,7 +58,7 @@ func (Secret) MarshalText() ([]byte, error) { return []byte("[redacted]"), nil }
 // Sign returns the value of the signature header: v1 and the HMAC-SHA256 of
 // id.timestamp.body in base64.
 func (s Secret) Sign(id string, at time.Time, body []byte) string {
-	mac := hmac.New(sha256.New, s.key())
+	mac := hmac.New(sha256.New, []byte(s.key.Reveal()))
 	_, _ = io.WriteString(mac, id+"."+strconv.FormatInt(at.Unix(), 10)+".") // a hash takes everything
 	_, _ = mac.Write(body)
 	return "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))

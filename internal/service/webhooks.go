@@ -1,0 +1,48 @@
+package service
+
+import (
+	"context"
+	"time"
+
+	"github.com/wugan/wugan/events"
+	"github.com/wugan/wugan/internal/config"
+)
+
+// backlogEvery is how often the backlog of webhooks is looked at for the figures.
+const backlogEvery = 15 * time.Second
+
+// newDispatcher makes what delivers webhooks; nil where none are wanted.
+func (s *Service) newDispatcher(c config.Config) (*events.Dispatcher, error) {
+	w, err := c.Webhooks()
+	if err != nil || w.URL == nil {
+		return nil, err
+	}
+	return events.NewDispatcher(events.DispatcherConfig{
+		Store: s.db, URL: w.URL, Secret: w.Secret, Kinds: w.Kinds, Log: s.log, Now: s.now, Observe: s.metrics.Webhook,
+	})
+}
+
+// deliver sends webhooks and measures their backlog until ctx ends.
+func (s *Service) deliver(ctx context.Context) {
+	if s.webhooks == nil {
+		return
+	}
+	go s.webhooks.Run(ctx)
+	tick := time.NewTicker(backlogEvery)
+	defer tick.Stop()
+	for {
+		waiting, oldest, err := s.db.WebhookBacklog(ctx)
+		switch {
+		case err != nil: // the database's outage shows elsewhere; the figures stay
+		case oldest.IsZero():
+			s.metrics.WebhookBacklog(waiting, 0)
+		default:
+			s.metrics.WebhookBacklog(waiting, s.now().Sub(oldest))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
