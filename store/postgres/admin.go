@@ -62,7 +62,7 @@ ORDER BY created_at, app_id, openid`
 
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	people, err := read(ctx, s, sql, args, func(row pgx.CollectableRow) (p users.Person, err error) {
+	people, err := list(ctx, s, sql, args, func(row pgx.CollectableRow) (p users.Person, err error) {
 		p.User, err = scanUser(row)
 		return p, err
 	})
@@ -73,16 +73,14 @@ ORDER BY created_at, app_id, openid`
 	for i, p := range people {
 		ids[i] = p.ID
 	}
-	rows, err := s.pool.Query(ctx, identitiesSQL, ids)
-	if err != nil {
-		return nil, failed("find users", err)
-	}
-	var i users.Identity
-	_, err = pgx.ForEachRow(rows, []any{&i.UserID, &i.AppID, &i.OpenID, &i.UnionID, &i.CreatedAt}, func() error {
+	identities, err := list(ctx, s, identitiesSQL, []any{ids}, func(row pgx.CollectableRow) (i users.Identity, err error) {
+		err = row.Scan(&i.UserID, &i.AppID, &i.OpenID, &i.UnionID, &i.CreatedAt)
+		return i, err
+	})
+	for _, i := range identities {
 		p := &people[slices.Index(ids, i.UserID)]
 		p.Identities = append(p.Identities, i)
-		return nil
-	})
+	}
 	return people, failed("find users", err)
 }
 
@@ -96,23 +94,15 @@ func likePrefix(prefix string) string {
 // for each of them has a newer snapshot than the lock.
 func (s *Store) change(ctx context.Context, op string, c users.Change, do func(ctx context.Context, tx pgx.Tx) error) error {
 	const lockSQL = `SELECT id FROM users WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE`
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	run := func() error {
-		return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-			var id uuid.UUID
-			if err := tx.QueryRow(ctx, lockSQL, c.UserID).Scan(&id); errors.Is(err, pgx.ErrNoRows) {
-				return users.ErrNotFound
-			} else if err != nil {
-				return err
-			}
-			return do(ctx, tx)
-		})
-	}
-	err := run()
-	if collided(err) {
-		err = run()
-	}
+	err := s.transaction(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		var id uuid.UUID
+		if err := tx.QueryRow(ctx, lockSQL, c.UserID).Scan(&id); errors.Is(err, pgx.ErrNoRows) {
+			return users.ErrNotFound
+		} else if err != nil {
+			return err
+		}
+		return do(ctx, tx)
+	})
 	if errors.Is(err, users.ErrNotFound) {
 		return err
 	}
@@ -216,22 +206,14 @@ SELECT id, user_id, app_id, device_id, device_name, user_agent, ip, created_at, 
 FROM sessions
 WHERE user_id = $1
 ORDER BY rotated_at DESC, id DESC`
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	rows, err := s.pool.Query(ctx, sql, userID)
-	if err != nil {
-		return nil, failed("list all sessions", err)
-	}
-	out, err := pgx.CollectRows(rows, scanSession)
+	out, err := list(ctx, s, sql, []any{userID}, scanSession)
 	return out, failed("list all sessions", err)
 }
 
 // SessionOwner implements auth.AdminStore.
 func (s *Store) SessionOwner(ctx context.Context, id uuid.UUID) (owner uuid.UUID, err error) {
 	const sql = `SELECT user_id FROM sessions WHERE id = $1`
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	err = s.pool.QueryRow(ctx, sql, id).Scan(&owner)
+	err = s.call(ctx, func(ctx context.Context) error { return s.pool.QueryRow(ctx, sql, id).Scan(&owner) })
 	if errors.Is(err, pgx.ErrNoRows) {
 		return uuid.Nil, auth.ErrNoSession
 	}
@@ -246,13 +228,7 @@ FROM events
 WHERE user_id = $1 AND ($2 = 0 OR id < $2)
 ORDER BY id DESC
 LIMIT $3`
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	rows, err := s.pool.Query(ctx, sql, userID, before, limit)
-	if err != nil {
-		return nil, failed("list events", err)
-	}
-	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e users.RecordedEvent, err error) {
+	out, err := list(ctx, s, sql, []any{userID, before, limit}, func(row pgx.CollectableRow) (e users.RecordedEvent, err error) {
 		var session uuid.NullUUID
 		err = row.Scan(&e.ID, &e.At, &e.Kind, &e.UserID, &session, &e.Actor, &e.Detail)
 		e.SessionID = session.UUID

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"net/url"
 	"testing"
 	"time"
@@ -72,10 +73,19 @@ func TestEveryStatementWorksThroughPgBouncersTransactionMode(t *testing.T) {
 			require.Equal(t, 2, n)
 			require.NoError(t, s.Writable(t.Context()))
 			require.NoError(t, s.SchemaCurrent(t.Context()))
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			defer cancel()
+			require.ErrorIs(t, s.WatchRevocations(ctx, func() { t.Error("woken") }), context.DeadlineExceeded)
 			// The server's connections are others' too: they are left as they were.
-			var scans string
-			require.NoError(t, connect(t, through+"&default_query_exec_mode=exec").QueryRowContext(t.Context(), `SHOW enable_indexscan`).Scan(&scans))
-			require.Equal(t, "on", scans)
+			others := connect(t, through+"&default_query_exec_mode=exec")
+			for query, want := range map[string]string{
+				`SHOW enable_indexscan`: "on", `SHOW lock_timeout`: "0", `SHOW idle_in_transaction_session_timeout`: "0",
+				`SELECT count(*) FROM pg_listening_channels()`: "0",
+			} {
+				var got string
+				require.NoError(t, others.QueryRowContext(t.Context(), query).Scan(&got))
+				require.Equal(t, want, got, query)
+			}
 		})
 	}
 }

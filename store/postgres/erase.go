@@ -37,15 +37,10 @@ SELECT id FROM erased`
 	if err := checkErasure(e); err != nil {
 		return uuid.Nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	run := func() error {
+	err = s.call(ctx, func(ctx context.Context) error {
 		return s.pool.QueryRow(ctx, sql, e.AppID, e.OpenID, e.Before(), e.Profile, e.Phone,
 			e.Now, string(e.Kind()), e.Actor, string(e.Detail())).Scan(&id)
-	}
-	if err = run(); collided(err) {
-		err = run()
-	}
+	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return uuid.Nil, users.ErrNotFound
 	}
@@ -112,7 +107,7 @@ WHERE id = $1`
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	run := func() error {
-		return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		return s.transaction(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
 			userID, err := find(ctx, tx)
 			if err != nil {
 				return err
@@ -150,8 +145,7 @@ WHERE id = $1`
 			return note(ctx, tx, c, users.EventUserDeleted, map[string]any{"identities": gone.RowsAffected(), "sessions": len(ended)})
 		})
 	}
-	err = run()
-	if collided(err) || errors.Is(err, errMoved) {
+	if err = run(); errors.Is(err, errMoved) {
 		err = run()
 	}
 	if errors.Is(err, pgx.ErrNoRows) {

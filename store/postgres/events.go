@@ -39,7 +39,7 @@ FROM events
 WHERE position > $1
 ORDER BY position
 LIMIT $2`
-	found, err := read(ctx, s, sql, []any{position, limit}, scanPlaced)
+	found, err := list(ctx, s, sql, []any{position, limit}, scanPlaced)
 	if err != nil {
 		return events.Page{}, failed("read events", err)
 	}
@@ -73,11 +73,8 @@ WHERE e.id = placed.id`
 		if err := s.pool.QueryRow(ctx, anySQL).Scan(&some); err != nil || !some {
 			return err
 		}
-		err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		err := s.transaction(ctx, func(ctx context.Context, tx pgx.Tx) error {
 			if _, err := tx.Exec(ctx, lockSQL, int64(placeLock)); err != nil {
-				return err
-			}
-			if err := planAnew(ctx, tx); err != nil {
 				return err
 			}
 			// A statement of its own, because its snapshot must be taken after the
@@ -107,15 +104,10 @@ WITH page AS (
 SELECT count(*) FROM gone`
 	total := 0
 	for {
-		step, cancel := context.WithTimeout(ctx, patience)
 		var gone int
-		err := pgx.BeginFunc(step, s.pool, func(tx pgx.Tx) error {
-			if err := planAnew(step, tx); err != nil {
-				return err
-			}
-			return tx.QueryRow(step, sql, before, purgeBatch).Scan(&gone)
+		err := s.call(ctx, func(ctx context.Context) error {
+			return s.pool.QueryRow(ctx, sql, before, purgeBatch).Scan(&gone)
 		})
-		cancel()
 		if err != nil {
 			return total, failed("purge events", err)
 		}

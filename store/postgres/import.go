@@ -17,6 +17,10 @@ var ErrNotEmpty = errors.New("postgres: the database holds users already: only a
 // nothing, and compares the counts before it commits.
 func (s *Store) Import(ctx context.Context, from func(to dump.Rows) (dump.Count, error)) (n dump.Count, err error) {
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		// It takes as long as it takes, and may wait for those who write now.
+		if _, err := tx.Exec(ctx, `SELECT set_config('lock_timeout', '0', true), set_config('idle_in_transaction_session_timeout', '0', true)`); err != nil {
+			return err
+		}
 		// Pods that are there already wait, rather than make users in between.
 		if _, err := tx.Exec(ctx, `LOCK TABLE users, identities, sessions, events IN EXCLUSIVE MODE`); err != nil {
 			return err

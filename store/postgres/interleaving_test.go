@@ -2,6 +2,9 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,6 +14,7 @@ import (
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/internal/test/pgtest"
+	"github.com/wugan/wugan/store/postgres"
 )
 
 // pods are two stores on one database, and a hand that holds rows of it.
@@ -59,13 +63,15 @@ const (
 // out late: the token that it presents is an old one by then.
 func TestARefreshThatNobodyWaitsForIsNotBegun(t *testing.T) {
 	p := newPods(t, lifetimes)
+	g, through := newGate(t, p.address)
+	p.a = open(t, through, lifetimes)
 	other, mine := signIn("other", start), signIn("mine", start)
 	stranger, err := p.a.Login(t.Context(), other)
 	require.NoError(t, err)
 	owner, err := p.a.Login(t.Context(), mine)
 	require.NoError(t, err)
 
-	release := p.hold(holdSession, other.SessionID)
+	g.freeze()
 	done := make(chan error, 1)
 	go func() {
 		_, err := p.a.Rotate(context.WithoutCancel(t.Context()), auth.Presented{
@@ -73,7 +79,7 @@ func TestARefreshThatNobodyWaitsForIsNotBegun(t *testing.T) {
 		})
 		done <- err
 	}()
-	p.waiting(1)
+	time.Sleep(50 * time.Millisecond) // its group is under way; nothing tells
 	token := auth.Presented{UserID: owner.User.ID, SessionID: mine.SessionID, AppID: mine.AppID, Seq: 1, Now: start}
 	impatient, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
@@ -85,64 +91,66 @@ func TestARefreshThatNobodyWaitsForIsNotBegun(t *testing.T) {
 		require.Equal(t, auth.OutcomeRotated, e.Outcome)
 		token.Seq, token.Prev = e.Last, e.Used
 	}
-	release()
+	g.thaw()
 	require.NoError(t, <-done)
 	e, err := p.a.Rotate(t.Context(), token)
 	require.NoError(t, err)
 	require.Equal(t, auth.OutcomeRotated, e.Outcome, "the owner is signed in still")
 }
 
-// While a group of logins waits for one user's lock, another pod registers one of
-// its people. The group has not locked that user, and must not pass by those who
-// have.
+// registrations counts the logins that go through register.
+type registrations struct{ n atomic.Int64 }
+
+func (r *registrations) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	if strings.Contains(data.SQL, "pg_advisory_xact_lock") {
+		r.n.Add(1)
+	}
+	return ctx
+}
+func (*registrations) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// Between the statement that locks the users of a group of logins and the one
+// that logs them in, another pod registers one of its people. The group has not
+// locked that user, and must not pass by those who have.
 func TestAGroupOfLoginsSignsNobodyInWhomItHasNotLocked(t *testing.T) {
-	one := lifetimes
-	one.MaxSessions = 1
-	p := newPods(t, one)
-	var known [3]auth.LoggedIn
-	for i, name := range []string{"k0", "k1", "k2"} {
-		var err error
-		known[i], err = p.a.Login(t.Context(), signIn(name, start))
+	p := newPods(t, lifetimes)
+	var registered registrations
+	s, err := postgres.Open(t.Context(), p.address+"&lock_timeout=2000", lifetimes, postgres.WithTracer(&registered))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	l := signIn("newcomer", start)
+	in, err := p.a.Login(t.Context(), l) // as another pod's register will have left it
+	require.NoError(t, err)
+	user := in.User.ID
+
+	admin, err := pgx.Connect(t.Context(), p.address)
+	require.NoError(t, err)
+	defer admin.Close(t.Context())
+	const moveSQL = `UPDATE identities SET openid = $2 WHERE user_id = $1`
+	_, err = admin.Exec(t.Context(), moveSQL, user, "not yet")
+	require.NoError(t, err)
+	for range 2 { // its statements are prepared, which takes locks of its own
+		_, err = s.Login(t.Context(), signIn("warm", start))
 		require.NoError(t, err)
 	}
-	release := [3]func(){}
-	for i := range release {
-		release[i] = p.hold(holdUser, known[i].User.ID)
-	}
-	done := make(chan error, 5)
-	login := func(store auth.Store, name string) {
-		go func() {
-			_, err := store.Login(context.WithoutCancel(t.Context()), signIn(name, start.Add(time.Minute)))
-			done <- err
-		}()
-	}
-	// Two groups of b are under way; the third will be k2 and the newcomer.
-	login(p.b, "k0")
+	before := registered.n.Load()
+	tx, err := admin.Begin(t.Context())
+	require.NoError(t, err)
+	// The first statement of a group does not read sessions, the second does.
+	_, err = tx.Exec(t.Context(), `LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE`)
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), moveSQL, user, "newcomer")
+	require.NoError(t, err)
+	done := make(chan error, 1)
+	go func() {
+		again, err := s.Login(context.WithoutCancel(t.Context()), signIn("newcomer", start.Add(time.Minute)))
+		if err == nil && (again.NewUser || again.User.ID != user) {
+			err = errors.New("another user was logged in")
+		}
+		done <- err
+	}()
 	p.waiting(1)
-	login(p.b, "k1")
-	p.waiting(2)
-	login(p.b, "k2")
-	time.Sleep(50 * time.Millisecond) // it gathers; nothing tells
-	login(p.b, "newcomer")
-	time.Sleep(50 * time.Millisecond)
-	release[0]()
-	p.waiting(2) // k1, and the group that waits for k2
-
-	l := signIn("newcomer", start)
-	in, err := p.a.Login(t.Context(), l)
-	require.NoError(t, err)
-	require.True(t, in.NewUser)
-	refresh := p.hold(holdSession, l.SessionID)
-	login(p.a, "newcomer") // holds the user and waits for the session that it ends
-	p.waiting(3)
-	release[2]()
-	time.Sleep(100 * time.Millisecond)
-	refresh()
-	release[1]()
-	for range cap(done) {
-		require.NoError(t, <-done)
-	}
-	live, err := p.a.Sessions(t.Context(), in.User.ID, start.Add(time.Minute))
-	require.NoError(t, err)
-	require.Len(t, live, 1, "MAX_SESSIONS_PER_USER is 1, and both logins came from one device")
+	require.NoError(t, tx.Commit(t.Context()))
+	require.NoError(t, <-done)
+	require.EqualValues(t, 1, registered.n.Load()-before, "a login whose user is not locked goes through register")
 }

@@ -19,10 +19,12 @@ import (
 type identityKey struct{ appID, openID string }
 
 // loginRow is what the login statement tells of one known identity; known is
-// false where it met none.
+// false where it met none, and locked true where another transaction holds a row
+// of the identity, of its user or of a session that the login ends: nothing was
+// done then.
 type loginRow struct {
 	auth.LoggedIn
-	known bool
+	known, locked bool
 }
 
 // Login implements auth.Store. A known identity costs one round trip; a new
@@ -34,7 +36,16 @@ func (s *Store) Login(ctx context.Context, l auth.Login) (auth.LoggedIn, error) 
 	l.Now = l.Now.UTC() // it comes back in what is answered
 	d := &l.Device
 	d.ID, d.Name, d.UserAgent, d.IP = sanitize.Clean(d.ID), sanitize.Clean(d.Name), sanitize.Clean(d.UserAgent), sanitize.Clean(d.IP)
-	row, err := s.logins.Do(ctx, identityKey{l.AppID, l.OpenID}, l)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	row, err := untilFree(ctx, func(ctx context.Context) (loginRow, error) {
+		row, err := s.logins.Do(ctx, identityKey{l.AppID, l.OpenID}, l)
+		err = lockedOut(err)
+		if err == nil && row.locked {
+			err = errLocked
+		}
+		return row, err
+	})
 	if err != nil {
 		return auth.LoggedIn{}, failed("log in", err)
 	}
@@ -42,32 +53,36 @@ func (s *Store) Login(ctx context.Context, l auth.Login) (auth.LoggedIn, error) 
 		return row.LoggedIn, nil
 	}
 	out, err := s.register(ctx, l)
-	if collided(err) {
-		out, err = s.register(ctx, l)
-	}
 	return out, failed("register", err)
 }
 
 // lockUsersSQL makes the logins of one user take turns, so that each counts
 // the sessions which the one before it opened. It travels in the same round
 // trip and the same transaction as the statement that follows it, and leaves it
-// the ids that are locked: while it waited, an identity may have been linked to a
-// user whom it has not met.
+// the pairs of request and user whose rows are locked: an identity may have been
+// linked to a user whom it has not met. It returns the requests whose rows
+// another transaction holds; it does not wait for them.
 const lockUsersSQL = `
 WITH met AS MATERIALIZED (
-    SELECT DISTINCT i.user_id
-    FROM unnest($1::text[], $2::text[]) AS a (app_id, openid)
+    SELECT a.n, i.user_id
+    FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS a (app_id, openid, n)
     JOIN identities i ON i.app_id = a.app_id AND i.openid = a.openid
 ), held AS MATERIALIZED (
-    SELECT u.id
-    FROM met m
-    JOIN users u ON u.id = m.user_id
-    ORDER BY u.id
-    FOR NO KEY UPDATE OF u
+    SELECT m.n, u.id
+    FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS m (app_id, openid, n)
+    JOIN identities i ON i.app_id = m.app_id AND i.openid = m.openid
+    JOIN users u ON u.id = i.user_id
+    ORDER BY u.id, m.n
+    FOR NO KEY UPDATE OF u, i SKIP LOCKED
 )
-SELECT set_config('wugan.locked_users', COALESCE(string_agg(id::text, ','), ''), true) FROM held`
+SELECT set_config('wugan.locked', COALESCE((SELECT string_agg(n || ':' || id, ',') FROM held), ''), true),
+       CASE WHEN (SELECT count(*) FROM held) < (SELECT count(*) FROM met)
+            THEN ARRAY(SELECT n FROM met WHERE NOT EXISTS (SELECT FROM held WHERE held.n = met.n))
+            ELSE '{}'
+       END`
 
-// loginSQL signs in any number of known identities. One that is not known, whose
+// loginSQL logs in any number of known identities. A login that ends a session
+// which another transaction holds is not done and returned as stuck. One that is not known, whose
 // user is not locked, or for which WeChat now gives another unionid than the row has, is passed over;
 // so is a second identity of one user in the same group, because the sessions
 // of the first are not visible to it yet. Who is passed over goes through
@@ -87,11 +102,36 @@ WITH asked AS (
     JOIN identities i ON i.app_id = a.app_id AND i.openid = a.openid
     JOIN users u ON u.id = i.user_id
     WHERE (a.unionid = '' OR a.unionid = i.unionid)
-      AND u.id = ANY (string_to_array(current_setting('wugan.locked_users'), ',')::uuid[])
+      AND a.n || ':' || u.id = ANY (string_to_array(current_setting('wugan.locked'), ','))
 ), known AS MATERIALIZED (
     SELECT * FROM met WHERE turn = 1
-), admitted AS (
-    SELECT * FROM known WHERE disabled_at IS NULL
+), ranked AS (
+    SELECT s.user_id, s.id, a.n, a.now,
+           s.app_id = a.app_id AND s.device_id <> '' AND s.device_id = a.device_id AS same_device,
+           row_number() OVER (
+               PARTITION BY a.n
+               ORDER BY s.app_id = a.app_id AND s.device_id <> '' AND s.device_id = a.device_id, s.rotated_at DESC, s.id DESC
+           ) AS place
+    FROM known a
+    JOIN sessions s ON s.user_id = a.user_id
+    WHERE a.disabled_at IS NULL AND s.revoked_at IS NULL AND s.expires_at > a.now
+), leaving AS (
+    SELECT user_id, id, n, now, same_device
+    FROM ranked
+    WHERE same_device OR place >= $12::bigint
+), locked AS MATERIALIZED (
+    SELECT l.*
+    FROM leaving l
+    JOIN sessions s ON s.user_id = l.user_id AND s.id = l.id
+    ORDER BY s.user_id, s.id
+    FOR UPDATE OF s SKIP LOCKED
+), stuck AS MATERIALIZED (
+    SELECT DISTINCT l.n
+    FROM leaving l
+    WHERE (SELECT count(*) FROM locked) < (SELECT count(*) FROM leaving)
+      AND NOT EXISTS (SELECT FROM locked k WHERE k.user_id = l.user_id AND k.id = l.id)
+), admitted AS MATERIALIZED (
+    SELECT * FROM known a WHERE a.disabled_at IS NULL AND NOT EXISTS (SELECT FROM stuck x WHERE x.n = a.n)
 ), keyed AS (
     UPDATE identities i
     SET session_key = a.session_key, session_key_at = a.now
@@ -102,30 +142,11 @@ WITH asked AS (
     SET last_login_at = a.now
     FROM admitted a
     WHERE u.id = a.user_id
-), ranked AS (
-    SELECT s.user_id, s.id, a.n, a.now,
-           s.app_id = a.app_id AND s.device_id <> '' AND s.device_id = a.device_id AS same_device,
-           row_number() OVER (
-               PARTITION BY a.n
-               ORDER BY s.app_id = a.app_id AND s.device_id <> '' AND s.device_id = a.device_id, s.rotated_at DESC, s.id DESC
-           ) AS place
-    FROM admitted a
-    JOIN sessions s ON s.user_id = a.user_id
-    WHERE s.revoked_at IS NULL AND s.expires_at > a.now
-), leaving AS (
-    SELECT user_id, id, n, now, same_device
-    FROM ranked
-    WHERE same_device OR place >= $12::bigint
-), locked AS MATERIALIZED (
-    SELECT l.*
-    FROM leaving l
-    JOIN sessions s ON s.user_id = l.user_id AND s.id = l.id
-    ORDER BY s.user_id, s.id
-    FOR UPDATE OF s
 ), ended AS (
     UPDATE sessions s
     SET revoked_at = l.now, revoked_reason = CASE WHEN l.same_device THEN 'replaced' ELSE 'surplus' END
     FROM locked l
+    JOIN admitted a ON a.n = l.n
     WHERE s.user_id = l.user_id AND s.id = l.id AND s.revoked_at IS NULL
     RETURNING s.user_id, s.id, s.revoked_at, s.revoked_reason, l.n
 ), noted AS (
@@ -133,6 +154,7 @@ WITH asked AS (
     SELECT revoked_at, 'session_revoked', user_id, id, 'system', jsonb_build_object('reason', revoked_reason)
     FROM ended
 ), told AS (
+    -- It runs because its rows are counted below: a SELECT in WITH that is not read does not.
     SELECT pg_notify('` + notifyRevoked + `', '') FROM ended
 ), opened AS (
     INSERT INTO sessions (user_id, id, app_id, device_id, device_name, user_agent, ip, created_at, rotated_at, expires_at)
@@ -141,16 +163,17 @@ WITH asked AS (
 )
 SELECT k.n, k.user_id, k.nickname, k.avatar_url, k.phone_sealed, k.roles, k.metadata, k.created_at,
        CASE WHEN k.disabled_at IS NULL THEN k.now ELSE k.last_login_at END, k.disabled_at, k.disabled_reason,
-       ARRAY(SELECT e.id FROM ended e WHERE e.n = k.n), (SELECT count(*) FROM told)
+       ARRAY(SELECT e.id FROM ended e WHERE e.n = k.n), EXISTS (SELECT FROM stuck x WHERE x.n = k.n), (SELECT count(*) FROM told)
 FROM known k`
 
 func (s *Store) loginGroup(ctx context.Context, group []auth.Login) []batch.Result[loginRow] {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, patience-turn)
 	defer cancel()
-	out, err := s.login(ctx, s.pool, group)
-	if collided(err) {
+	var out []batch.Result[loginRow]
+	err := s.twice(ctx, func(ctx context.Context) (err error) {
 		out, err = s.login(ctx, s.pool, group)
-	}
+		return err
+	})
 	if err != nil {
 		return batch.Fail[loginRow](len(group), err)
 	}
@@ -182,32 +205,43 @@ func (s *Store) login(ctx context.Context, db batcher, group []auth.Login) (out 
 	if most == 0 {
 		most = 1 << 40
 	}
-	both := &pgx.Batch{}
-	both.Queue(lockUsersSQL, appIDs, openIDs)
-	both.Queue(loginSQL, appIDs, openIDs, unionIDs, keys, sessionIDs, devices, names, agents, ips, nows, ends, most)
-	results := db.SendBatch(ctx, both)
+	b := s.groupBatch()
+	settings := b.Len()
+	b.Queue(lockUsersSQL, appIDs, openIDs)
+	b.Queue(loginSQL, appIDs, openIDs, unionIDs, keys, sessionIDs, devices, names, agents, ips, nows, ends, most)
+	results := db.SendBatch(ctx, b)
 	defer func() { err = errors.Join(err, results.Close()) }()
 
-	if _, err := results.Exec(); err != nil {
+	for range settings {
+		if _, err := results.Exec(); err != nil {
+			return nil, err
+		}
+	}
+	out = make([]batch.Result[loginRow], n)
+	var locked []int
+	if err := results.QueryRow().Scan(nil, &locked); err != nil {
 		return nil, err
+	}
+	for _, ordinal := range locked {
+		out[ordinal-1].Value.locked = true
 	}
 	rows, err := results.Query()
 	if err != nil {
 		return nil, err
 	}
-	out = make([]batch.Result[loginRow], n)
 	var (
 		ordinal int
+		stuck   bool
 		told    int64
 		r       auth.LoggedIn
 		u       = &r.User
 	)
 	_, err = pgx.ForEachRow(rows, []any{
 		&ordinal, &u.ID, &u.Nickname, &u.AvatarURL, &u.SealedPhone, &u.Roles, &u.Metadata, &u.CreatedAt,
-		&u.LastLoginAt, &u.DisabledAt, &u.DisabledReason, &r.Ended, &told,
+		&u.LastLoginAt, &u.DisabledAt, &u.DisabledReason, &r.Ended, &stuck, &told,
 	}, func() error {
 		r.ExpiresAt = ends[ordinal-1]
-		out[ordinal-1].Value = loginRow{LoggedIn: r, known: true}
+		out[ordinal-1].Value = loginRow{LoggedIn: r, known: true, locked: stuck}
 		r = auth.LoggedIn{}
 		return nil
 	})
@@ -218,10 +252,8 @@ func (s *Store) login(ctx context.Context, db batcher, group []auth.Login) (out 
 // transaction of its own. Whoever brings the same identity or the same unionid
 // at the same moment waits for it.
 func (s *Store) register(ctx context.Context, l auth.Login) (auth.LoggedIn, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	var out auth.LoggedIn
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err := s.transaction(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		created, err := settleIdentity(ctx, tx, l)
 		if err != nil {
 			return err
@@ -229,6 +261,9 @@ func (s *Store) register(ctx context.Context, l auth.Login) (auth.LoggedIn, erro
 		rows, err := s.login(ctx, tx, []auth.Login{l})
 		if err != nil {
 			return err
+		}
+		if rows[0].Value.locked {
+			return errLocked
 		}
 		if !rows[0].Value.known {
 			return errors.New("the identity that was just settled is not there")

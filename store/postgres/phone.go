@@ -34,8 +34,6 @@ RETURNING id`
 // ReturnPhoneCall implements users.Store.
 func (s *Store) ReturnPhoneCall(ctx context.Context, id uuid.UUID, call int64) error {
 	const sql = `UPDATE events SET kind = 'phone_refused' WHERE id = $2 AND user_id = $1 AND kind = 'phone_asked'`
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	_, err := s.pool.Exec(ctx, sql, id, call)
+	_, err := s.exec(ctx, sql, id, call)
 	return failed("return a call for a phone number", err)
 }

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,10 +23,14 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-// patience bounds one statement, waiting for a connection included, and before
-// that the wait for a group. A request that the database has not answered by then
-// is answered with 503.
-const patience = 5 * time.Second
+// patience bounds one call: the wait for a group, for a connection and for the
+// database. A request that has no answer by then is answered with 503. A group
+// gets half of it, and the wait for the group the other half (turn), so that
+// nothing takes effect after its caller has been told of the outage.
+const (
+	patience = 5 * time.Second
+	turn     = patience / 2
+)
 
 // Groups under way at once, and requests in one. A statement costs much the same
 // for one refresh as for ten, so one group at a time, with all that gathered
@@ -42,7 +47,10 @@ const (
 // users.Store.
 type Store struct {
 	pool      *pgxpool.Pool
+	pooler    bool // whether the server's connections are others', too
 	lifetimes auth.Lifetimes
+	waiter    chan struct{} // holds the one call that waits for a lock again
+	resetAt   atomic.Int64  // when the pool's connections were given up last, by the Unix time in nanoseconds
 
 	logins    *batch.Batcher[identityKey, auth.Login, loginRow]
 	rotations *batch.Batcher[sessionRef, auth.Presented, auth.Rotated]
@@ -65,24 +73,9 @@ func WithTracer(t pgx.QueryTracer) Option {
 // pgxpool's parameters). It does not wait for the database: the first method
 // that needs it connects, and an outage comes back as users.ErrUnavailable.
 func Open(ctx context.Context, url string, lifetimes auth.Lifetimes, opts ...Option) (*Store, error) {
-	config, err := pgxpool.ParseConfig(url)
+	config, pooler, err := configure(url)
 	if err != nil {
-		// The error of pgx repeats the address, with the password masked only
-		// where it could be parsed.
-		return nil, errors.New("postgres: the database address is not valid: expected postgres://USER:PASSWORD@HOST:PORT/DATABASE")
-	}
-	if _, set := config.ConnConfig.RuntimeParams["application_name"]; !set {
-		config.ConnConfig.RuntimeParams["application_name"] = "wugan"
-	}
-	if config.ConnConfig.ConnectTimeout == 0 {
-		config.ConnConfig.ConnectTimeout = patience
-	}
-	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		prepareTypes(conn)
-		if conn.Config().DefaultQueryExecMode != pgx.QueryExecModeCacheStatement {
-			return nil // no plan is kept; and behind a pooler the settings would be everybody's
-		}
-		return planOnce(ctx, conn)
+		return nil, err
 	}
 	for _, opt := range opts {
 		opt(config)
@@ -91,54 +84,10 @@ func Open(ctx context.Context, url string, lifetimes auth.Lifetimes, opts ...Opt
 	if err != nil {
 		return nil, fmt.Errorf("postgres: open: %w", err)
 	}
-	s := &Store{pool: pool, lifetimes: lifetimes}
-	s.logins = batch.New[identityKey](loginsAtOnce, groupSize, patience, s.loginGroup)
-	s.rotations = batch.New[sessionRef](rotationsAtOnce, groupSize, patience, s.rotateGroup)
+	s := &Store{pool: pool, pooler: pooler, lifetimes: lifetimes, waiter: make(chan struct{}, 1)}
+	s.logins = batch.New[identityKey](loginsAtOnce, groupSize, turn, s.loginGroup)
+	s.rotations = batch.New[sessionRef](rotationsAtOnce, groupSize, turn, s.rotateGroup)
 	return s, nil
-}
-
-// planOnce makes PostgreSQL plan each statement once for a connection, and by
-// key. Left to itself it plans anew for the length of the arrays each time,
-// which takes longer than to run the statement. But a plan that is kept may be
-// one for the nearly empty tables of the first day, where to read a whole index
-// is as cheap as to look into it; of the ways to read a table, only a bitmap
-// scan cannot do without a condition. Compiling (JIT) pays for long statements,
-// of which there are none. Statements that go through a table in order, or look
-// for what has no key, ask for planAnew.
-func planOnce(ctx context.Context, conn *pgx.Conn) error {
-	const sql = `
-SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false),
-       set_config('enable_seqscan', 'off', false), set_config('enable_indexscan', 'off', false), set_config('enable_indexonlyscan', 'off', false),
-       set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false)`
-	_, err := conn.Exec(ctx, sql)
-	return err
-}
-
-// planAnew takes planOnce back for the rest of a transaction.
-func planAnew(ctx context.Context, tx pgx.Tx) error {
-	const sql = `
-SELECT set_config('plan_cache_mode', 'auto', true),
-       set_config('enable_seqscan', 'on', true), set_config('enable_indexscan', 'on', true), set_config('enable_indexonlyscan', 'on', true),
-       set_config('enable_hashjoin', 'on', true), set_config('enable_mergejoin', 'on', true)`
-	_, err := tx.Exec(ctx, sql)
-	return err
-}
-
-// read collects the rows of a statement that is planned anew, in a transaction
-// of its own. The caller scans them with to.
-func read[T any](ctx context.Context, s *Store, sql string, args []any, to pgx.RowToFunc[T]) (out []T, err error) {
-	err = pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		if err := planAnew(ctx, tx); err != nil {
-			return err
-		}
-		rows, err := tx.Query(ctx, sql, args...)
-		if err != nil {
-			return err
-		}
-		out, err = pgx.CollectRows(rows, to)
-		return err
-	})
-	return out, err
 }
 
 // Close ends the connections, after those in use have come back.
@@ -242,17 +191,11 @@ func outage(err error) bool {
 		"55P03",          // lock not available
 		"55000",          // the database takes no connections (ALLOW_CONNECTIONS false)
 		"42P01", "42703", // no such table or column: the schema is behind
+		"0A000", // cached plan must not change result type; tried again once before
 		"3D000": // no such database, yet
 		return true
 	}
 	return false
-}
-
-// collided tells whether a statement lost against another and may simply be
-// sent again.
-func collided(err error) bool {
-	var server *pgconn.PgError
-	return errors.As(err, &server) && (server.Code == "40P01" || server.Code == "40001")
 }
 
 // notifyRevoked is the channel on which pods tell one another to look for new

@@ -19,9 +19,7 @@ FROM identities
 WHERE (app_id, openid) > ($1, $2) AND session_key IS NOT NULL
 ORDER BY app_id, openid
 LIMIT $3`
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	out, err := read(ctx, s, sql, []any{after.AppID, after.OpenID, limit}, func(row pgx.CollectableRow) (i users.Identity, err error) {
+	out, err := list(ctx, s, sql, []any{after.AppID, after.OpenID, limit}, func(row pgx.CollectableRow) (i users.Identity, err error) {
 		err = row.Scan(&i.AppID, &i.OpenID, &i.SealedSessionKey)
 		return i, err
 	})
@@ -52,9 +50,7 @@ FROM users
 WHERE id > $1 AND phone_sealed IS NOT NULL
 ORDER BY id
 LIMIT $2`
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	out, err := read(ctx, s, sql, []any{after, limit}, func(row pgx.CollectableRow) (u users.User, err error) {
+	out, err := list(ctx, s, sql, []any{after, limit}, func(row pgx.CollectableRow) (u users.User, err error) {
 		err = row.Scan(&u.ID, &u.SealedPhone)
 		return u, err
 	})
@@ -76,11 +72,6 @@ WHERE u.id = a.id AND u.phone_sealed = a.old`
 }
 
 func (s *Store) replace(ctx context.Context, op, sql string, args ...any) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	done, err := s.pool.Exec(ctx, sql, args...)
-	if collided(err) {
-		done, err = s.pool.Exec(ctx, sql, args...)
-	}
+	done, err := s.exec(ctx, sql, args...)
 	return int(done.RowsAffected()), failed(op, err)
 }

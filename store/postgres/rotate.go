@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,17 +16,35 @@ import (
 
 type sessionRef struct{ userID, id uuid.UUID }
 
+// outcomeLocked is the outcome of a row that another transaction holds.
+const outcomeLocked = "locked"
+
 // Rotate implements auth.Store.
 func (s *Store) Rotate(ctx context.Context, p auth.Presented) (auth.Rotated, error) {
 	if err := sanitize.Check(p.AppID); err != nil {
 		return auth.Rotated{Outcome: auth.OutcomeUnknown}, nil //nolint:nilerr // no session has such an app
 	}
 	p.IP, p.UserAgent = sanitize.Clean(p.IP), sanitize.Clean(p.UserAgent)
-	out, err := s.rotations.Do(ctx, sessionRef{p.UserID, p.SessionID}, p)
-	return out, failed("exchange a refresh token", err)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	out, err := untilFree(ctx, func(ctx context.Context) (auth.Rotated, error) {
+		out, err := s.rotations.Do(ctx, sessionRef{p.UserID, p.SessionID}, p)
+		err = lockedOut(err)
+		if err == nil && out.Outcome == outcomeLocked {
+			err = errLocked
+		}
+		return out, err
+	})
+	if err != nil {
+		return auth.Rotated{}, failed("exchange a refresh token", err)
+	}
+	return out, nil
 }
 
 // rotateSQL rotates any number of sessions in one statement and one commit.
+//
+// A row that another transaction holds is passed over with the outcome 'locked',
+// so that no request waits for another's row.
 //
 // The row is locked first and judged as it is once the lock is held: where it
 // waited for another exchange, PostgreSQL evaluates the CASE again on the newer
@@ -55,7 +74,7 @@ WITH asked AS (
     JOIN sessions s ON s.user_id = a.user_id AND s.id = a.id AND s.app_id = a.app_id
     JOIN users u ON u.id = s.user_id
     ORDER BY s.user_id, s.id
-    FOR UPDATE OF s
+    FOR UPDATE OF s SKIP LOCKED
 ), moved AS (
     UPDATE sessions s
     SET used       = CASE h.outcome WHEN 'sibling' THEN h.used ELSE h.seq END,
@@ -81,27 +100,35 @@ WITH asked AS (
     FROM held h
     WHERE h.outcome IN ('reused', 'restored')
 ), told AS (
+    -- It runs because its rows are counted below: a SELECT in WITH that is not read does not.
     SELECT pg_notify('` + notifyRevoked + `', '') FROM ended
 )
 SELECT h.n, h.outcome, COALESCE(m.used, h.used), COALESCE(m.last, h.last), COALESCE(m.rotated_at, h.rotated_at),
        h.created_at, COALESCE(m.expires_at, h.expires_at), h.roles, h.metadata, (SELECT count(*) FROM told)
 FROM held h
-LEFT JOIN moved m ON m.user_id = h.user_id AND m.id = h.id`
+LEFT JOIN moved m ON m.user_id = h.user_id AND m.id = h.id
+UNION ALL
+SELECT a.n, '` + outcomeLocked + `', s.used, s.last, s.rotated_at, s.created_at, s.expires_at, '{}', '{}', 0
+FROM asked a
+JOIN sessions s ON s.user_id = a.user_id AND s.id = a.id AND s.app_id = a.app_id
+WHERE (SELECT count(*) FROM held) < (SELECT count(*) FROM asked)
+  AND NOT EXISTS (SELECT FROM held h WHERE h.n = a.n)`
 
 func (s *Store) rotateGroup(ctx context.Context, group []auth.Presented) []batch.Result[auth.Rotated] {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, patience-turn)
 	defer cancel()
-	out, err := s.rotate(ctx, group)
-	if collided(err) {
+	var out []batch.Result[auth.Rotated]
+	err := s.twice(ctx, func(ctx context.Context) (err error) {
 		out, err = s.rotate(ctx, group)
-	}
+		return err
+	})
 	if err != nil {
 		return batch.Fail[auth.Rotated](len(group), err)
 	}
 	return out
 }
 
-func (s *Store) rotate(ctx context.Context, group []auth.Presented) ([]batch.Result[auth.Rotated], error) {
+func (s *Store) rotate(ctx context.Context, group []auth.Presented) (out []batch.Result[auth.Rotated], err error) {
 	n := len(group)
 	var (
 		userIDs, ids = make([]pgtype.UUID, n), make([]pgtype.UUID, n)
@@ -115,15 +142,24 @@ func (s *Store) rotate(ctx context.Context, group []auth.Presented) ([]batch.Res
 		seqs[i], prevs[i] = p.Seq, p.Prev
 		ips[i], agents[i], nows[i] = p.IP, p.UserAgent, p.Now
 	}
-	rows, err := s.pool.Query(ctx, rotateSQL,
+	b := s.groupBatch()
+	b.Queue(rotateSQL,
 		userIDs, ids, appIDs, seqs, prevs, ips, agents, nows,
 		s.lifetimes.Grace, s.lifetimes.RefreshTTL, limit(s.lifetimes.MaxAge))
-	if err != nil {
-		return nil, err
-	}
-	out := make([]batch.Result[auth.Rotated], n)
+	out = make([]batch.Result[auth.Rotated], n)
 	for i := range out {
 		out[i].Value.Outcome = auth.OutcomeUnknown
+	}
+	results := s.pool.SendBatch(ctx, b)
+	defer func() { err = errors.Join(err, results.Close()) }()
+	for range b.Len() - 1 {
+		if _, err := results.Exec(); err != nil {
+			return nil, err
+		}
+	}
+	rows, err := results.Query()
+	if err != nil {
+		return nil, err
 	}
 	var (
 		ordinal int

@@ -43,20 +43,16 @@ WITH held AS MATERIALIZED (
     SELECT $3, 'session_revoked', user_id, id, $5, jsonb_build_object('reason', $4::text)
     FROM ended
 ), told AS (
+    -- It runs because its rows are counted below: a SELECT in WITH that is not read does not.
     SELECT pg_notify('` + notifyRevoked + `', '') FROM ended
 )
 SELECT ARRAY(SELECT id FROM ended), (SELECT count(*) FROM told)`
 
 func (s *Store) end(ctx context.Context, e auth.Ending, id uuid.NullUUID) (ended []uuid.UUID, err error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	run := func() error {
+	err = s.call(ctx, func(ctx context.Context) error {
 		var told int
 		return s.pool.QueryRow(ctx, endSQL, e.UserID, id, e.Now, sanitize.Clean(e.Reason), sanitize.Clean(e.Actor)).Scan(&ended, &told)
-	}
-	if err = run(); collided(err) {
-		err = run()
-	}
+	})
 	return ended, err
 }
 
@@ -67,13 +63,7 @@ SELECT id, user_id, app_id, device_id, device_name, user_agent, ip, created_at, 
 FROM sessions
 WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2
 ORDER BY rotated_at DESC, id DESC`
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	rows, err := s.pool.Query(ctx, sql, userID, now)
-	if err != nil {
-		return nil, failed("list sessions", err)
-	}
-	out, err := pgx.CollectRows(rows, scanSession)
+	out, err := list(ctx, s, sql, []any{userID, now}, scanSession)
 	return out, failed("list sessions", err)
 }
 
@@ -92,18 +82,25 @@ FROM sessions
 WHERE revoked_at >= $1 AND (revoked_at, id) > ($1, $2)
 ORDER BY revoked_at, id
 LIMIT $3`
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	out, err := read(ctx, s, sql, []any{since, after, limit}, pgx.RowToStructByPos[auth.Revocation])
+	out, err := list(ctx, s, sql, []any{since, after, limit}, pgx.RowToStructByPos[auth.Revocation])
 	return out, failed("read revocations", err)
 }
 
 // WatchRevocations implements auth.Store with LISTEN, on a connection of its
-// own. Behind a pooler that gives each transaction another server connection
-// (PgBouncer's transaction mode) notifications do not arrive; the caller's
-// poll does the work there.
+// own. Through a pooler that gives each transaction another server connection
+// (PgBouncer's transaction mode) notifications do not arrive, and LISTEN would
+// stay behind on a connection of others: it does not listen there. The caller's
+// poll does the work.
 func (s *Store) WatchRevocations(ctx context.Context, woken func()) error {
-	conn, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig)
+	if s.pooler {
+		<-ctx.Done()
+		return failed("listen for revocations", ctx.Err())
+	}
+	config := s.pool.Config()
+	if err := config.BeforeConnect(ctx, config.ConnConfig); err != nil {
+		return failed("listen for revocations", err)
+	}
+	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
 	if err != nil {
 		return failed("listen for revocations", err)
 	}
@@ -149,9 +146,6 @@ func (s *Store) Purge(ctx context.Context, expired, revoked time.Time) (int, err
 			}
 			if !mine {
 				return nil
-			}
-			if err := planAnew(step, tx); err != nil {
-				return err
 			}
 			// Rows that a refresh holds at this moment are alive: they are
 			// passed over, not waited for.

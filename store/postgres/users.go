@@ -22,14 +22,15 @@ func scanUser(row pgx.CollectableRow) (users.User, error) {
 }
 
 // one runs a statement that returns one user, or none.
-func (s *Store) one(ctx context.Context, op, sql string, args ...any) (users.User, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	rows, err := s.pool.Query(ctx, sql, args...)
-	if err != nil {
-		return users.User{}, failed(op, err)
-	}
-	u, err := pgx.CollectExactlyOneRow(rows, scanUser)
+func (s *Store) one(ctx context.Context, op, sql string, args ...any) (u users.User, err error) {
+	err = s.call(ctx, func(ctx context.Context) error {
+		rows, err := s.pool.Query(ctx, sql, args...)
+		if err != nil {
+			return err
+		}
+		u, err = pgx.CollectExactlyOneRow(rows, scanUser)
+		return err
+	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return users.User{}, users.ErrNotFound
 	}
@@ -69,11 +70,11 @@ FROM identities
 WHERE user_id = $1 AND app_id = $2
 ORDER BY session_key_at DESC NULLS LAST
 LIMIT 1`
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
 	var i users.Identity
-	err := s.pool.QueryRow(ctx, sql, id, appID).
-		Scan(&i.UserID, &i.AppID, &i.OpenID, &i.UnionID, &i.SealedSessionKey, &i.CreatedAt)
+	err := s.call(ctx, func(ctx context.Context) error {
+		return s.pool.QueryRow(ctx, sql, id, appID).
+			Scan(&i.UserID, &i.AppID, &i.OpenID, &i.UnionID, &i.SealedSessionKey, &i.CreatedAt)
+	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return users.Identity{}, users.ErrNotFound
 	}
@@ -90,9 +91,7 @@ WHERE i.app_id = $1 AND i.openid = $2 AND u.deleted_at IS NULL`
 	if appID == "" || openID == "" || sanitize.Check(appID, openID) != nil {
 		return uuid.Nil, users.ErrNotFound
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	err = s.pool.QueryRow(ctx, sql, appID, openID).Scan(&id)
+	err = s.call(ctx, func(ctx context.Context) error { return s.pool.QueryRow(ctx, sql, appID, openID).Scan(&id) })
 	if errors.Is(err, pgx.ErrNoRows) {
 		return uuid.Nil, users.ErrNotFound
 	}

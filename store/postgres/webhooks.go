@@ -30,7 +30,9 @@ ON CONFLICT (id) DO NOTHING`
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	claim := func() (p events.Place, err error) {
-		err = s.pool.QueryRow(ctx, claimSQL, holder, lease.Seconds()).Scan(&p.Position, &p.StoppedFor)
+		err = s.call(ctx, func(ctx context.Context) error {
+			return s.pool.QueryRow(ctx, claimSQL, holder, lease.Seconds()).Scan(&p.Position, &p.StoppedFor)
+		})
 		return p, err
 	}
 	place, err := claim()
@@ -48,14 +50,7 @@ ON CONFLICT (id) DO NOTHING`
 	if err := s.placeEvents(ctx); err != nil {
 		return events.Place{}, failed("claim the webhooks", err)
 	}
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if err := planAnew(ctx, tx); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, firstSQL)
-		return err
-	})
-	if err != nil {
+	if _, err := s.exec(ctx, firstSQL); err != nil {
 		return events.Place{}, failed("claim the webhooks", err)
 	}
 	if place, err = claim(); errors.Is(err, pgx.ErrNoRows) {
@@ -67,9 +62,7 @@ ON CONFLICT (id) DO NOTHING`
 // ReleaseWebhooks implements events.WebhookStore.
 func (s *Store) ReleaseWebhooks(ctx context.Context, holder uuid.UUID) error {
 	const sql = `UPDATE webhooks SET holder = NULL WHERE holder = $1`
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	_, err := s.pool.Exec(ctx, sql, holder)
+	_, err := s.exec(ctx, sql, holder)
 	return failed("release the webhooks", err)
 }
 
@@ -84,7 +77,7 @@ ORDER BY d.next_at
 LIMIT $1`
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	due, err := read(ctx, s, sql, []any{limit}, func(row pgx.CollectableRow) (d events.Due, err error) {
+	due, err := list(ctx, s, sql, []any{limit}, func(row pgx.CollectableRow) (d events.Due, err error) {
 		var user, session uuid.NullUUID
 		err = row.Scan(&d.Attempts, &d.Position, &d.ID, &d.At, &d.Kind, &user, &session, &d.Actor, &d.Detail)
 		d.UserID, d.SessionID = user.UUID, session.UUID
@@ -98,7 +91,7 @@ func (s *Store) WaitingUsers(ctx context.Context, of []uuid.UUID) ([]uuid.UUID, 
 	const sql = `SELECT DISTINCT user_id FROM webhook_deliveries WHERE user_id = ANY ($1)`
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	waiting, err := read(ctx, s, sql, []any{of}, pgx.RowTo[uuid.UUID])
+	waiting, err := list(ctx, s, sql, []any{of}, pgx.RowTo[uuid.UUID])
 	return waiting, failed("read waiting webhooks", err)
 }
 
@@ -123,16 +116,13 @@ WHERE d.position = oldest.position AND d.next_at IS NULL`
 	)
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err := s.transaction(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		held, err := tx.Exec(ctx, placeSQL, holder, r.Position)
 		if err != nil {
 			return err
 		}
 		if held.RowsAffected() == 0 {
 			return events.ErrNotHolder
-		}
-		if err := planAnew(ctx, tx); err != nil {
-			return err
 		}
 		rows, err := tx.Query(ctx, deliveredSQL, r.Delivered)
 		if err != nil {
@@ -162,9 +152,7 @@ WHERE d.position = oldest.position AND d.next_at IS NULL`
 // StopWebhooks implements events.WebhookStore.
 func (s *Store) StopWebhooks(ctx context.Context, holder uuid.UUID, fingerprint string) error {
 	const sql = `UPDATE webhooks SET stopped_for = $2 WHERE id = 1 AND holder = $1`
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	held, err := s.pool.Exec(ctx, sql, holder, fingerprint)
+	held, err := s.exec(ctx, sql, holder, fingerprint)
 	if err == nil && held.RowsAffected() == 0 {
 		return events.ErrNotHolder
 	}
@@ -174,9 +162,7 @@ func (s *Store) StopWebhooks(ctx context.Context, holder uuid.UUID, fingerprint 
 // ResumeWebhooks implements events.WebhookStore.
 func (s *Store) ResumeWebhooks(ctx context.Context) error {
 	const sql = `UPDATE webhooks SET stopped_for = '' WHERE id = 1`
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	_, err := s.pool.Exec(ctx, sql)
+	_, err := s.exec(ctx, sql)
 	return failed("resume the webhooks", err)
 }
 
@@ -192,7 +178,7 @@ SELECT (SELECT count(*) FROM webhook_deliveries), least(
 		Waiting int
 		Oldest  *time.Time
 	}
-	rows, err := read(ctx, s, sql, nil, pgx.RowToStructByPos[backlog])
+	rows, err := list(ctx, s, sql, nil, pgx.RowToStructByPos[backlog])
 	if err != nil || len(rows) == 0 {
 		return 0, time.Time{}, failed("read the backlog of webhooks", err)
 	}
