@@ -34,8 +34,8 @@ func dial(ctx context.Context, address string) (*conn, error) {
 // ask sends a request and returns status and body; the body is valid until the
 // next call.
 func (c *conn) ask(method, path, token, body string) (int, []byte, error) {
-	out := append(c.request[:0], method...)
-	out = append(append(append(out, ' '), path...), c.host...)
+	out := c.request[:0]
+	out = append(append(append(append(out, method...), ' '), path...), c.host...)
 	if token != "" {
 		out = append(append(append(out, "Authorization: Bearer "...), token...), "\r\n"...)
 	}

@@ -167,7 +167,7 @@ func (r *reader) array(depth int) error {
 
 // value steps over one value of an object or array of this depth.
 func (r *reader) value(depth int) error {
-	ok := false
+	var ok bool
 	switch r.peek() {
 	case '{':
 		_, err := r.object(depth + 1)
