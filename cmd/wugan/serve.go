@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/wugan/wugan/internal/collector"
 	"github.com/wugan/wugan/internal/config"
 	"github.com/wugan/wugan/internal/service"
 )
@@ -12,6 +13,9 @@ func serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Run the service with the settings of the environment",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !config.CollectorGiven() {
+				collector.Steer()
+			}
 			c, err := config.Load()
 			if err != nil {
 				return err

@@ -12,6 +12,10 @@ import (
 // Given tells whether the environment names a setting.
 func Given(name string) bool { return os.Getenv(prefix+"_"+name) != "" }
 
+// CollectorGiven reports whether the environment sets the target of Go's garbage
+// collector, which then is the operator's.
+func CollectorGiven() bool { return os.Getenv("GOGC") != "" }
+
 // pathSettings are settings that name a file themselves, so that X_FILE and X
 // mean the same.
 var pathSettings = map[string]bool{"ACCESS_KEYS": true, "REFRESH_KEYS": true, "TLS_CERT": true, "TLS_KEY": true}
