@@ -5,7 +5,6 @@ import (
 	"os/exec"
 	"runtime"
 	"runtime/debug"
-	"strings"
 	"testing"
 	"time"
 
@@ -27,7 +26,7 @@ func TestTheTargetFollowsTheHeap(t *testing.T) {
 		self.Env = append(os.Environ(), "COLLECTOR_CHILD=1", "GOGC=")
 		out, err := self.CombinedOutput()
 		require.NoError(t, err, string(out))
-		require.True(t, strings.Contains(string(out), "--- PASS"), string(out))
+		require.Contains(t, string(out), "--- PASS")
 		return
 	}
 	percent := func() int {
