@@ -18,9 +18,8 @@ import (
 // effect together or not at all, and every session that a change ends is told
 // to all processes at once, as EndSession does.
 type AdminStore interface {
-	// FindUsers lists people, newest first, the deleted ones left out. A query
-	// that does not pass its Check is an *users.InputError.
-	FindUsers(ctx context.Context, q users.Query) ([]users.Person, error)
+	// The directory: FindUsers, PatchUser, NoteOnce.
+	users.DirectoryStore
 
 	// DisableUser bars a user from signing in and ends their live sessions,
 	// which it returns. No login that is under way slips through: it opens its
@@ -31,12 +30,6 @@ type AdminStore interface {
 	// EnableUser lets a user sign in again; one who is not disabled stays as
 	// they are, and no event is recorded.
 	EnableUser(ctx context.Context, c users.Change) error
-
-	// SetRoles replaces all roles of a user.
-	SetRoles(ctx context.Context, c users.Change, roles []string) error
-
-	// SetMetadata replaces a user's metadata.
-	SetMetadata(ctx context.Context, c users.Change, metadata json.RawMessage) error
 
 	// EraseShared erases what the person of one identity has shared, as far as
 	// e says, and records it, in one statement. The account and its sessions
@@ -160,7 +153,9 @@ func (a *Administration) SetRoles(ctx context.Context, c users.Change, roles []s
 	if err := users.CheckRoles(roles); err != nil {
 		return err
 	}
-	return a.change(c, "set roles", func(c users.Change) ([]uuid.UUID, error) { return nil, a.store.SetRoles(ctx, c, roles) })
+	return a.change(c, "set roles", func(c users.Change) ([]uuid.UUID, error) {
+		return nil, a.store.PatchUser(ctx, c, users.Patch{Roles: &roles})
+	})
 }
 
 // SetMetadata replaces a user's metadata, a JSON object.
@@ -169,7 +164,9 @@ func (a *Administration) SetMetadata(ctx context.Context, c users.Change, metada
 	if err != nil {
 		return err
 	}
-	return a.change(c, "set metadata", func(c users.Change) ([]uuid.UUID, error) { return nil, a.store.SetMetadata(ctx, c, normal) })
+	return a.change(c, "set metadata", func(c users.Change) ([]uuid.UUID, error) {
+		return nil, a.store.PatchUser(ctx, c, users.Patch{Metadata: users.Replace(normal)})
+	})
 }
 
 // Delete erases a person. There is no way back.

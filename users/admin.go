@@ -35,6 +35,8 @@ type Query struct {
 	Nickname string
 	// AppID and OpenID go together: one without the other is an error.
 	AppID, OpenID string
+	// UnionID is the unionid of one of their identities.
+	UnionID string
 	// Before is the id of the last person of the page before; people come
 	// newest first. Zero: from the beginning.
 	Before uuid.UUID

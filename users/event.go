@@ -41,8 +41,10 @@ const (
 	EventIdentityConflict EventKind = "identity_conflict"
 	EventPhoneAsked       EventKind = "phone_asked"
 	// EventPhoneRefused is an EventPhoneAsked that cost nothing: the call failed.
-	EventPhoneRefused  EventKind = "phone_refused"
-	EventPhoneBound    EventKind = "phone_bound"
+	EventPhoneRefused EventKind = "phone_refused"
+	EventPhoneBound   EventKind = "phone_bound"
+	// EventPhoneRead: a service or an operator read the phone number in clear.
+	EventPhoneRead     EventKind = "phone_read"
 	EventProfileErased EventKind = "profile_erased"
 	// EventAuthorizationWithdrawn: the person withdrew in WeChat what this
 	// service holds nothing of.
@@ -66,6 +68,7 @@ func EventKinds() []EventKind {
 		EventPhoneAsked,
 		EventPhoneRefused,
 		EventPhoneBound,
+		EventPhoneRead,
 		EventProfileErased,
 		EventAuthorizationWithdrawn,
 		EventUserDisabled,

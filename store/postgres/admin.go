@@ -24,7 +24,7 @@ func (s *Store) FindUsers(ctx context.Context, q users.Query) ([]users.Person, e
 	if err := q.Check(); err != nil {
 		return nil, err
 	}
-	if sanitize.Check(q.Nickname, q.AppID, q.OpenID) != nil {
+	if sanitize.Check(q.Nickname, q.AppID, q.OpenID, q.UnionID) != nil {
 		return nil, nil // no column holds such a string
 	}
 	var args []any
@@ -48,6 +48,9 @@ func (s *Store) FindUsers(ctx context.Context, q users.Query) ([]users.Person, e
 	}
 	if q.AppID != "" {
 		and("EXISTS (SELECT FROM identities i WHERE i.user_id = u.id AND i.app_id = ? AND i.openid = ?)", q.AppID, q.OpenID)
+	}
+	if q.UnionID != "" {
+		and("EXISTS (SELECT FROM identities i WHERE i.user_id = u.id AND i.unionid = ?)", q.UnionID)
 	}
 	if q.Before != uuid.Nil {
 		and("u.id < ?", q.Before)
@@ -157,45 +160,6 @@ func (s *Store) EnableUser(ctx context.Context, c users.Change) error {
 			return err
 		}
 		return note(ctx, tx, c, users.EventUserEnabled, nil)
-	})
-}
-
-// SetRoles implements auth.AdminStore.
-func (s *Store) SetRoles(ctx context.Context, c users.Change, roles []string) error {
-	const (
-		beforeSQL = `SELECT roles FROM users WHERE id = $1`
-		sql       = `UPDATE users SET roles = $2 WHERE id = $1`
-	)
-	if roles == nil {
-		roles = []string{}
-	}
-	return s.change(ctx, "set roles", c, func(ctx context.Context, tx pgx.Tx) error {
-		var before []string
-		if err := tx.QueryRow(ctx, beforeSQL, c.UserID).Scan(&before); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, sql, c.UserID, roles); err != nil {
-			return err
-		}
-		return note(ctx, tx, c, users.EventRolesChanged, map[string]any{"before": before, "roles": roles})
-	})
-}
-
-// SetMetadata implements auth.AdminStore.
-func (s *Store) SetMetadata(ctx context.Context, c users.Change, metadata json.RawMessage) error {
-	const (
-		beforeSQL = `SELECT metadata FROM users WHERE id = $1`
-		sql       = `UPDATE users SET metadata = $2::text::jsonb WHERE id = $1`
-	)
-	return s.change(ctx, "set metadata", c, func(ctx context.Context, tx pgx.Tx) error {
-		var before json.RawMessage
-		if err := tx.QueryRow(ctx, beforeSQL, c.UserID).Scan(&before); err != nil {
-			return err
-		}
-		if _, err := tx.Exec(ctx, sql, c.UserID, string(metadata)); err != nil {
-			return err
-		}
-		return note(ctx, tx, c, users.EventMetadataChanged, map[string]any{"before": before})
 	})
 }
 

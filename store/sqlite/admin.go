@@ -21,7 +21,7 @@ func (s *Store) FindUsers(ctx context.Context, q users.Query) ([]users.Person, e
 	if err := q.Check(); err != nil {
 		return nil, err
 	}
-	if sanitize.Check(q.Nickname, q.AppID, q.OpenID) != nil {
+	if sanitize.Check(q.Nickname, q.AppID, q.OpenID, q.UnionID) != nil {
 		return nil, nil // no column holds such a string
 	}
 	var args []any
@@ -47,6 +47,9 @@ func (s *Store) FindUsers(ctx context.Context, q users.Query) ([]users.Person, e
 	}
 	if q.AppID != "" {
 		and("EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id AND i.app_id = ? AND i.openid = ?)", q.AppID, q.OpenID)
+	}
+	if q.UnionID != "" {
+		and("EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id AND i.unionid = ?)", q.UnionID)
 	}
 	if q.Before != uuid.Nil {
 		and("u.id < ?", q.Before.String())
@@ -175,35 +178,6 @@ func (s *Store) EnableUser(ctx context.Context, c users.Change) error {
 			return err
 		}
 		return noteChange(ctx, tx, c, users.EventUserEnabled, nil)
-	})
-}
-
-// SetRoles implements auth.AdminStore.
-func (s *Store) SetRoles(ctx context.Context, c users.Change, roles []string) error {
-	const query = `UPDATE users SET roles = ? WHERE id = ?`
-	if roles == nil {
-		roles = []string{}
-	}
-	list, err := json.Marshal(roles)
-	if err != nil {
-		return err
-	}
-	return s.change(ctx, "set roles", c, func(ctx context.Context, tx *sql.Tx, before users.User) error {
-		if _, err := tx.ExecContext(ctx, query, string(list), c.UserID.String()); err != nil {
-			return err
-		}
-		return noteChange(ctx, tx, c, users.EventRolesChanged, map[string]any{"before": before.Roles, "roles": roles})
-	})
-}
-
-// SetMetadata implements auth.AdminStore.
-func (s *Store) SetMetadata(ctx context.Context, c users.Change, metadata json.RawMessage) error {
-	const query = `UPDATE users SET metadata = ? WHERE id = ?`
-	return s.change(ctx, "set metadata", c, func(ctx context.Context, tx *sql.Tx, before users.User) error {
-		if _, err := tx.ExecContext(ctx, query, string(metadata), c.UserID.String()); err != nil {
-			return err
-		}
-		return noteChange(ctx, tx, c, users.EventMetadataChanged, map[string]any{"before": before.Metadata})
 	})
 }
 

@@ -54,6 +54,9 @@ func Admin(t *testing.T, open func(t *testing.T, p auth.Lifetimes) AdminStore) {
 		"a newcomer who races with deleting is never tied to who is gone":       operatorsDeletingRace,
 		"sessions are listed with their ends, and belong to somebody":           operatorsSessionsOf,
 		"events are listed newest first, page by page, with who did it and why": operatorsEventsOf,
+		"people are found by their unionid":                                     directoryByUnionID,
+		"a patch changes roles and metadata together or not at all":             directoryPatch,
+		"a reading is recorded once a day for each reader":                      directoryNoteOnce,
 		"changes to nobody change nothing":                                      operatorsNobodyThere,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -263,8 +266,8 @@ func operatorsEnabling(t *testing.T, w *adminWorld) {
 func operatorsRolesAndMetadata(t *testing.T, w *adminWorld) {
 	in, session := w.loginAs(t, "openid-a", "")
 	id := in.User.ID
-	require.NoError(t, w.SetRoles(t.Context(), w.change(id, "hired"), []string{"editor", "shop:refund"}))
-	require.NoError(t, w.SetMetadata(t.Context(), w.change(id, "paid"), json.RawMessage(`{"tier":"gold","n":[1,{"名":"值"}]}`)))
+	require.NoError(t, w.setRoles(t, w.change(id, "hired"), []string{"editor", "shop:refund"}))
+	require.NoError(t, w.setMetadata(t, w.change(id, "paid"), `{"tier":"gold","n":[1,{"名":"值"}]}`))
 	e, err := w.Rotate(t.Context(), auth.Presented{UserID: id, SessionID: session, AppID: adminApp, Seq: 1, Now: w.now})
 	require.NoError(t, err)
 	require.Equal(t, auth.OutcomeRotated, e.Outcome)
@@ -273,8 +276,8 @@ func operatorsRolesAndMetadata(t *testing.T, w *adminWorld) {
 	again := w.login(t, "openid-a", "")
 	require.Equal(t, e.Roles, again.User.Roles)
 
-	require.NoError(t, w.SetRoles(t.Context(), w.change(id, "left"), nil))
-	require.NoError(t, w.SetMetadata(t.Context(), w.change(id, "ended"), json.RawMessage(`{}`)))
+	require.NoError(t, w.setRoles(t, w.change(id, "left"), nil))
+	require.NoError(t, w.setMetadata(t, w.change(id, "ended"), `{}`))
 	p := w.person(t, id)
 	require.Empty(t, p.Roles)
 	require.JSONEq(t, `{}`, string(p.Metadata))
@@ -293,8 +296,8 @@ func operatorsDeleting(t *testing.T, w *adminWorld) {
 	hash := []byte("hash of a number, 32 bytes long.")
 	_, err := w.BindPhone(t.Context(), users.PhoneBinding{UserID: id, Sealed: []byte("sealed number"), Hashes: [][]byte{hash}, Now: w.now})
 	require.NoError(t, err)
-	require.NoError(t, w.SetMetadata(t.Context(), w.change(id, "Ms. Li paid"), json.RawMessage(`{"tier":"gold"}`)))
-	require.NoError(t, w.SetRoles(t.Context(), w.change(id, "hired"), []string{"editor"}))
+	require.NoError(t, w.setMetadata(t, w.change(id, "Ms. Li paid"), `{"tier":"gold"}`))
+	require.NoError(t, w.setRoles(t, w.change(id, "hired"), []string{"editor"}))
 	// A reuse, whose event names an address and a device.
 	for seq := range int64(3) {
 		_, err := w.Rotate(t.Context(), auth.Presented{
@@ -401,7 +404,7 @@ func operatorsEventsOf(t *testing.T, w *adminWorld) {
 	in := w.login(t, "openid-a", "")
 	for i := range 5 {
 		w.now = w.now.Add(time.Minute)
-		require.NoError(t, w.SetRoles(t.Context(), w.change(in.User.ID, "change "+strconv.Itoa(i)), nil))
+		require.NoError(t, w.setRoles(t, w.change(in.User.ID, "change "+strconv.Itoa(i)), nil))
 	}
 	var seen []string
 	before := int64(0)
@@ -428,8 +431,8 @@ func operatorsNobodyThere(t *testing.T, w *adminWorld) {
 	_, err = w.DeleteUser(t.Context(), c)
 	require.ErrorIs(t, err, users.ErrNotFound)
 	require.ErrorIs(t, w.EnableUser(t.Context(), c), users.ErrNotFound)
-	require.ErrorIs(t, w.SetRoles(t.Context(), c, []string{"editor"}), users.ErrNotFound)
-	require.ErrorIs(t, w.SetMetadata(t.Context(), c, json.RawMessage(`{}`)), users.ErrNotFound)
+	require.ErrorIs(t, w.setRoles(t, c, []string{"editor"}), users.ErrNotFound)
+	require.ErrorIs(t, w.setMetadata(t, c, `{}`), users.ErrNotFound)
 	require.Empty(t, w.kinds(t, c.UserID))
 	ended, err := w.EndSessions(t.Context(), auth.Ending{UserID: c.UserID, Reason: "nobody", Actor: "li.wei", Now: w.now})
 	require.NoError(t, err)

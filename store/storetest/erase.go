@@ -111,7 +111,7 @@ func erasureOfWhatWasShared(t *testing.T, w *adminWorld) {
 	b := w.login(t, "openid-b", "")
 	w.furnish(t, a.User.ID, "hash of a number, 32 bytes long.")
 	w.furnish(t, b.User.ID, "hash of another, 32 bytes long..")
-	require.NoError(t, w.SetRoles(t.Context(), w.change(a.User.ID, "hired"), []string{"editor"}))
+	require.NoError(t, w.setRoles(t, w.change(a.User.ID, "hired"), []string{"editor"}))
 	for _, c := range []struct {
 		profile, phone bool
 		kind           users.EventKind
