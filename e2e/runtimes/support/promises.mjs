@@ -170,7 +170,6 @@ export function promises(title, start, example, has = {}) {
         stack.clear()
         await device.tap('steal')
         await until(() => stack.auth.count(REFRESH, 200) === 2, () => 'the thief did not get in')
-        await device.tap('expire')
         await five()
         assert.deepEqual(authCalls(), { logins: 1, refreshes: 1 })
         assert.equal(stack.auth.count(REFRESH, 401), 1)

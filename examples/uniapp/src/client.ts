@@ -74,9 +74,12 @@ const exchange = (refreshToken: string): Promise<Answer> =>
 
 let stolen = ''
 
-/** A thief copies the refresh token from this device and uses it twice. The owner's next refresh will give both away. */
+/**
+ * A thief copies the refresh token from this device and uses it twice. The owner's next refresh gives both away, and so
+ * that it comes with the next request, the owner's access token is over as well.
+ */
 export async function stealToken(): Promise<string> {
-  await client.getAccessToken()
+  await expireToken()
   stolen = (JSON.parse(uni.getStorageSync(KEY)) as { refreshToken: string }).refreshToken
   for (const _ of [1, 2]) {
     const { statusCode, data } = await exchange(stolen)
@@ -86,8 +89,10 @@ export async function stealToken(): Promise<string> {
   return 'ok'
 }
 
-/** The thief comes back. */
+/** The thief comes back: 'ok' as long as the owner has not refreshed, then a code. */
 export async function useStolenToken(): Promise<string> {
   const { statusCode, data } = await exchange(stolen)
-  return data.code || String(statusCode)
+  if (statusCode !== 200) return data.code || String(statusCode)
+  stolen = data.refreshToken
+  return 'ok'
 }
