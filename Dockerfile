@@ -5,7 +5,9 @@
 # builder that has the binaries already, or no network, gives that directory
 # from outside: `--build-context build=DIR` with DIR/out/….
 
-FROM golang:1.26-bookworm AS build
+# Images are named by digest, as the actions of the workflow are: a tag may be
+# moved. This one is Go 1.26.8, an index for all architectures.
+FROM golang:1.26-bookworm@sha256:a688600ca24f8a4d3ca77f95b0dd40704a9fc787c826660eb7ba0b641b8b175d AS build
 WORKDIR /src
 # Modules first: their layer stays as long as go.sum does.
 COPY go.mod go.sum ./

@@ -198,3 +198,27 @@ func TestFilesAndHostsThatAreNamedExist(t *testing.T) {
 	}
 	require.ElementsMatch(t, []string{"pod-a", "pod-b"}, pods)
 }
+
+// A tag can be moved to something else; a digest, or a commit, cannot.
+func TestForeignImagesAndActionsAreNamedByWhatCannotBeMoved(t *testing.T) {
+	for name, s := range load(t).Services {
+		if s.Build == nil {
+			require.Regexp(t, `^[a-z0-9./-]+:[^@]+@sha256:[0-9a-f]{64}$`, s.Image, name)
+		}
+	}
+	for _, match := range regexp.MustCompile(`(?m)^FROM (\S+)`).FindAllStringSubmatch(read(t, "Dockerfile"), -1) {
+		if match[1] != "scratch" {
+			require.Regexp(t, `@sha256:[0-9a-f]{64}$`, match[1])
+		}
+	}
+	workflows, err := filepath.Glob(filepath.Join(root, ".github/workflows/*.yml"))
+	require.NoError(t, err)
+	require.NotEmpty(t, workflows)
+	for _, path := range workflows {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		for _, match := range regexp.MustCompile(`uses:\s*(.+)`).FindAllStringSubmatch(string(text), -1) {
+			require.Regexp(t, `^[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$`, match[1], path)
+		}
+	}
+}
