@@ -3,7 +3,7 @@ package gateway_test
 import (
 	"bufio"
 	"context"
-	"crypto/sha1" //nolint:gosec // RFC 6455 section 1.3 wants it
+	"crypto/sha1"
 	"encoding/base64"
 	"io"
 	"net"
@@ -114,7 +114,7 @@ func TestNoClientSpeaksPastTheGatewayThroughAnUpgrade(t *testing.T) {
 			t.Parallel()
 			b, handler := newSpeaksH2C(t)
 			front, _ := impatient(t, handler)
-			conn, reader, res := raw(t, front, "GET / HTTP/1.1\nHost: shop\n"+offer+"\n\n")
+			conn, reader, res := raw(t, front, "GET / HTTP/1.1\nHost: shop\n"+offer+"\n\n") //nolint:bodyclose // raw does
 			if res.StatusCode == http.StatusSwitchingProtocols {
 				// The tunnel is open: what goes through it is the attacker's.
 				once := sync.Once{}
@@ -149,7 +149,7 @@ func TestNoClientSpeaksPastTheGatewayThroughAnUpgrade(t *testing.T) {
 const webSocketKey = "dGhlIHNhbXBsZSBub25jZQ=="
 
 func webSocketAccept() string {
-	sum := sha1.Sum([]byte(webSocketKey + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // as above
+	sum := sha1.Sum([]byte(webSocketKey + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
@@ -171,7 +171,7 @@ func switches(header string) http.HandlerFunc {
 func TestAWebSocketPasses(t *testing.T) {
 	t.Parallel()
 	front, _ := impatient(t, switches("Connection: Upgrade\nUpgrade: websocket\nSec-WebSocket-Accept: "+webSocketAccept()))
-	conn, reader, res := raw(t, front, "GET /chat HTTP/1.1\nHost: shop\n"+handshake)
+	conn, reader, res := raw(t, front, "GET /chat HTTP/1.1\nHost: shop\n"+handshake) //nolint:bodyclose // raw does
 	require.Equal(t, http.StatusSwitchingProtocols, res.StatusCode)
 	_, err := io.WriteString(conn, "hello\n")
 	require.NoError(t, err)
@@ -191,7 +191,7 @@ func TestA101ThatIsNoWebSocketOpensNoTunnel(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			front, failed := impatient(t, switches(header))
-			_, _, res := raw(t, front, "GET /chat HTTP/1.1\nHost: shop\n"+handshake)
+			_, _, res := raw(t, front, "GET /chat HTTP/1.1\nHost: shop\n"+handshake) //nolint:bodyclose // raw does
 			require.Equal(t, http.StatusTeapot, res.StatusCode)
 			require.Error(t, <-failed)
 		})
@@ -214,7 +214,7 @@ func TestARequestThatOnlyLooksLikeAWebSocketIsAnOrdinaryOne(t *testing.T) {
 		"an HTTP/1.0 one":   "GET / HTTP/1.0\nHost: shop\n" + handshake,
 		"without a request": "GET / HTTP/1.1\nHost: shop\nUpgrade: websocket\nSec-WebSocket-Version: 13\nSec-WebSocket-Key: " + webSocketKey + "\n\n",
 	} {
-		_, _, res := raw(t, front, request)
+		_, _, res := raw(t, front, request) //nolint:bodyclose // raw does
 		require.Equal(t, http.StatusOK, res.StatusCode, name)
 		require.NotContains(t, <-seen, "Upgrade", name)
 	}
@@ -226,7 +226,7 @@ func TestTraceAndConnectAreNotPassedOn(t *testing.T) {
 	for _, line := range []string{
 		"TRACE / HTTP/1.1", "trace / HTTP/1.1", "TRACK /x HTTP/1.1", "CONNECT / HTTP/1.1", "CONNECT shop:80 HTTP/1.1", "connect /x HTTP/1.1",
 	} {
-		_, _, res := raw(t, front, line+"\nHost: shop:80\nMax-Forwards: 0\n\n")
+		_, _, res := raw(t, front, line+"\nHost: shop:80\nMax-Forwards: 0\n\n") //nolint:bodyclose // raw does
 		require.Equal(t, http.StatusTeapot, res.StatusCode, line)
 		require.Equal(t, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS", res.Header.Get("Allow"), line)
 		require.ErrorContains(t, <-failed, "method", line)

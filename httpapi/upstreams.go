@@ -83,7 +83,7 @@ func (u *upstreams) pass(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		r := c.Request()
 		c.SetPath(prefix) // for the log and the metrics: what follows may be anything
-		defer func() {    //nolint:contextcheck // it has the request's own
+		defer func() {
 			if p := recover(); p != nil {
 				// Half an answer must not look like a whole one, so
 				// ReverseProxy panics to have the connection closed.
@@ -95,7 +95,7 @@ func (u *upstreams) pass(next echo.HandlerFunc) echo.HandlerFunc {
 		ctx, end := context.WithCancel(context.WithValue(r.Context(), echoKey{}, c))
 		defer end()
 		defer context.AfterFunc(u.all, end)()
-		u.gateway.ServeHTTP(upstreamWriter{c.Response()}, r.WithContext(ctx)) //nolint:contextcheck // as above, and ends with the order to stop
+		u.gateway.ServeHTTP(upstreamWriter{c.Response()}, r.WithContext(ctx))
 		return nil
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +20,10 @@ import (
 )
 
 var identity = []string{"X-User-Id", "X-App-Id", "X-Session-Id"}
+
+// believed are headers that back ends take from a proxy, and that no gateway
+// removes by itself.
+var believed = []string{"Forwarded", "X-Forwarded-Ssl", "X-Forwarded-User", "X-Original-Url", "X-Rewrite-Url", "Remote-User", "True-Client-Ip", "Client-Ip", "Proxy"}
 
 func read(t *testing.T, path string) string {
 	t.Helper()
@@ -106,8 +111,25 @@ func TestTraefikFitsTogether(t *testing.T) {
 			require.Contains(t, dynamic.HTTP.Middlewares, middleware, name)
 		}
 	}
-	business := dynamic.HTTP.Routers["business"]
-	require.Equal(t, "wugan-check", business.Middlewares[0], "the token goes only after the check")
+	business, socket := dynamic.HTTP.Routers["business"], dynamic.HTTP.Routers["websocket"]
+	require.Equal(t, []string{"no-identity", "no-upgrade", "wugan-check", "no-token"}, business.Middlewares,
+		"what the caller says goes before the check, the token only after it")
+	require.Equal(t, []string{"no-identity", "websocket-only", "wugan-check", "no-token"}, socket.Middlewares)
+	require.Greater(t, socket.Priority, business.Priority)
+	require.Contains(t, socket.Rule, "HeaderRegexp(`Upgrade`, `(?i)^websocket$`)")
+	for _, router := range []string{business.Rule, socket.Rule} {
+		require.NotRegexp(t, "TRACE|CONNECT", router, "methods are named, and these are not among them")
+		require.Contains(t, router, "Method(`GET`)")
+	}
+	headers := func(name string) map[string]string {
+		return dynamic.HTTP.Middlewares[name].Headers.CustomRequestHeaders
+	}
+	for _, name := range append(slices.Clone(identity), append(slices.Clone(believed), "X-Roles")...) {
+		require.Contains(t, headers("no-identity"), name)
+		require.Empty(t, headers("no-identity")[name], "an empty value removes it")
+	}
+	require.Equal(t, map[string]string{"Upgrade": "", "HTTP2-Settings": "", "Connection": ""}, headers("no-upgrade"))
+	require.Equal(t, map[string]string{"Upgrade": "websocket", "HTTP2-Settings": "", "Connection": "Upgrade"}, headers("websocket-only"))
 	check := dynamic.HTTP.Middlewares["wugan-check"].ForwardAuth
 	require.Equal(t, "http://127.0.0.1:8080/api/v1/auth/verify", check.Address)
 	require.Contains(t, check.AuthRequestHeaders, "Authorization")
@@ -163,6 +185,10 @@ func TestKrakenDReadsOurClaims(t *testing.T) {
 		require.ElementsMatch(t, identity, given)
 		require.NotContains(t, endpoint.InputHeaders, "X-Roles")
 		require.NotContains(t, endpoint.InputHeaders, "Authorization")
+		for _, name := range append(slices.Clone(believed), "*", "Upgrade", "Connection", "HTTP2-Settings") {
+			require.NotContains(t, endpoint.InputHeaders, name)
+		}
+		require.NotContains(t, []string{"TRACE", "CONNECT"}, endpoint.Method)
 	}
 }
 
@@ -177,6 +203,9 @@ func TestEnvoyFitsTogether(t *testing.T) {
 							Common struct {
 								Underscores string `yaml:"headers_with_underscores_action"`
 							} `yaml:"common_http_protocol_options"`
+							Upgrades []struct {
+								Type string `yaml:"upgrade_type"`
+							} `yaml:"upgrade_configs"`
 							Filters []struct {
 								Name   string    `yaml:"name"`
 								Config yaml.Node `yaml:"typed_config"`
@@ -184,6 +213,19 @@ func TestEnvoyFitsTogether(t *testing.T) {
 							Routes struct {
 								Hosts []struct {
 									Routes []struct {
+										Match struct {
+											Headers []struct {
+												Name  string `yaml:"name"`
+												Match struct {
+													Regex struct {
+														Regex string `yaml:"regex"`
+													} `yaml:"safe_regex"`
+												} `yaml:"string_match"`
+											} `yaml:"headers"`
+										} `yaml:"match"`
+										Direct struct {
+											Status int `yaml:"status"`
+										} `yaml:"direct_response"`
 										Route struct {
 											Cluster string `yaml:"cluster"`
 										} `yaml:"route"`
@@ -206,14 +248,23 @@ func TestEnvoyFitsTogether(t *testing.T) {
 	}
 	manager := config.Static.Listeners[0].Chains[0].Filters[0].Config
 	require.Contains(t, []string{"DROP_HEADER", "REJECT_REQUEST"}, manager.Common.Underscores)
-	for _, route := range manager.Routes.Hosts[0].Routes {
+	require.Len(t, manager.Upgrades, 1)
+	require.Equal(t, "websocket", manager.Upgrades[0].Type)
+	routes := manager.Routes.Hosts[0].Routes
+	require.Equal(t, 405, routes[0].Direct.Status)
+	require.Equal(t, ":method", routes[0].Match.Headers[0].Name)
+	refused := regexp.MustCompile("^(?:" + routes[0].Match.Headers[0].Match.Regex.Regex + ")$") // Envoy matches the whole
+	for method, want := range map[string]bool{"TRACE": true, "CONNECT": true, "TRACK": true, "trace": true, "GET": false, "POST": false} {
+		require.Equal(t, want, refused.MatchString(method), method)
+	}
+	for _, route := range routes[1:] {
 		require.Contains(t, clusters, route.Route.Cluster)
 	}
 	var names []string
 	for _, filter := range manager.Filters {
 		names = append(names, strings.TrimPrefix(filter.Name, "envoy.filters.http."))
 	}
-	require.Equal(t, []string{"header_mutation", "jwt_authn", "router"}, names, "first the caller's identity goes, then the token's comes")
+	require.Equal(t, []string{"lua", "header_mutation", "jwt_authn", "router"}, names, "first the caller's identity goes, then the token's comes")
 	var strip struct {
 		Mutations struct {
 			Request []struct {
@@ -221,12 +272,15 @@ func TestEnvoyFitsTogether(t *testing.T) {
 			} `yaml:"request_mutations"`
 		} `yaml:"mutations"`
 	}
-	require.NoError(t, manager.Filters[0].Config.Decode(&strip))
+	require.NoError(t, manager.Filters[1].Config.Decode(&strip))
 	var removed []string
 	for _, m := range strip.Mutations.Request {
 		removed = append(removed, m.Remove)
 	}
-	require.ElementsMatch(t, []string{"x-user-id", "x-app-id", "x-session-id", "x-roles"}, removed)
+	require.Subset(t, removed, []string{"x-user-id", "x-app-id", "x-session-id", "x-roles", "http2-settings"})
+	for _, name := range believed {
+		require.Contains(t, removed, strings.ToLower(name))
+	}
 	var authn struct {
 		Providers map[string]struct {
 			Issuer    string   `yaml:"issuer"`
@@ -248,7 +302,7 @@ func TestEnvoyFitsTogether(t *testing.T) {
 			} `yaml:"requires"`
 		} `yaml:"rules"`
 	}
-	require.NoError(t, manager.Filters[1].Config.Decode(&authn))
+	require.NoError(t, manager.Filters[2].Config.Decode(&authn))
 	provider := authn.Providers["wugan"]
 	require.NotEmpty(t, provider.Audiences)
 	require.Equal(t, "http://127.0.0.1:8080/.well-known/jwks.json", provider.Remote.URI.URI)
@@ -264,7 +318,10 @@ func TestKongHoldsAKeyThatCanBeRead(t *testing.T) {
 	t.Parallel()
 	var config struct {
 		Services []struct {
-			Name    string `yaml:"name"`
+			Name   string `yaml:"name"`
+			Routes []struct {
+				Methods []string `yaml:"methods"`
+			} `yaml:"routes"`
 			Plugins []struct {
 				Name   string         `yaml:"name"`
 				Config map[string]any `yaml:"config"`
@@ -292,9 +349,13 @@ func TestKongHoldsAKeyThatCanBeRead(t *testing.T) {
 	require.Equal(t, "jwt", plugins[0].Name)
 	require.Equal(t, []any{"exp"}, plugins[0].Config["claims_to_verify"])
 	code := plugins[1].Config["access"].([]any)[0].(string)
-	for _, name := range append(slices.Clone(identity), "X-Roles", "at+jwt", "claims.aud") {
+	for _, name := range append(slices.Clone(identity), "at+jwt", "claims.aud") {
 		require.Contains(t, code, name)
 	}
+	for _, name := range append(append(slices.Clone(identity), believed...), "X-Roles", "HTTP2-Settings") {
+		require.Contains(t, code, `["`+strings.ToLower(name)+`"] = true`)
+	}
+	require.ElementsMatch(t, []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}, config.Services[1].Routes[0].Methods)
 }
 
 func TestAPISIXAsksWugan(t *testing.T) {
@@ -304,6 +365,7 @@ func TestAPISIXAsksWugan(t *testing.T) {
 	var config struct {
 		Routes []struct {
 			ID      string                    `yaml:"id"`
+			Methods []string                  `yaml:"methods"`
 			Plugins map[string]map[string]any `yaml:"plugins"`
 		} `yaml:"routes"`
 	}
@@ -315,6 +377,12 @@ func TestAPISIXAsksWugan(t *testing.T) {
 	require.Equal(t, 503, check["status_on_error"], "an outage logs nobody out")
 	for _, name := range append(slices.Clone(identity), "X-Roles") {
 		require.Contains(t, check["upstream_headers"], name)
-		require.Contains(t, config.Routes[1].Plugins["proxy-rewrite"]["headers"].(map[string]any)["remove"], name)
 	}
+	first := config.Routes[1].Plugins["serverless-pre-function"]
+	require.Equal(t, "rewrite", first["phase"], "before the check, which runs in the access phase")
+	code := first["functions"].([]any)[0].(string)
+	for _, name := range append(append(slices.Clone(identity), believed...), "X-Roles", "HTTP2-Settings", "Upgrade", "Connection") {
+		require.Contains(t, code, `["`+strings.ToLower(name)+`"] = true`)
+	}
+	require.ElementsMatch(t, []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}, config.Routes[1].Methods)
 }
