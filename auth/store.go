@@ -169,6 +169,10 @@ type Store interface {
 	// one page comes the next.
 	RevokedSince(ctx context.Context, since time.Time, after uuid.UUID, limit int) ([]Revocation, error)
 
+	// Now returns the time by which this database lives: that of its server, or
+	// where it has none that of the machine when it was opened, counted on.
+	Now(ctx context.Context) (time.Time, error)
+
 	// WatchRevocations calls woken whenever a session may have been revoked by
 	// any process, as far as the database can tell at once, and returns when
 	// ctx ends or the connection that tells is lost. Callers poll as well.

@@ -52,6 +52,8 @@ type Store struct {
 	rotations *batch.Batcher[sessionRef, auth.Presented, auth.Rotated]
 	purging   sync.Mutex
 	revoked   signal
+
+	opened time.Time // by the machine's clock, with its monotonic reading
 }
 
 var (
@@ -78,7 +80,7 @@ func Open(ctx context.Context, path string, lifetimes auth.Lifetimes) (*Store, e
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("sqlite: open: %w", err)
 	}
-	s := &Store{lifetimes: lifetimes}
+	s := &Store{lifetimes: lifetimes, opened: time.Now()}
 	if s.writer, err = sql.Open("sqlite", address(path, "_txlock=immediate", "_journal_mode=WAL", "_synchronous=FULL")); err != nil {
 		return nil, fmt.Errorf("sqlite: open: %w", err)
 	}

@@ -87,6 +87,7 @@ var cases = []struct {
 	{"live sessions are listed, newest use first", sessionsOrder},
 	{"revocations are read from a moment on, that moment included", revokedSince},
 	{"revocations are read by pages", revokedByPages},
+	{"the time of the database passes, and stores agree on it", databaseTime},
 	{"a revocation by another store wakes the watcher within a second", watch},
 	{"a purge removes what is dead and leaves what is alive", purge},
 	{"two purges at once remove each row once", racingPurges},
