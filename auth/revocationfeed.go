@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/fnv"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,8 +17,11 @@ type Feed struct {
 	// revocations gives the same cursor.
 	Cursor string
 	// Entries are those that a reader with the cursor it came with may lack.
-	// Some of them may be known to it.
-	Entries []Revocation
+	// Some of them may be known to it. They may be read more than once, and
+	// slowly: nothing waits for it.
+	Entries iter.Seq[Revocation]
+	// Now is the database's time, by which revocations are dated.
+	Now time.Time
 	// Changed is closed when there is more.
 	Changed <-chan struct{}
 }
@@ -29,29 +33,36 @@ var ErrCursor = errors.New("the cursor is not one that this service gave out")
 // everything. Where nothing is new, the cursor comes back and Entries is empty.
 //
 // A reader who comes with a state that this memory was in gets what was learnt
-// since, in whatever order that was revoked and committed. Who comes with another
-// (of a pod that had learnt more, or of another database) gets everything.
+// since, in whatever order that was revoked and committed. A reader who comes with
+// another (of a pod that had learnt more, or of another database) gets everything.
 func (r *Revocations) Since(cursor string) (Feed, error) {
 	if cursor != "" && !wellFormed(cursor) {
 		return Feed{}, ErrCursor
 	}
+	now, oldest := r.clock.Now(), r.oldest().UnixMicro()
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	f := Feed{Cursor: r.news.cursor, Changed: r.changed}
+	f := Feed{Cursor: r.news.cursor, Now: now, Changed: r.changed, Entries: func(func(Revocation) bool) {}}
 	if cursor == f.Cursor {
 		return f, nil
 	}
-	oldest := r.oldest()
-	lacking, known := r.news.since(cursor)
-	if !known {
-		lacking = r.list
-	}
-	for _, x := range lacking {
-		if !x.RevokedAt.Before(oldest) {
-			f.Entries = append(f.Entries, x)
-		}
+	if lacking, known := r.news.since(cursor); known {
+		f.Entries = entries(slices.Values(lacking), oldest)
+	} else {
+		f.Entries = entries(r.set.list().from(oldest), oldest)
 	}
 	return f, nil
+}
+
+// entries leaves out what no living token can name.
+func entries(list iter.Seq[revoked], oldest int64) iter.Seq[Revocation] {
+	return func(yield func(Revocation) bool) {
+		for x := range list {
+			if x.at >= oldest && !yield(x.revocation()) {
+				return
+			}
+		}
+	}
 }
 
 // A cursor is the time of the newest revocation and a digest of all of them.
@@ -70,24 +81,27 @@ const (
 // news is in which order revocations became known here, and the states that the
 // set went through.
 type news struct {
-	arrived []Revocation
-	dropped int // how many came before arrived[0]
+	arrived []revoked // what was given out is not written again
+	dropped int       // how many came before arrived[0]
 
 	cursor  string
 	places  map[string]int // cursor to how many had arrived by then
 	cursors []string       // keys of places, oldest first
 
 	digest uint64
-	from   time.Time // what was revoked earlier is not in the digest
+	from   int64 // what was revoked earlier is not in the digest
 }
 
 func newNews() news {
-	return news{cursor: "0-0", places: map[string]int{"0-0": 0}, cursors: []string{"0-0"}}
+	return news{
+		cursor: "0-0", places: map[string]int{"0-0": 0}, cursors: []string{"0-0"},
+		from: time.Time{}.UnixMicro(),
+	}
 }
 
-func (n *news) learn(x Revocation) {
+func (n *news) learn(x revoked) {
 	n.arrived = append(n.arrived, x)
-	if !x.RevokedAt.Before(n.from) {
+	if x.at >= n.from {
 		n.digest ^= digestOf(x)
 	}
 }
@@ -95,22 +109,20 @@ func (n *news) learn(x Revocation) {
 // settle names the state after a change. The digest leaves out what is about to
 // be forgotten: pods forget at moments that differ, but agree for a sixteenth of
 // a revocation's life on what is not worth counting any more.
-func (n *news) settle(list []Revocation, oldest time.Time, life time.Duration) {
+func (n *news) settle(set *revocationSet, oldest time.Time, life time.Duration) {
 	step := max(life/16, time.Second)
-	if from := oldest.Truncate(step).Add(step); from.After(n.from) {
-		for _, x := range list {
-			if !x.RevokedAt.Before(from) {
+	if from := oldest.Truncate(step).Add(step).UnixMicro(); from > n.from {
+		for x := range set.list().from(n.from) {
+			if x.at >= from {
 				break
 			}
-			if !x.RevokedAt.Before(n.from) {
-				n.digest ^= digestOf(x)
-			}
+			n.digest ^= digestOf(x)
 		}
 		n.from = from
 	}
 	var newest int64
-	if len(list) > 0 {
-		newest = max(0, list[len(list)-1].RevokedAt.UnixMicro())
+	if at, ok := set.fromEnd(1); ok {
+		newest = max(0, at)
 	}
 	if n.digest == 0 {
 		newest = 0
@@ -133,7 +145,7 @@ func (n *news) settle(list []Revocation, oldest time.Time, life time.Duration) {
 
 // since returns what arrived after a state; known is false where the state is not
 // one of those remembered.
-func (n *news) since(cursor string) (lacking []Revocation, known bool) {
+func (n *news) since(cursor string) (lacking []revoked, known bool) {
 	at, known := n.places[cursor]
 	if !known || at < n.dropped {
 		return nil, false
@@ -141,9 +153,9 @@ func (n *news) since(cursor string) (lacking []Revocation, known bool) {
 	return n.arrived[at-n.dropped:], true
 }
 
-func digestOf(x Revocation) uint64 {
+func digestOf(x revoked) uint64 {
 	h := fnv.New64a()
-	h.Write(x.SessionID[:])
-	h.Write(binary.BigEndian.AppendUint64(nil, uint64(x.RevokedAt.UnixMicro())))
+	h.Write(x.id[:])
+	h.Write(binary.BigEndian.AppendUint64(nil, uint64(x.at)))
 	return h.Sum64()
 }

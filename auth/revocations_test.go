@@ -29,7 +29,7 @@ type hands struct{ now time.Time }
 func (h *hands) Now() time.Time { return h.now }
 
 func memory(h *hands) *auth.Revocations {
-	return auth.NewRevocations(accessTTL, h.Now, slog.New(slog.DiscardHandler))
+	return auth.NewRevocations(accessTTL, auth.TrustedClock(h.Now), slog.New(slog.DiscardHandler))
 }
 
 // session is a session id that tests can order by eye.
@@ -42,9 +42,11 @@ func since(t *testing.T, r *auth.Revocations, cursor string) auth.Feed {
 	return f
 }
 
+func given(f auth.Feed) []auth.Revocation { return slices.Collect(f.Entries) }
+
 func ids(f auth.Feed) []byte {
 	out := []byte{}
-	for _, x := range f.Entries {
+	for x := range f.Entries {
 		out = append(out, x.SessionID[15])
 	}
 	return out
@@ -66,7 +68,7 @@ func TestARevocationIsRememberedAsLongAsATokenCanLive(t *testing.T) {
 	require.True(t, r.Revoked(session(1).String()))
 	require.True(t, r.Revoked(strings.ToUpper(session(1).String())))
 	require.False(t, r.Revoked(session(2).String()))
-	require.Equal(t, noon.Add(accessTTL), r.ExpiresAt(since(t, r, "").Entries[0]))
+	require.Equal(t, noon.Add(accessTTL), r.ExpiresAt(given(since(t, r, ""))[0]))
 
 	h.now = noon.Add(accessTTL + 30*time.Second)
 	r.Add(h.now, session(2))
@@ -105,7 +107,7 @@ func TestPodsWithTheSameRevocationsGiveTheSameCursorWhateverTheOrder(t *testing.
 			}
 			cursors[since(t, r, "").Cursor] = true
 			require.Equal(t, []byte{1}, ids(since(t, r, ""))[:1], "oldest first")
-			require.Len(t, since(t, r, "").Entries, 5)
+			require.Len(t, given(since(t, r, "")), 5)
 		}
 	}
 	require.Len(t, cursors, 1)
@@ -136,7 +138,7 @@ func TestACommitThatComesLateWithAnEarlierTimeIsStillRead(t *testing.T) {
 	require.NotEqual(t, before.Cursor, after.Cursor)
 	require.Contains(t, ids(after), byte(1))
 	again := since(t, r, after.Cursor)
-	require.Empty(t, again.Entries)
+	require.Empty(t, given(again))
 	require.Equal(t, after.Cursor, again.Cursor)
 }
 
@@ -144,15 +146,15 @@ func TestAReaderIsGivenWhatItMayLackAndNoMore(t *testing.T) {
 	h := &hands{noon}
 	r := memory(h)
 	empty := since(t, r, "")
-	require.Empty(t, empty.Entries)
+	require.Empty(t, given(empty))
 	require.Equal(t, empty.Cursor, since(t, r, empty.Cursor).Cursor)
 	for n := range byte(10) {
 		h.now = noon.Add(time.Duration(n) * time.Minute)
 		r.Add(h.now, session(n))
 	}
 	all := since(t, r, "")
-	require.Len(t, all.Entries, 10)
-	require.Len(t, since(t, r, empty.Cursor).Entries, 10)
+	require.Len(t, given(all), 10)
+	require.Len(t, given(since(t, r, empty.Cursor)), 10)
 	r.Add(h.now, session(9))
 	require.Equal(t, all.Cursor, since(t, r, "").Cursor, "what is known already is no news")
 	require.False(t, isClosed(all.Changed))
@@ -168,9 +170,9 @@ func TestAReaderIsGivenWhatItMayLackAndNoMore(t *testing.T) {
 	require.Equal(t, []byte{0}, ids(since(t, behind, all.Cursor)))
 	require.NotEqual(t, all.Cursor, since(t, behind, all.Cursor).Cursor)
 
-	// What was given out is a copy.
-	all.Entries[0].SessionID = session(99)
-	require.Len(t, since(t, r, "").Entries, 11)
+	// What was given out stays as it was.
+	require.Len(t, given(all), 10)
+	require.Len(t, given(since(t, r, "")), 11)
 	require.Equal(t, byte(0), ids(since(t, r, ""))[0])
 }
 
@@ -182,7 +184,7 @@ func TestAReaderGetsWhatComesWithAWrongDate(t *testing.T) {
 		r.Add(noon, session(1))
 		r.Add(noon.Add(wrong), session(2))
 		both := since(t, r, "")
-		require.Len(t, both.Entries, 2)
+		require.Len(t, given(both), 2)
 		r.Add(noon.Add(time.Second), session(3))
 		require.Equal(t, []byte{3}, ids(since(t, r, both.Cursor)), wrong)
 		require.NotEqual(t, both.Cursor, since(t, r, both.Cursor).Cursor)
@@ -197,7 +199,7 @@ func TestAReaderFromAnotherDatabaseGetsEverything(t *testing.T) {
 	}
 	elsewhere.Add(noon, session(100))
 	here.Add(noon.Add(time.Second), session(20))
-	require.Len(t, since(t, here, since(t, elsewhere, "").Cursor).Entries, 21)
+	require.Len(t, given(since(t, here, since(t, elsewhere, "").Cursor)), 21)
 }
 
 // Pods forget at moments of their own; a reader who goes from one to the other
@@ -247,6 +249,43 @@ type database struct {
 	reach time.Duration // what is older cannot be read in time
 	asked []time.Time
 	wake  chan struct{}
+
+	restored []auth.Revocation // what was written back
+	standby  bool              // there is one, and it answers
+	behind   time.Duration     // so much does it lack
+}
+
+func (d *database) Now(context.Context) (time.Time, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.down {
+		return time.Time{}, errDown
+	}
+	return time.Now(), nil
+}
+
+func (d *database) RestoreRevocations(_ context.Context, list []auth.Revocation, _ time.Time) (int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.restored = append(d.restored, list...)
+	d.list = append(d.list, list...)
+	return len(list), nil
+}
+
+func (d *database) StandbyRevokedSince(_ context.Context, since time.Time, after uuid.UUID, limit int) ([]auth.Revocation, time.Time, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.standby {
+		return nil, time.Time{}, errDown
+	}
+	asOf := time.Now().Add(-d.behind)
+	var list []auth.Revocation
+	for _, x := range d.page(since, after, len(d.list)) {
+		if !x.RevokedAt.After(asOf) {
+			list = append(list, x)
+		}
+	}
+	return list[:min(limit, len(list))], asOf, nil
 }
 
 var errDown = errors.New("no route to host")
@@ -273,6 +312,10 @@ func (d *database) RevokedSince(_ context.Context, since time.Time, after uuid.U
 		return nil, errDown
 	}
 	d.asked = append(d.asked, since)
+	return d.page(since, after, limit), nil
+}
+
+func (d *database) page(since time.Time, after uuid.UUID, limit int) []auth.Revocation {
 	compare := func(a, b auth.Revocation) int {
 		return cmp.Or(a.RevokedAt.Compare(b.RevokedAt), bytes.Compare(a.SessionID[:], b.SessionID[:]))
 	}
@@ -283,7 +326,7 @@ func (d *database) RevokedSince(_ context.Context, since time.Time, after uuid.U
 		}
 	}
 	slices.SortFunc(out, compare)
-	return out[:min(limit, len(out))], nil
+	return out[:min(limit, len(out))]
 }
 
 func (d *database) WatchRevocations(ctx context.Context, woken func()) error {
@@ -303,7 +346,7 @@ func TestRevocationsOfOtherPodsAreNoticedAtOnceAndWithoutNotificationSoonAfter(t
 		d := &database{wake: make(chan struct{}), reach: 24 * time.Hour}
 		d.revoke(1, time.Now().Add(-time.Hour), false)
 		d.revoke(2, time.Now().Add(-accessTTL-31*time.Second), false)
-		r := auth.NewRevocations(accessTTL, time.Now, slog.New(slog.DiscardHandler))
+		r := auth.NewRevocations(accessTTL, auth.TrustedClock(time.Now), slog.New(slog.DiscardHandler))
 		require.True(t, r.Synced().IsZero())
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
@@ -336,7 +379,7 @@ func TestAnOutageIsLoggedOnceAndNothingIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		d := &database{wake: make(chan struct{}), reach: 24 * time.Hour}
-		r := auth.NewRevocations(accessTTL, time.Now, slog.New(slog.NewTextHandler(&log, nil)))
+		r := auth.NewRevocations(accessTTL, auth.TrustedClock(time.Now), slog.New(slog.NewTextHandler(&log, nil)))
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { defer close(done); r.Run(ctx, d) }()
@@ -365,7 +408,7 @@ func TestAnOutageIsLoggedOnceAndNothingIsForgotten(t *testing.T) {
 func TestWhatIsReadEachTimeIsShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &database{wake: make(chan struct{}), reach: 24 * time.Hour}
-		r := auth.NewRevocations(accessTTL, time.Now, slog.New(slog.DiscardHandler))
+		r := auth.NewRevocations(accessTTL, auth.TrustedClock(time.Now), slog.New(slog.DiscardHandler))
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { defer close(done); r.Run(ctx, d) }()
@@ -375,15 +418,15 @@ func TestWhatIsReadEachTimeIsShort(t *testing.T) {
 		synctest.Wait()
 		stop()
 		<-done
-		require.Equal(t, began.Add(-accessTTL-30*time.Second), d.asked[0], "everything that can matter, once")
-		require.Equal(t, began.Add(-5*time.Minute), d.asked[len(d.asked)-1])
+		require.Equal(t, began.Add(-accessTTL-30*time.Second), d.asked[0].Local(), "everything that can matter, once")
+		require.Equal(t, began.Add(-5*time.Minute), d.asked[len(d.asked)-1].Local())
 	})
 }
 
 // follow runs r on d in synctest's time, while the test looks on.
 func follow(t *testing.T, d *database) *auth.Revocations {
 	t.Helper()
-	r := auth.NewRevocations(accessTTL, time.Now, slog.New(slog.DiscardHandler))
+	r := auth.NewRevocations(accessTTL, auth.TrustedClock(time.Now), slog.New(slog.DiscardHandler))
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); r.Run(ctx, d) }()

@@ -80,6 +80,9 @@ const (
 	ReasonUserDisabled  = "user_disabled"
 	ReasonAccountClosed = "account_closed" // the person is erased, whoever asked for it
 	ReasonOperator      = "operator"
+	// ReasonRestored is that of a session that had ended for a reason which the
+	// database has lost.
+	ReasonRestored = "restored"
 )
 
 // Login is what a store needs to record that a person signed in.
@@ -168,6 +171,12 @@ type Store interface {
 	// that very time, only ids greater than after are listed: with the last of
 	// one page comes the next.
 	RevokedSince(ctx context.Context, since time.Time, after uuid.UUID, limit int) ([]Revocation, error)
+
+	// RestoreRevocations ends again the sessions that this database has as
+	// living, by the times given, and remembers those of which it has no row,
+	// so that RevokedSince lists them all. It returns how many it had lost. The
+	// events that record it are dated now.
+	RestoreRevocations(ctx context.Context, list []Revocation, now time.Time) (int, error)
 
 	// Now returns the time by which this database lives: that of its server, or
 	// where it has none that of the machine when it was opened, counted on.

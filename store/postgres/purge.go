@@ -35,6 +35,10 @@ func (s *Store) Purge(ctx context.Context, expired, revoked time.Time) (int, err
 			if !mine {
 				return nil
 			}
+			const lostSQL = `DELETE FROM lost_sessions WHERE revoked_at < $1`
+			if _, err := tx.Exec(step, lostSQL, revoked); err != nil {
+				return err
+			}
 			// Rows that a refresh holds at this moment are alive: they are
 			// passed over, not waited for.
 			const sql = `

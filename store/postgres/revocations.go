@@ -2,12 +2,15 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/users"
 )
 
 // Now implements auth.Store. PostgreSQL's clock_timestamp() is the time of the
@@ -19,16 +22,88 @@ func (s *Store) Now(ctx context.Context) (now time.Time, err error) {
 	return now, failed("read the time", err)
 }
 
-// RevokedSince implements auth.Store.
-func (s *Store) RevokedSince(ctx context.Context, since time.Time, after uuid.UUID, limit int) ([]auth.Revocation, error) {
-	const sql = `
+// revokedSinceSQL reads a page of the ended sessions: those with a row, and those
+// whose row was lost.
+const revokedSinceSQL = `
 SELECT id, revoked_at
-FROM sessions
-WHERE revoked_at >= $1 AND (revoked_at, id) > ($1, $2)
+FROM (
+    (SELECT id, revoked_at FROM sessions
+     WHERE revoked_at >= $1 AND (revoked_at, id) > ($1, $2) ORDER BY revoked_at, id LIMIT $3)
+    UNION ALL
+    (SELECT id, revoked_at FROM lost_sessions
+     WHERE revoked_at >= $1 AND (revoked_at, id) > ($1, $2) ORDER BY revoked_at, id LIMIT $3)
+) AS ended
 ORDER BY revoked_at, id
 LIMIT $3`
-	out, err := list(ctx, s, sql, []any{since, after, limit}, pgx.RowToStructByPos[auth.Revocation])
+
+// RevokedSince implements auth.Store.
+func (s *Store) RevokedSince(ctx context.Context, since time.Time, after uuid.UUID, limit int) ([]auth.Revocation, error) {
+	out, err := list(ctx, s, revokedSinceSQL, []any{since, after, limit}, pgx.RowToStructByPos[auth.Revocation])
 	return out, failed("read revocations", err)
+}
+
+// restoreSQL passes over rows that are locked: the next full read finds them.
+const restoreSQL = `
+WITH remembered AS (
+    SELECT * FROM unnest($1::uuid[], $2::timestamptz[]) AS r (id, revoked_at)
+), held AS MATERIALIZED (
+    SELECT s.user_id, s.id, r.revoked_at
+    FROM remembered r
+    JOIN sessions s ON s.id = r.id
+    WHERE s.revoked_at IS NULL
+    ORDER BY s.user_id, s.id
+    FOR UPDATE OF s SKIP LOCKED
+), ended AS (
+    UPDATE sessions s
+    SET revoked_at = h.revoked_at, revoked_reason = $4
+    FROM held h
+    WHERE s.user_id = h.user_id AND s.id = h.id
+    RETURNING s.user_id, s.id
+), noted AS (
+    INSERT INTO events (at, kind, user_id, session_id, actor, detail)
+    SELECT $3, 'session_revoked', user_id, id, $5, jsonb_build_object('reason', $4::text)
+    FROM ended
+), gone AS (
+    INSERT INTO lost_sessions (id, revoked_at)
+    SELECT r.id, r.revoked_at
+    FROM remembered r
+    WHERE NOT EXISTS (SELECT FROM sessions s WHERE s.id = r.id)
+    ORDER BY r.id
+    ON CONFLICT DO NOTHING
+    RETURNING id
+), written AS (
+    SELECT id FROM ended UNION ALL SELECT id FROM gone
+), told AS (
+    SELECT pg_notify('` + notifyRevoked + `', '') FROM written
+)
+SELECT (SELECT count(*) FROM written), (SELECT count(*) FROM told)`
+
+// restoreBatch is how many rows one statement may lock.
+const restoreBatch = 500
+
+// RestoreRevocations implements auth.Store.
+func (s *Store) RestoreRevocations(ctx context.Context, list []auth.Revocation, now time.Time) (int, error) {
+	total := 0
+	for part := range slices.Chunk(list, restoreBatch) {
+		n, err := s.restore(ctx, part, now)
+		total += n
+		if err != nil {
+			return total, failed("write back revocations", err)
+		}
+	}
+	return total, nil
+}
+
+func (s *Store) restore(ctx context.Context, part []auth.Revocation, now time.Time) (n int, err error) {
+	ids, times := make([]pgtype.UUID, len(part)), make([]time.Time, len(part))
+	for i, x := range part {
+		ids[i], times[i] = uuidParam(x.SessionID), x.RevokedAt
+	}
+	var told int
+	err = s.call(ctx, func(ctx context.Context) error {
+		return s.pool.QueryRow(ctx, restoreSQL, ids, times, now, auth.ReasonRestored, users.ActorSystem).Scan(&n, &told)
+	})
+	return n, err
 }
 
 // WatchRevocations implements auth.Store with LISTEN, on a connection of its

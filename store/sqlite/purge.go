@@ -30,6 +30,7 @@ WHERE (user_id, id) > (?3, ?4)
 ORDER BY user_id, id
 LIMIT ?5`
 		deadSQL = `DELETE FROM sessions WHERE user_id = ? AND id = ?`
+		lostSQL = `DELETE FROM lost_sessions WHERE revoked_at < ?`
 	)
 	type row struct {
 		userID, id string
@@ -61,7 +62,8 @@ LIMIT ?5`
 				}
 				gone++
 			}
-			return nil
+			_, err = tx.ExecContext(ctx, lostSQL, micros(revoked))
+			return err
 		})
 		if err != nil {
 			return total, failed("purge", err)

@@ -3,20 +3,23 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
+	"errors"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/users"
 )
 
 // RevokedSince implements auth.Store.
 func (s *Store) RevokedSince(ctx context.Context, since time.Time, after uuid.UUID, limit int) ([]auth.Revocation, error) {
 	const query = `
-SELECT id, revoked_at
-FROM sessions
-WHERE revoked_at >= ?1 AND (revoked_at, id) > (?1, ?2)
+SELECT id, revoked_at FROM sessions WHERE revoked_at >= ?1 AND (revoked_at, id) > (?1, ?2)
+UNION ALL
+SELECT id, revoked_at FROM lost_sessions WHERE revoked_at >= ?1 AND (revoked_at, id) > (?1, ?2)
 ORDER BY revoked_at, id
 LIMIT ?3`
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -35,6 +38,66 @@ LIMIT ?3`
 		return r, err
 	})
 	return out, failed("read revocations", err)
+}
+
+// RestoreRevocations implements auth.Store.
+func (s *Store) RestoreRevocations(ctx context.Context, list []auth.Revocation, now time.Time) (n int, err error) {
+	err = s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
+		n = 0
+		for _, x := range list {
+			written, err := restore(ctx, tx, x, now)
+			if err != nil {
+				return err
+			}
+			if written {
+				n++
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, failed("write back revocations", err)
+	}
+	if n > 0 {
+		s.revoked.send()
+	}
+	return n, nil
+}
+
+// restore ends a session again, or remembers that it ended where it has no row,
+// and reports whether that was needed.
+func restore(ctx context.Context, tx *sql.Tx, x auth.Revocation, now time.Time) (bool, error) {
+	const (
+		findSQL = `SELECT user_id, revoked_at IS NOT NULL FROM sessions WHERE id = ?`
+		endSQL  = `UPDATE sessions SET revoked_at = ?, revoked_reason = ? WHERE user_id = ? AND id = ?`
+		goneSQL = `INSERT INTO lost_sessions (id, revoked_at) VALUES (?, ?) ON CONFLICT DO NOTHING`
+	)
+	id := x.SessionID.String()
+	var (
+		userID uuid.UUID
+		ended  bool
+	)
+	switch err := tx.QueryRowContext(ctx, findSQL, id).Scan(&userID, &ended); {
+	case errors.Is(err, sql.ErrNoRows):
+		result, err := tx.ExecContext(ctx, goneSQL, id, micros(x.RevokedAt))
+		if err != nil {
+			return false, err
+		}
+		n, err := result.RowsAffected()
+		return n > 0, err
+	case err != nil || ended:
+		return false, err
+	}
+	if _, err := tx.ExecContext(ctx, endSQL, micros(x.RevokedAt), auth.ReasonRestored, userID.String(), id); err != nil {
+		return false, err
+	}
+	detail, err := json.Marshal(map[string]string{"reason": auth.ReasonRestored})
+	if err != nil {
+		return false, err
+	}
+	return true, note(ctx, tx, users.Event{
+		At: now, Kind: users.EventSessionRevoked, UserID: userID, SessionID: x.SessionID, Actor: users.ActorSystem, Detail: detail,
+	})
 }
 
 // lookEvery is how often the file is asked whether another process changed it.

@@ -89,6 +89,7 @@ var cases = []struct {
 	{"revocations are read by pages", revokedByPages},
 	{"the time of the database passes, and stores agree on it", databaseTime},
 	{"a revocation by another store wakes the watcher within a second", watch},
+	{"ended sessions that the database has lost are written back, and stay", restoreRevocations},
 	{"a purge removes what is dead and leaves what is alive", purge},
 	{"two purges at once remove each row once", racingPurges},
 

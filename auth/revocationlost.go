@@ -1,0 +1,61 @@
+package auth
+
+import (
+	"iter"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// mostLost is how many lost revocations are written back at once; the rest
+// follows with the next full read.
+const mostLost = 10_000
+
+// absentees finds the revocations of a list that the pages of a full read of the
+// database do not name. It keeps one page at a time.
+type absentees struct {
+	next func() (revoked, bool)
+	stop func()
+	here revoked
+	more bool
+
+	seen map[uuid.UUID]struct{} // of this page, and of the last moment before it
+	lost []Revocation
+}
+
+// newAbsentees looks at what the list has since a time. The caller shows every
+// page, in order, and then calls all.
+func newAbsentees(list revocationList, since time.Time) *absentees {
+	a := &absentees{seen: map[uuid.UUID]struct{}{}}
+	a.next, a.stop = iter.Pull(list.from(since.UnixMicro()))
+	a.here, a.more = a.next()
+	return a
+}
+
+// page compares one page of the database. What the list has up to the moment at
+// which the page ends must be on this page or on the one before.
+func (a *absentees) page(page []Revocation, last bool) {
+	var end int64
+	if !last {
+		end = page[len(page)-1].RevokedAt.UnixMicro()
+	}
+	for _, x := range page {
+		a.seen[x.SessionID] = struct{}{}
+	}
+	for a.more && (last || a.here.at < end) {
+		if _, ok := a.seen[a.here.id]; !ok && len(a.lost) < mostLost {
+			a.lost = append(a.lost, a.here.revocation())
+		}
+		a.here, a.more = a.next()
+	}
+	clear(a.seen)
+	for i := len(page) - 1; i >= 0 && page[i].RevokedAt.UnixMicro() == end; i-- {
+		a.seen[page[i].SessionID] = struct{}{}
+	}
+}
+
+// all returns what no page named.
+func (a *absentees) all() []Revocation {
+	a.stop()
+	return a.lost
+}
