@@ -89,6 +89,9 @@ func NewAdministration(store AdminStore, vault AdminVault, now func() time.Time,
 	return &Administration{store: store, vault: vault, now: now, revocations: revocations}
 }
 
+// Now returns the time of the database, by which the state of a session is told.
+func (a *Administration) Now() time.Time { return a.now() }
+
 // Find lists people, with their phone numbers in clear. The phone number of a
 // query, "" for any, is looked for in each form that it may be stored in.
 func (a *Administration) Find(ctx context.Context, q users.Query, phone string) ([]users.Person, error) {
@@ -127,6 +130,9 @@ func (a *Administration) Person(ctx context.Context, id uuid.UUID) (users.Person
 func (a *Administration) change(c users.Change, op string, do func(c users.Change) ([]uuid.UUID, error)) error {
 	if err := c.Check(); err != nil {
 		return err
+	}
+	if err := a.revocations.Ready(); err != nil {
+		return fmt.Errorf("%s: %w", op, err) // the database's time is not known yet
 	}
 	c.Now = a.now().UTC().Truncate(time.Microsecond)
 	ended, err := do(c)

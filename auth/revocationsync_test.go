@@ -67,10 +67,10 @@ func TestNothingIsTakenForLostThatIsThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &database{wake: make(chan struct{}), reach: 24 * time.Hour}
 		dice := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // repeatable
-		at := time.Now().Add(-time.Hour).Truncate(time.Microsecond)
+		at := time.Now().Add(-2 * time.Hour).Truncate(time.Microsecond)
 		for n := range 17_000 {
 			if n < 6000 || n > 12_000 {
-				at = at.Add(time.Duration(dice.IntN(3)) * time.Millisecond)
+				at = at.Add(time.Duration(dice.IntN(300)) * time.Millisecond)
 			}
 			d.list = append(d.list, auth.Revocation{SessionID: uuid.New(), RevokedAt: at})
 		}

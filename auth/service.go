@@ -65,8 +65,10 @@ type Config struct {
 	Exchanger CodeExchanger
 	People    People
 	Vault     Vault
-	Now       func() time.Time
 	Observer  Observer
+	// Now is the database's time. Nothing is issued and no refresh token is
+	// judged before it is known, which Revocations tells.
+	Now func() time.Time
 	// Revocations learns at once of the sessions that this Service ends.
 	Revocations *Revocations
 	// MetadataClaims names the members of a user's metadata that go into
@@ -154,6 +156,9 @@ func (s *Service) login(ctx context.Context, r LoginRequest) (LoginResult, error
 	appID, err := s.apps.choose(r.AppID)
 	if err != nil {
 		return LoginResult{}, err
+	}
+	if err := s.revocations.Ready(); err != nil {
+		return LoginResult{}, err // the database's time is not known, and the code would be spent
 	}
 	proven, err := s.exchanger.ExchangeCode(ctx, appID, r.Code)
 	if err != nil {

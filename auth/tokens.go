@@ -111,8 +111,12 @@ func (i *issuer) chosen(metadata json.RawMessage) ([]extraClaim, error) {
 }
 
 // presented checks a refresh token and tells what it names. The errors are
-// ErrRefreshInvalid and ErrRefreshExpired.
+// ErrRefreshInvalid and ErrRefreshExpired, and users.ErrUnavailable before the
+// database's time is known.
 func (s *Service) presented(ctx context.Context, token string) (Presented, error) {
+	if err := s.revocations.Ready(); err != nil {
+		return Presented{}, err // by which time would it have expired?
+	}
 	claims, err := s.refreshProfile.Parse(ctx, token)
 	switch {
 	case errors.Is(err, verify.ErrExpired):

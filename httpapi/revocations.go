@@ -2,10 +2,10 @@ package httpapi
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
 	"github.com/wugan/wugan/auth"
@@ -14,12 +14,6 @@ import (
 // maxWait is how long an answer of the revocation feed may be held back. Proxies
 // commonly give up on a silent answer after 30 or 60 seconds.
 const maxWait = 25 * time.Second
-
-type revocationAnswer struct {
-	ID        uuid.UUID `json:"id"`
-	RevokedAt time.Time `json:"revokedAt"`
-	ExpiresAt time.Time `json:"expiresAt"`
-}
 
 // listRevocations tells gateways which sessions have ended while access tokens
 // of theirs may still be alive. It is answered from memory, so that any number
@@ -43,15 +37,43 @@ func (a *api) listRevocations(c echo.Context) error {
 	if knowsRevocations(c, feed) {
 		return c.NoContent(http.StatusNotModified)
 	}
-	out := struct {
-		Cursor   string             `json:"cursor"`
-		Sessions []revocationAnswer `json:"sessions"`
-	}{feed.Cursor, make([]revocationAnswer, 0, len(feed.Entries))}
-	for _, x := range feed.Entries {
-		out.Sessions = append(out.Sessions, revocationAnswer{x.SessionID, x.RevokedAt.UTC(), a.revocations.ExpiresAt(x).UTC()})
-	}
-	return c.JSON(http.StatusOK, out)
+	h.Set(echo.HeaderContentType, echo.MIMEApplicationJSON)
+	c.Response().WriteHeader(http.StatusOK)
+	a.writeRevocations(c.Response(), feed)
+	return nil
 }
+
+// feedBuffer is how much of the feed is written at once.
+const feedBuffer = 32 << 10
+
+// writeRevocations writes the feed as it reads it: hundreds of thousands of
+// sessions are some 60 MB. Where the reader has gone, nobody reads the rest.
+func (a *api) writeRevocations(w io.Writer, feed auth.Feed) {
+	const room = 256 // for one session
+	out := make([]byte, 0, feedBuffer)
+	out = append(append(out, `{"cursor":"`...), feed.Cursor...) // letters, digits and a hyphen
+	out = append(appendTime(append(out, `","now":"`...), feed.Now), `","sessions":[`...)
+	comma := false
+	for x := range feed.Entries {
+		if comma {
+			out = append(out, ',')
+		}
+		comma = true
+		out = append(append(out, `{"id":"`...), x.SessionID.String()...)
+		out = appendTime(append(out, `","revokedAt":"`...), x.RevokedAt)
+		out = appendTime(append(out, `","expiresAt":"`...), a.revocations.ExpiresAt(x))
+		out = append(out, `"}`...)
+		if len(out)+room > cap(out) {
+			if _, err := w.Write(out); err != nil {
+				return
+			}
+			out = out[:0]
+		}
+	}
+	_, _ = w.Write(append(out, "]}\n"...))
+}
+
+func appendTime(to []byte, at time.Time) []byte { return at.UTC().AppendFormat(to, time.RFC3339Nano) }
 
 // revocationsTag names a state of the feed. It is sent as a weak one (RFC 9110
 // section 8.8.1): entries that have become meaningless leave without a new tag.

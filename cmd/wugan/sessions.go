@@ -6,23 +6,24 @@ import (
 	"fmt"
 	"slices"
 	"text/tabwriter"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/httpapi"
+	"github.com/wugan/wugan/internal/config"
+	"github.com/wugan/wugan/internal/service"
 	"github.com/wugan/wugan/users"
 )
 
 func sessionsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "sessions",
-		Short: "List and revoke sessions, directly in WUGAN_DATABASE_URL",
+		Short: "List, revoke and purge sessions, directly in WUGAN_DATABASE_URL",
 	}
 	c.PersistentFlags().Bool("json", false, "print JSON, as the admin API does")
-	c.AddCommand(sessionsListCommand(), sessionsRevokeCommand())
+	c.AddCommand(sessionsListCommand(), sessionsRevokeCommand(), sessionsPurgeCommand())
 	return c
 }
 
@@ -43,7 +44,7 @@ func sessionsListCommand() *cobra.Command {
 					return err
 				}
 				if !all {
-					now := time.Now()
+					now := o.Now()
 					list = slices.DeleteFunc(list, func(s auth.Session) bool { return s.State(now) != "live" })
 				}
 				if !o.asJSON {
@@ -62,7 +63,7 @@ func sessionsListCommand() *cobra.Command {
 }
 
 func (o operator) sessionTable(list []auth.Session) error {
-	now := time.Now()
+	now := o.Now()
 	w := tabwriter.NewWriter(o.out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "SESSION\tAPP\tDEVICE\tIP\tCREATED\tLAST USED\tSTATE")
 	for _, s := range list {
@@ -135,4 +136,31 @@ func (o operator) revoke(ctx context.Context, change users.Change, ids []uuid.UU
 		_, _ = fmt.Fprintf(o.out, "every session of %s has ended\n", change.UserID)
 	}
 	return nil
+}
+
+// sessionsPurgeCommand is for an operator who knows that the clock is right where
+// the service doubts it.
+func sessionsPurgeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "purge",
+		Short: "Remove dead sessions now, as the service does by itself; check the clock first",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			c, err := config.Load()
+			if err != nil {
+				return err
+			}
+			db, err := service.OpenExisting(cmd.Context(), c)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, db.Close()) }()
+			n, err := service.PurgeNow(cmd.Context(), db, c.Lifetimes())
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d dead sessions removed\n", n)
+			return err
+		},
+	}
 }

@@ -21,10 +21,12 @@ import (
 // service exports.
 func exported(t *testing.T) map[string]map[string]bool {
 	t.Helper()
-	revocations := auth.NewRevocations(time.Hour, func() time.Time { return start }, nil)
+	revocations := auth.NewRevocations(time.Hour, auth.TrustedClock(func() time.Time { return start }), nil)
 	require.NoError(t, revocations.Sync(t.Context(), noRevocations{}, start))
 	m := metrics.New(metrics.Config{
 		Version: "v1", Apps: []string{app}, Now: func() time.Time { return start }, Revocations: revocations,
+		Clock:      auth.NewClock(time.Now, nil),
+		Degraded:   func() bool { return true },
 		Database:   func() metrics.Pool { return metrics.Pool{} },
 		AccessKeys: ring(t, start.Add(-time.Hour), start.Add(time.Hour)),
 	})
@@ -54,6 +56,10 @@ type noRevocations struct{}
 
 func (noRevocations) RevokedSince(context.Context, time.Time, uuid.UUID, int) ([]auth.Revocation, error) {
 	return nil, nil
+}
+func (noRevocations) Now(context.Context) (time.Time, error) { return start, nil }
+func (noRevocations) RestoreRevocations(context.Context, []auth.Revocation, time.Time) (int, error) {
+	return 0, nil
 }
 func (noRevocations) WatchRevocations(context.Context, func()) error { return nil }
 

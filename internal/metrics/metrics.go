@@ -71,6 +71,8 @@ type Config struct {
 	Apps    []string
 	Now     func() time.Time
 
+	Clock       *auth.Clock
+	Degraded    func() bool
 	Database    func() Pool
 	Revocations *auth.Revocations
 	AccessKeys  *auth.Keyring

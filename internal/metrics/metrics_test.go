@@ -115,7 +115,7 @@ func TestNoStrangerMakesAFigureGrow(t *testing.T) {
 
 func TestTheStateOfKeysPoolAndRevocationsIsAskedForEachTime(t *testing.T) {
 	now := start
-	revocations := auth.NewRevocations(4*time.Hour, func() time.Time { return now }, nil)
+	revocations := auth.NewRevocations(4*time.Hour, auth.TrustedClock(func() time.Time { return now }), nil)
 	pool := metrics.Pool{InUse: 3, Idle: 2, Max: 8, Waited: 5, WaitedFor: 1500 * time.Millisecond}
 	m := metrics.New(metrics.Config{
 		Now: func() time.Time { return now }, Revocations: revocations,

@@ -14,6 +14,7 @@ type state struct {
 
 	connections, connectionsMax, waits, waitedFor *prometheus.Desc
 	revocations, revocationsLag                   *prometheus.Desc
+	clockSkew, degraded                           *prometheus.Desc
 	keys, keyActive, keyNext                      *prometheus.Desc
 }
 
@@ -28,7 +29,9 @@ func newState(c Config) *state {
 		waits:          desc("database_connection_waits_total", "Times that no connection was free."),
 		waitedFor:      desc("database_connection_wait_seconds_total", "How long requests have waited for a connection in all."),
 		revocations:    desc("revocations", "Revoked sessions that are remembered because access tokens of theirs may still be alive."),
-		revocationsLag: desc("revocations_lag_seconds", "Since when revocations by other pods may be unknown here: the age of the last read of the database."),
+		revocationsLag: desc("revocations_lag_seconds", "Since when revocations by other pods may be unknown here: the age of the last read of the database, or of what a standby had."),
+		clockSkew:      desc("clock_skew_seconds", "How far this machine's clock is ahead of the database's, whose time counts; negative: behind."),
+		degraded:       desc("degraded", "Whether the database does not answer or takes no changes."),
 		keys:           desc("keys", "Keys in use for a kind of token: they verify, and one of them signs.", "use"),
 		keyActive:      desc("key_active_seconds", "How long the key that signs has been doing so. Absent where nobody noted since when.", "use"),
 		keyNext:        desc("key_next_seconds", "When the next key begins to sign. Absent where none is waiting.", "use"),
@@ -38,7 +41,7 @@ func newState(c Config) *state {
 // Describe implements prometheus.Collector.
 func (s *state) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		s.connections, s.connectionsMax, s.waits, s.waitedFor, s.revocations, s.revocationsLag, s.keys, s.keyActive, s.keyNext,
+		s.connections, s.connectionsMax, s.waits, s.waitedFor, s.revocations, s.revocationsLag, s.clockSkew, s.degraded, s.keys, s.keyActive, s.keyNext,
 	} {
 		out <- d
 	}
@@ -65,8 +68,18 @@ func (s *state) Collect(out chan<- prometheus.Metric) {
 		gauge(s.revocations, float64(r.Size()))
 		// Before the first read the lag is unknown; readyz says so.
 		if synced := r.Synced(); !synced.IsZero() {
-			gauge(s.revocationsLag, max(0, now.Sub(synced).Seconds()))
+			gauge(s.revocationsLag, max(0, time.Since(synced).Seconds()))
 		}
+	}
+	if s.config.Clock != nil {
+		gauge(s.clockSkew, s.config.Clock.Skew().Seconds())
+	}
+	if s.config.Degraded != nil {
+		value := 0.0
+		if s.config.Degraded() {
+			value = 1
+		}
+		gauge(s.degraded, value)
 	}
 	for use, ring := range map[string]*auth.Keyring{"access": s.config.AccessKeys, "refresh": s.config.RefreshKeys} {
 		if ring != nil {

@@ -131,14 +131,31 @@ type pod struct {
 // pod starts a pod with the settings of the world, changed by the functions.
 func (w *world) pod(change ...func(*config.Config)) *pod {
 	w.t.Helper()
-	p := w.starting(change...)
-	require.Eventually(w.t, func() bool { return p.service.ready(w.t.Context()) == nil }, 10*time.Second, 10*time.Millisecond)
+	return w.starting(change...).awaitReady()
+}
+
+// podAhead is a pod on a machine whose clock is ahead. It lives by the clock of
+// the database, which the world's clock does not move.
+func (w *world) podAhead(ahead time.Duration, change ...func(*config.Config)) *pod {
+	w.t.Helper()
+	return w.startingWith(Options{Wall: func() time.Time { return time.Now().Add(ahead) }}, change...).awaitReady()
+}
+
+func (p *pod) awaitReady() *pod {
+	p.w.t.Helper()
+	require.Eventually(p.w.t, func() bool { return p.service.ready(p.w.t.Context()) == nil }, 10*time.Second, 10*time.Millisecond)
 	return p
 }
 
 // starting is a pod that may not be ready yet.
 func (w *world) starting(change ...func(*config.Config)) *pod {
 	w.t.Helper()
+	return w.startingWith(Options{Now: w.clock.Now}, change...)
+}
+
+func (w *world) startingWith(o Options, change ...func(*config.Config)) *pod {
+	w.t.Helper()
+	o.Tracing = w.tracing
 	c := w.settings()
 	for _, f := range change {
 		f(&c)
@@ -147,7 +164,7 @@ func (w *world) starting(change ...func(*config.Config)) *pod {
 	log, err := newLogger(c, w.log)
 	require.NoError(w.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
-	s, err := New(ctx, c, Options{Now: w.clock.Now, Tracing: w.tracing}, log)
+	s, err := New(ctx, c, o, log)
 	require.NoError(w.t, err)
 	p := &pod{w: w, service: s, server: httptest.NewServer(s.handler)}
 	checker := apicheck.New(w.t, httpapi.OpenAPI)

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -18,12 +17,12 @@ import (
 
 // newMetrics makes the figures of a service whose database is opened later; nil
 // where nobody is to read them.
-func (s *Service) newMetrics(c config.Config, version string, apps []string, now func() time.Time) *metrics.Metrics {
+func (s *Service) newMetrics(c config.Config, version string, apps []string) *metrics.Metrics {
 	if c.MetricsAddr == "" {
 		return nil
 	}
 	return metrics.New(metrics.Config{
-		Version: version, Apps: apps, Now: now,
+		Version: version, Apps: apps, Now: s.clock.Now, Clock: s.clock,
 		Database:    func() metrics.Pool { return poolOf(s.db) },
 		Revocations: s.revocations, AccessKeys: s.keys.access, RefreshKeys: s.keys.refresh,
 	})

@@ -2,6 +2,8 @@ package service
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/wugan/wugan/auth"
@@ -13,6 +15,12 @@ import (
 // while no pod does, and running pods notice what it ends by themselves. The
 // caller closes the database.
 func Administer(ctx context.Context, c config.Config) (*auth.Administration, Database, error) {
+	return administer(ctx, c, auth.NewClock(time.Now, slog.New(slog.DiscardHandler)))
+}
+
+// administer gives the operator the database's time, whatever the clock of their
+// machine says.
+func administer(ctx context.Context, c config.Config, clock *auth.Clock) (*auth.Administration, Database, error) {
 	vault := optionalBox{}
 	if !c.DataKey.Empty() {
 		box, err := newBox(c)
@@ -25,7 +33,10 @@ func Administer(ctx context.Context, c config.Config) (*auth.Administration, Dat
 	if err != nil {
 		return nil, nil, err
 	}
-	return auth.NewAdministration(db, vault, time.Now, nil), db, nil
+	if _, err := clock.Measure(ctx, db.Now); err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
+	return auth.NewAdministration(db, vault, clock.Now, nil), db, nil
 }
 
 // newBox seals with the data key of the settings.

@@ -15,23 +15,30 @@ const (
 	// tokens are told from foreign ones, and are gone soon after.
 	purgeEvery = 10 * time.Minute
 	purgeKeep  = 24 * time.Hour
+	// A SQLite file whose newest time differs by more than stepDoubted from the
+	// machine's clock is not purged for holdFor: the clock may be wrong, and
+	// nothing else tells.
+	stepDoubted = time.Hour
+	holdFor     = 24 * time.Hour
 )
 
-// purge removes dead sessions, and events older than keep (0: none), now and then.
+// purge removes dead sessions, and events older than keep (0: none), now and then,
+// once it is known what time it is.
 func (s *Service) purge(ctx context.Context, p auth.Lifetimes, keep time.Duration, log *slog.Logger) {
+	select {
+	case <-s.revocations.Known():
+	case <-ctx.Done():
+		return
+	}
 	tick := time.NewTicker(purgeEvery)
 	defer tick.Stop()
 	for {
-		n, err := purgeOnce(ctx, s.db, p, s.metrics, s.now())
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			log.WarnContext(ctx, "dead sessions could not be removed", "error", err)
-		case n > 0:
-			log.InfoContext(ctx, "dead sessions removed", "count", n)
+		if err := s.mayPurge(); err != nil {
+			log.ErrorContext(ctx, "nothing is purged: the time is in doubt", "error", err)
+		} else {
+			s.purgeAndLog(ctx, p, log)
+			s.purgeEvents(ctx, keep, log)
 		}
-		s.purgeEvents(ctx, keep, log)
 		select {
 		case <-ctx.Done():
 			return
@@ -40,11 +47,71 @@ func (s *Service) purge(ctx context.Context, p auth.Lifetimes, keep time.Duratio
 	}
 }
 
+// mayPurge returns an error while the time is in doubt.
+func (s *Service) mayPurge() error {
+	if time.Now().Before(s.holdUntil) {
+		return fmt.Errorf("the clock was far from the newest time in the file at the start: where it is right, run wugan sessions purge, or wait until %s",
+			s.holdUntil.UTC().Format(time.RFC3339))
+	}
+	return s.clock.Tolerable()
+}
+
+func (s *Service) purgeAndLog(ctx context.Context, p auth.Lifetimes, log *slog.Logger) {
+	n, err := purgeOnce(ctx, s.db, p, s.metrics, s.clock.Now())
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		log.WarnContext(ctx, "dead sessions could not be removed", "error", err)
+	case n > 0:
+		log.InfoContext(ctx, "dead sessions removed", "count", n)
+	}
+}
+
+// doubt decides at the start how long the purge waits. Only a file has to be
+// doubted: a server's clock is compared with the machine's.
+func (s *Service) doubt(ctx context.Context) error {
+	step, err := Step(ctx, s.db)
+	if err != nil {
+		return err
+	}
+	if step.Abs() > stepDoubted {
+		s.holdUntil = time.Now().Add(holdFor)
+		s.log.WarnContext(ctx, "the clock is far from the newest time in the database: it was set, or the service was down for long; nothing is purged for a day",
+			"ahead", step.Round(time.Second).String())
+	}
+	return nil
+}
+
+// Step returns how far the machine's clock is ahead of the newest time in a SQLite
+// file; 0 for another database.
+func Step(ctx context.Context, db Database) (time.Duration, error) {
+	file, ok := db.(interface {
+		Step(ctx context.Context) (time.Duration, error)
+	})
+	if !ok {
+		return 0, nil
+	}
+	step, err := file.Step(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("compare the clock with the database: %w", err)
+	}
+	return step, nil
+}
+
+// PurgeNow removes dead sessions at an operator's word, by the database's time.
+func PurgeNow(ctx context.Context, db Database, p auth.Lifetimes) (int, error) {
+	now, err := db.Now(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("purge: %w", err)
+	}
+	return purgeOnce(ctx, db, p, nil, now)
+}
+
 // purgeOnce removes dead sessions and counts them.
 func purgeOnce(ctx context.Context, db auth.Store, p auth.Lifetimes, m *metrics.Metrics, now time.Time) (int, error) {
 	// A session is kept as long as access tokens of it can live, so that they can
 	// be revoked and the revocation is told to whoever asks.
-	dead := now.Add(-max(purgeKeep, p.AccessTTL+time.Minute)) // pods' clocks differ
+	dead := now.Add(-max(purgeKeep, p.AccessTTL+time.Minute))
 	n, err := db.Purge(ctx, dead, dead)
 	if ctx.Err() == nil {
 		m.Purged(n, err)
@@ -59,7 +126,7 @@ func (s *Service) purgeEvents(ctx context.Context, keep time.Duration, log *slog
 	if keep == 0 {
 		return
 	}
-	switch n, err := s.db.PurgeEvents(ctx, s.now().Add(-keep)); {
+	switch n, err := s.db.PurgeEvents(ctx, s.clock.Now().Add(-keep)); {
 	case ctx.Err() != nil:
 	case err != nil:
 		log.WarnContext(ctx, "old events could not be removed", "error", err)

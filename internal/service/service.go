@@ -43,8 +43,21 @@ type Options struct {
 	Listening func(net.Addr)
 	// Tracing may be nil.
 	Tracing *tracing.Tracing
-	// Now is the clock; nil for time.Now.
+	// Now is the database's time where a test decides it; nil: it is asked for.
 	Now func() time.Time
+	// Wall is the machine's clock; nil for time.Now.
+	Wall func() time.Time
+}
+
+// clock is the time that a service lives by.
+func (o Options) clock(log *slog.Logger) *auth.Clock {
+	switch {
+	case o.Now != nil:
+		return auth.TrustedClock(o.Now)
+	case o.Wall != nil:
+		return auth.NewClock(o.Wall, log)
+	}
+	return auth.NewClock(time.Now, log)
 }
 
 // Service is everything, wired.
@@ -58,7 +71,8 @@ type Service struct {
 	metrics     *metrics.Metrics   // nil where nobody reads them
 	webhooks    *events.Dispatcher // nil where none are wanted
 	stopping    atomic.Bool
-	now         func() time.Time
+	clock       *auth.Clock
+	holdUntil   time.Time // before it nothing is purged; zero: no doubt
 }
 
 // Handler answers requests.
@@ -106,15 +120,12 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 	if err != nil {
 		return nil, err
 	}
-	now := o.Now
-	if now == nil {
-		now = time.Now
-	}
-	s := &Service{now: now, log: log, tls: certificates}
+	s := &Service{clock: o.clock(log), log: log, tls: certificates}
+	now := s.clock.Now
 	access, refresh := auth.NewKeyring(accessKeys), auth.NewKeyring(refreshKeys)
 	s.keys = &keyWatcher{config: c, access: access, refresh: refresh}
-	s.revocations = auth.NewRevocations(c.AccessTTL, now, log)
-	s.metrics = s.newMetrics(c, o.Version, appIDs(apps), now)
+	s.revocations = auth.NewRevocations(c.AccessTTL, s.clock, log)
+	s.metrics = s.newMetrics(c, o.Version, appIDs(apps))
 	client, err := wechat.New(wechat.Config{
 		BaseURL: c.WechatAPI.URL, Apps: apps, Observe: s.metrics.WeChat, Around: o.Tracing.Calls,
 	})
@@ -126,6 +137,9 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 		return nil, err
 	}
 	s.db = db
+	if err := s.doubt(ctx); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	if s.webhooks, err = s.newDispatcher(c); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}

@@ -18,7 +18,7 @@ func (s *Service) newDispatcher(c config.Config) (*events.Dispatcher, error) {
 		return nil, err
 	}
 	return events.NewDispatcher(events.DispatcherConfig{
-		Store: s.db, URL: w.URL, Secret: w.Secret, Kinds: w.Kinds, Log: s.log, Now: s.now, Observe: s.metrics.Webhook,
+		Store: s.db, URL: w.URL, Secret: w.Secret, Kinds: w.Kinds, Log: s.log, Now: s.clock.Now, Observe: s.metrics.Webhook,
 	})
 }
 
@@ -37,7 +37,7 @@ func (s *Service) deliver(ctx context.Context) {
 		case oldest.IsZero():
 			s.metrics.WebhookBacklog(waiting, 0)
 		default:
-			s.metrics.WebhookBacklog(waiting, s.now().Sub(oldest))
+			s.metrics.WebhookBacklog(waiting, s.clock.Now().Sub(oldest))
 		}
 		select {
 		case <-ctx.Done():
