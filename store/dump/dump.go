@@ -57,14 +57,21 @@ type Event struct {
 	Detail    json.RawMessage
 }
 
+// LostSession is a row of lost_sessions.
+type LostSession struct {
+	ID        uuid.UUID
+	RevokedAt time.Time
+}
+
 // Rows is who takes the rows, a part of a table at a time: all users first, then
-// identities, sessions and events.
+// identities, sessions, lost sessions and events.
 type Rows interface {
 	Users(rows []User) error
 	Identities(rows []Identity) error
 	Sessions(rows []Session) error
+	LostSessions(rows []LostSession) error
 	Events(rows []Event) error
 }
 
 // Count is how many rows each table has.
-type Count struct{ Users, Identities, Sessions, Events int64 }
+type Count struct{ Users, Identities, Sessions, LostSessions, Events int64 }

@@ -22,7 +22,7 @@ func (s *Store) Import(ctx context.Context, from func(to dump.Rows) (dump.Count,
 			return err
 		}
 		// Pods that are there already wait, rather than make users in between.
-		if _, err := tx.Exec(ctx, `LOCK TABLE users, identities, sessions, events IN EXCLUSIVE MODE`); err != nil {
+		if _, err := tx.Exec(ctx, `LOCK TABLE users, identities, sessions, lost_sessions, events IN EXCLUSIVE MODE`); err != nil {
 			return err
 		}
 		var full bool
@@ -36,9 +36,10 @@ func (s *Store) Import(ctx context.Context, from func(to dump.Rows) (dump.Count,
 			return err
 		}
 		const countSQL = `
-SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM identities), (SELECT count(*) FROM sessions), (SELECT count(*) FROM events)`
+SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM identities), (SELECT count(*) FROM sessions),
+       (SELECT count(*) FROM lost_sessions), (SELECT count(*) FROM events)`
 		var got dump.Count
-		if err := tx.QueryRow(ctx, countSQL).Scan(&got.Users, &got.Identities, &got.Sessions, &got.Events); err != nil {
+		if err := tx.QueryRow(ctx, countSQL).Scan(&got.Users, &got.Identities, &got.Sessions, &got.LostSessions, &got.Events); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, `SELECT setval('events_position', max(position)) FROM events HAVING count(*) > 0`); err != nil {
@@ -63,6 +64,9 @@ var imported = map[string][]string{
 	},
 	"sessions": {
 		"user_id", "id", "app_id", "device_id", "device_name", "user_agent", "ip", "used", "last", "created_at", "rotated_at", "expires_at", "revoked_at", "revoked_reason",
+	},
+	"lost_sessions": {
+		"id", "revoked_at",
 	},
 	"events": {
 		"position", "at", "kind", "user_id", "session_id", "actor", "detail",
@@ -108,6 +112,11 @@ func (i importer) Sessions(rows []dump.Session) error {
 			x.ExpiresAt, x.RevokedAt, x.RevokedReason,
 		}
 	})
+}
+
+// LostSessions implements dump.Rows.
+func (i importer) LostSessions(rows []dump.LostSession) error {
+	return i.copy("lost_sessions", len(rows), func(at int) []any { return []any{rows[at].ID, rows[at].RevokedAt} })
 }
 
 // Events implements dump.Rows.

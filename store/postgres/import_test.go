@@ -11,7 +11,8 @@ import (
 	"github.com/wugan/wugan/migrations"
 )
 
-// A column that a later migration adds must move with the rest.
+// A column that a later migration adds must move with the rest. Deliveries of
+// webhooks begin at what comes.
 func TestEveryColumnMoves(t *testing.T) {
 	t.Parallel()
 	conn, err := pgx.Connect(t.Context(), pgtest.Migrated(t))
@@ -20,7 +21,8 @@ func TestEveryColumnMoves(t *testing.T) {
 	rows, err := conn.Query(t.Context(), `
 SELECT table_name, array_agg(column_name::text)
 FROM information_schema.columns
-WHERE table_schema = 'public' AND table_name <> $1 AND NOT (table_name = 'events' AND column_name = 'id')
+WHERE table_schema = 'public' AND table_name <> $1 AND table_name NOT IN ('webhooks', 'webhook_deliveries')
+      AND NOT (table_name = 'events' AND column_name = 'id')
 GROUP BY table_name`, migrations.VersionTable)
 	require.NoError(t, err)
 	there := map[string][]string{}

@@ -43,6 +43,11 @@ FROM sessions ORDER BY user_id, id`, scanExportedSession, to.Sessions)
 			return err
 		},
 		func() error {
+			n.LostSessions, err = export(ctx, tx, `
+SELECT id, revoked_at FROM lost_sessions ORDER BY id`, scanExportedLostSession, to.LostSessions)
+			return err
+		},
+		func() error {
 			n.Events, err = export(ctx, tx, `
 SELECT id, at, kind, user_id, session_id, actor, detail FROM events ORDER BY id`, scanExportedEvent, to.Events)
 			return err
@@ -123,6 +128,13 @@ func scanExportedSession(rows *sql.Rows) (x dump.Session, err error) {
 	err = rows.Scan(&x.UserID, &x.ID, &x.AppID, &x.DeviceID, &x.DeviceName, &x.UserAgent, &x.IP, &x.Used, &x.Last,
 		&created, &rotated, &expires, &revoked, &x.RevokedReason)
 	x.CreatedAt, x.RotatedAt, x.ExpiresAt, x.RevokedAt = moment(created), moment(rotated), moment(expires), optionalMoment(revoked)
+	return x, err
+}
+
+func scanExportedLostSession(rows *sql.Rows) (x dump.LostSession, err error) {
+	var revoked int64
+	err = rows.Scan(&x.ID, &revoked)
+	x.RevokedAt = moment(revoked)
 	return x, err
 }
 
