@@ -62,7 +62,7 @@ start upstream nginx -p "$dir/upstream" -c "$dir/upstream/nginx.conf"
 
 go build -o "$dir/wugan" ./cmd/wugan
 "$dir/wugan" keys new "$dir/access.jwks" >&2
-export WUGAN_GATEWAY_KEY=gateway-key-of-the-benchmark-0123456789 WUGAN_URL=http://$wugan
+export WUGAN_GATEWAY_KEY=gateway-key-of-the-benchmark-0123456789
 export WUGAN_ISSUER=http://$wugan WUGAN_ACCESS_KEYS=$dir/access.jwks
 export WUGAN_UPSTREAMS=/shop/=http://$upstream,/open/=http://$upstream WUGAN_PUBLIC_PATHS=/open/ WUGAN_LOG_FORMAT=json
 start wugan "$dir/wugan" dev --addr "$wugan" --data "$dir/data"
@@ -70,6 +70,7 @@ quiet=$(address 2)
 WUGAN_LOG_LEVEL=error start quiet "$dir/wugan" dev --addr "$quiet" --data "$dir/quiet"
 ready "http://$wugan/readyz"
 ready "http://$quiet/readyz"
+export WUGAN_URL=http://$wugan # of HAProxy's script; wugan has no such setting
 
 # A hundred users: no cache of one token flatters anybody.
 mkdir "$dir/tokens"

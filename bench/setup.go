@@ -189,6 +189,7 @@ func (b *bench) start(ctx context.Context) (*process, error) {
 		"WUGAN_WECHAT_APPS="+appID+":"+appSecret, "WUGAN_WECHAT_API_URL="+string(wechat),
 		"WUGAN_ACCESS_KEYS="+filepath.Join(b.folder, "access.jwks"),
 		"WUGAN_REFRESH_KEYS="+filepath.Join(b.folder, "refresh.jwks"),
+		"WUGAN_ISSUER=http://"+address,
 		"WUGAN_DATA_KEY="+base64.StdEncoding.EncodeToString(dataKey),
 	)
 	log, err := os.Create(filepath.Join(b.folder, "service.log"))

@@ -5,7 +5,6 @@ package e2e_test
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -31,7 +30,10 @@ type fleet struct {
 	env    map[string]string
 }
 
-const fleetSecret = "0123456789abcdef0123456789abcdef"
+const (
+	fleetSecret = "0123456789abcdef0123456789abcdef"
+	adminKey    = "admin-key-0123456789abcdef0123456789ab"
+)
 
 // newFleet makes the settings of pods on a database.
 func newFleet(t *testing.T, database string) *fleet {
@@ -44,9 +46,9 @@ func newFleet(t *testing.T, database string) *fleet {
 	f.env = map[string]string{
 		"WUGAN_DATABASE_URL": database, "WUGAN_WECHAT_APPS": app + ":" + fleetSecret, "WUGAN_WECHAT_API_URL": server.URL,
 		"WUGAN_ACCESS_KEYS": filepath.Join(dir, "access.jwks"), "WUGAN_REFRESH_KEYS": filepath.Join(dir, "refresh.jwks"),
-		"WUGAN_DATA_KEY":     base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32)),
+		"WUGAN_DATA_KEY": "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "WUGAN_ISSUER": "http://localhost:8080",
 		"WUGAN_METRICS_ADDR": "", "WUGAN_LOGIN_RATE": "0",
-		"WUGAN_ADMIN_KEY": strings.Repeat("admin-key-", 4),
+		"WUGAN_ADMIN_KEY": adminKey,
 	}
 	f.wugan("keys", "new", f.env["WUGAN_ACCESS_KEYS"])
 	f.wugan("keys", "new", "--alg", "HS256", f.env["WUGAN_REFRESH_KEYS"])

@@ -17,6 +17,8 @@ import (
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/wugan/wugan/internal/pgerror"
 )
 
 // Runner takes a database through the steps. One Runner is for one goroutine;
@@ -112,7 +114,7 @@ func newRunner(ctx context.Context, dialect goose.Dialect, db *sql.DB, files fs.
 		provider, err = goose.NewProvider(dialect, db, steps, opts...)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("migrations: open: %w", err), db.Close())
+		return nil, errors.Join(fmt.Errorf("migrations: open: %w", pgerror.Readable(err)), db.Close())
 	}
 	return &Runner{provider: provider, db: db}, nil
 }
@@ -124,7 +126,7 @@ func (r *Runner) Up(ctx context.Context) ([]Step, error) {
 	// database do not queue.
 	pending, err := r.provider.HasPending(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("migrations: up: %w", err)
+		return nil, fmt.Errorf("migrations: up: %w", pgerror.Readable(err))
 	}
 	if !pending {
 		return nil, nil
@@ -140,7 +142,7 @@ func (r *Runner) Up(ctx context.Context) ([]Step, error) {
 		return err
 	})
 	if err != nil {
-		return taken, fmt.Errorf("migrations: up: %w", err)
+		return taken, fmt.Errorf("migrations: up: %w", pgerror.Readable(err))
 	}
 	return taken, nil
 }
@@ -172,7 +174,7 @@ func (r *Runner) Down(ctx context.Context) (Step, error) {
 	case errors.Is(err, goose.ErrNoNextVersion):
 		return Step{}, nil
 	case err != nil:
-		return Step{}, fmt.Errorf("migrations: down: %w", err)
+		return Step{}, fmt.Errorf("migrations: down: %w", pgerror.Readable(err))
 	}
 	return ran([]*goose.MigrationResult{result}, false)[0], nil
 }
@@ -181,7 +183,7 @@ func (r *Runner) Down(ctx context.Context) (Step, error) {
 func (r *Runner) Status(ctx context.Context) ([]Step, error) {
 	list, err := r.provider.Status(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("migrations: status: %w", err)
+		return nil, fmt.Errorf("migrations: status: %w", pgerror.Readable(err))
 	}
 	out := make([]Step, len(list))
 	for i, s := range list {

@@ -37,6 +37,7 @@ func TestTheProgram(t *testing.T) {
 		{"does not serve without what production needs, and names it in one line", program.needs},
 		{"serves, is healthy, refuses the stand-in's codes, and stops when asked", program.serves},
 		{"dev runs in an empty folder, its three lines work, and a restart keeps everything", program.dev},
+		{"dev says what it ignores, and names the issuer after the port", program.devAlone},
 		{"dev takes lifetimes on the command line", program.devLifetimes},
 		{"migrates up, down and tells its state, on PostgreSQL", program.migratesPostgres},
 		{"migrates up, down and tells its state, on SQLite", program.migratesSQLite},

@@ -3,11 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -77,6 +79,38 @@ func get(t *testing.T, url string) string {
 	_, err = body.ReadFrom(res.Body)
 	require.NoError(t, err)
 	return body.String()
+}
+
+// devAlone looks at what wugan dev does with settings that are there already.
+func (p program) devAlone(t *testing.T) {
+	address := freeAddress(t)
+	_, port, err := net.SplitHostPort(address)
+	require.NoError(t, err)
+	run := p.start(t, p.command(t, []string{"WUGAN_WECHAT_APPS=" + appID + ":" + appSecret}, "dev", "--addr", address))
+	run.ready(t, "http://"+address+"/readyz")
+	require.Eventually(t, func() bool { return strings.Contains(run.out.String(), "WUGAN_WECHAT_APPS is ignored") }, 5*time.Second, 10*time.Millisecond)
+	require.NotContains(t, run.out.String()+run.errors.String(), appSecret)
+	require.Contains(t, get(t, "http://"+address+"/.well-known/openid-configuration"), `"http://localhost:`+port+`"`)
+}
+
+func TestDevListensOnThisMachineAloneUnlessItIsToldOtherwise(t *testing.T) {
+	listens := func(args ...string) (addr string) {
+		t.Helper()
+		root := rootCommand()
+		dev, rest, err := root.Find(append([]string{"dev"}, args...))
+		require.NoError(t, err)
+		require.NoError(t, dev.ParseFlags(rest))
+		c, err := devSettings(dev)
+		require.NoError(t, err)
+		return c.Addr
+	}
+	t.Setenv("WUGAN_ADDR", "") // brings back what was there
+	require.NoError(t, os.Unsetenv("WUGAN_ADDR"))
+	require.Equal(t, "127.0.0.1:8080", listens())
+	require.Equal(t, ":9000", listens("--addr", ":9000"))
+	t.Setenv("WUGAN_ADDR", "0.0.0.0:9000")
+	require.Equal(t, "0.0.0.0:9000", listens())
+	require.Equal(t, "127.0.0.1:1", listens("--addr", "127.0.0.1:1"))
 }
 
 func (p program) devLifetimes(t *testing.T) {

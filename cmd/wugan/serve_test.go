@@ -23,6 +23,7 @@ func (p program) production(t *testing.T, database string) map[string]string {
 		"WUGAN_ADDR": freeAddress(t), "WUGAN_METRICS_ADDR": "", "WUGAN_DATABASE_URL": database,
 		"WUGAN_WECHAT_APPS": appID + ":" + appSecret, "WUGAN_WECHAT_API_URL": "http://127.0.0.1:1",
 		"WUGAN_ACCESS_KEYS": filepath.Join(folder, "access.jwks"), "WUGAN_REFRESH_KEYS": filepath.Join(folder, "refresh.jwks"),
+		"WUGAN_ISSUER":   "https://auth.example.com",
 		"WUGAN_DATA_KEY": base64.StdEncoding.EncodeToString([]byte("0123456789abcdef0123456789abcdef")),
 	}
 }
@@ -37,7 +38,7 @@ func environment(settings map[string]string) []string {
 
 func (p program) needs(t *testing.T) {
 	settings := p.production(t, "sqlite:"+filepath.Join(t.TempDir(), "wugan.db"))
-	for _, name := range []string{"WUGAN_WECHAT_APPS", "WUGAN_ACCESS_KEYS", "WUGAN_REFRESH_KEYS", "WUGAN_DATA_KEY"} {
+	for _, name := range []string{"WUGAN_WECHAT_APPS", "WUGAN_ACCESS_KEYS", "WUGAN_REFRESH_KEYS", "WUGAN_DATA_KEY", "WUGAN_ISSUER"} {
 		value := settings[name]
 		delete(settings, name)
 		_, errs, status := p.run(t, environment(settings), "serve")
@@ -49,7 +50,7 @@ func (p program) needs(t *testing.T) {
 	_, errs, status := p.run(t, nil, "serve")
 	require.Equal(t, exitFailed, status)
 	require.Equal(t, 1, strings.Count(errs, "\n"), errs)
-	for _, name := range []string{"WUGAN_WECHAT_APPS", "WUGAN_ACCESS_KEYS", "WUGAN_REFRESH_KEYS", "WUGAN_DATA_KEY"} {
+	for _, name := range []string{"WUGAN_WECHAT_APPS", "WUGAN_ACCESS_KEYS", "WUGAN_REFRESH_KEYS", "WUGAN_DATA_KEY", "WUGAN_ISSUER"} {
 		require.Contains(t, errs, name)
 	}
 

@@ -3,7 +3,9 @@ package config
 import (
 	"context"
 	"net"
+	"net/netip"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -29,13 +31,42 @@ func listenAddress(text string) bool {
 func (c *Config) databaseAddress() bool {
 	switch c.DatabaseKind() {
 	case "postgres":
-		_, err := pgxpool.ParseConfig(c.DatabaseURL.Reveal())
-		return err == nil // its text may repeat the password
+		return postgresAddress(c.DatabaseURL.Reveal())
 	case "sqlite":
 		// A database in memory would be another one for each connection.
 		return !strings.HasPrefix(c.DatabaseURL.Reveal(), "sqlite::memory:")
 	}
 	return false
+}
+
+// postgresAddress reports whether an address can be understood and its hosts can
+// be hosts. What stands where the host is expected is printed when it cannot be
+// reached, and with an @ in a password that is not escaped it is the end of the
+// password.
+func postgresAddress(address string) bool {
+	config, err := pgxpool.ParseConfig(address)
+	if err != nil || strings.Count(address, "@") > 1 {
+		return false // the error's text may repeat the password
+	}
+	for _, fallback := range config.ConnConfig.Fallbacks {
+		if !hostAddress(fallback.Host) {
+			return false
+		}
+	}
+	return hostAddress(config.ConnConfig.Host)
+}
+
+// hostName is a name as resolvers take it (RFC 1123 section 2.1), and with the
+// underscores that names of containers have.
+var hostName = regexp.MustCompile(`^([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.)*[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?$`)
+
+// hostAddress reports whether a text can be the name of a host, an IP address, or
+// the folder of a Unix socket.
+func hostAddress(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil || strings.HasPrefix(host, "/") {
+		return true
+	}
+	return len(host) <= 253 && hostName.MatchString(host)
 }
 
 // DatabaseKind is postgres or sqlite; empty where the address is neither.

@@ -32,7 +32,9 @@ type Config struct {
 		URL string `default:"https://api.weixin.qq.com"`
 	} `split_words:"true"`
 
-	Issuer        string `default:"http://localhost:8080"`
+	// Issuer has no default: tokens of a service that took one would be of another
+	// issuer as soon as it is set.
+	Issuer        string
 	Audience      string
 	AccessKeys    string        `split_words:"true"`
 	RefreshKeys   string        `split_words:"true"`
@@ -98,6 +100,9 @@ type Config struct {
 // needs besides, the methods check that give it.
 func Load() (Config, error) {
 	var c Config
+	if err := checkNames(); err != nil {
+		return Config{}, err
+	}
 	if err := readFiles(); err != nil {
 		return Config{}, err
 	}
@@ -141,6 +146,9 @@ func (c *Config) Check() error {
 		return Wrong("METRICS_ADDR", "expected host:port or :port, or nothing")
 	}
 	for _, address := range []struct{ name, value string }{{"ISSUER", c.Issuer}, {"WECHAT_API_URL", c.WechatAPI.URL}} {
+		if address.name == "ISSUER" && address.value == "" {
+			continue // what needs one says so
+		}
 		if !absoluteHTTP(address.value) || withPassword(address.value) {
 			return Wrong(address.name, "expected an address such as https://auth.example.com, without a user or a password")
 		}
@@ -217,7 +225,10 @@ func (c *Config) Check() error {
 		return err
 	}
 	if !c.databaseAddress() {
-		return Wrong("DATABASE_URL", "expected postgres://USER:PASSWORD@HOST:PORT/DATABASE or sqlite:PATH")
+		return Wrong("DATABASE_URL", "expected postgres://USER:PASSWORD@HOST:PORT/DATABASE with the name or the address of a host, and with %%40 for an @ in the password; or sqlite:PATH")
+	}
+	if err := c.checkSecrets(); err != nil {
+		return err
 	}
 	if err := c.checkTLS(); err != nil {
 		return err

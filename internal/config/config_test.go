@@ -76,6 +76,7 @@ func goodEnvironment(t *testing.T) {
 	set(t, "WECHAT_APPS", appID+":"+appSecret)
 	set(t, "ACCESS_KEYS", keys("access.jwks", "ES256"))
 	set(t, "REFRESH_KEYS", keys("refresh.jwks", "HS256"))
+	set(t, "ISSUER", "https://auth.example.com")
 	set(t, "DATA_KEY", base64.StdEncoding.EncodeToString(dataKey))
 }
 
@@ -133,7 +134,6 @@ func TestTheDefaultsAreThoseOfTheContract(t *testing.T) {
 	require.NoError(t, err)
 	want := config.Config{
 		Addr: ":8080", MetricsAddr: "127.0.0.1:9090", DatabaseURL: secret.New("sqlite:wugan.db"),
-		Issuer: "http://localhost:8080", Audience: "http://localhost:8080",
 		AccessTTL: 4 * time.Hour, RefreshTTL: 168 * time.Hour, RefreshGrace: 10 * time.Second,
 		SessionMaxAge: 2160 * time.Hour, MaxSessionsPerUser: 20,
 		LoginRate: 5, PhoneDailyLimit: 10, UpstreamTimeout: time.Minute, EventsKeep: 9600 * time.Hour,
@@ -178,7 +178,7 @@ var wrongValues = map[string][]struct{ value, expected string }{
 		{appID + ":hunter2-:" + strings.Repeat("a", 43), "appid:token:EncodingAESKey"},
 	},
 	"WECHAT_API_URL": {{"api.weixin.qq.com", "https://"}, {"ftp://api.weixin.qq.com", "https://"}, {"https://", "https://"}, {"http://user:hunter2@weixin.example", "without a user"}, {"http://weixin.example:99999999", "https://"}, {"http://weixin.example:0", "https://"}},
-	"ISSUER":         {{"auth.example.com", "https://"}, {"", "https://"}, {"https://auth.example.com/?tenant=hunter2", "https://"}, {"https://auth.example.com/#hunter2", "https://"}, {"https://user:hunter2@auth.example.com", "without a user"}, {"https://user@auth.example.com", "without a user"}, {"https://auth.example.com:65536", "https://"}},
+	"ISSUER":         {{"auth.example.com", "https://"}, {"", "not set"}, {"https://auth.example.com/?tenant=hunter2", "https://"}, {"https://auth.example.com/#hunter2", "https://"}, {"https://user:hunter2@auth.example.com", "without a user"}, {"https://user@auth.example.com", "without a user"}, {"https://auth.example.com:65536", "https://"}},
 	"AUDIENCE":       {{" ", "the issuer"}, {"\t \t", "the issuer"}},
 	"ACCESS_KEYS":    {{"", "not set"}, {"/no/such/file.jwks", "no such file"}, {`{"keys":[{"k":"hunter2hunter2"}]}`, "no such file"}},
 	"REFRESH_KEYS":   {{"", "not set"}, {"/no/such/file.jwks", "no such file"}},
@@ -325,7 +325,7 @@ func TestSettingsThatWorkAreTaken(t *testing.T) {
 		"ISSUER":         {"https://auth.example.com/tenant/", "http://[::1]:8080", "https://auth.example.com:65535"},
 		"WECHAT_API_URL": {"http://127.0.0.1:8090/", "https://weixin.example/proxy"},
 		"AUDIENCE":       {"api", "shop and blog"},
-		"ADMIN_KEY":      {strings.Repeat("k", 32), `!"#$%&'()*+,-./:;<=>?@[\]^_{|}~0123456789`},
+		"ADMIN_KEY":      {strong, `!"#$%&'()*+,-./:;<=>?@[\]^_{|}~0123456789`},
 		"CORS_ORIGINS": {
 			"*", "https://h5.example.com", "http://localhost:5173", "https://a.example:8443, http://b.example:443", "http://[::1]:3000",
 			"https://*.example.com", "https://xn--fsqu00a.example",
@@ -431,7 +431,7 @@ func TestASecretInsteadOfAKeyFileIsEnoughFrom32BytesOn(t *testing.T) {
 	goodEnvironment(t)
 	unset(t, "ACCESS_KEYS")
 	unset(t, "REFRESH_KEYS")
-	a, b := strings.Repeat("a", 32), strings.Repeat("b", 32)
+	a, b := strong, strings.ToLower(strong)
 	set(t, "ACCESS_SECRET", a)
 	set(t, "REFRESH_SECRET", b)
 	c, err := startUp(t)

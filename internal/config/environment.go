@@ -58,8 +58,9 @@ var wordBreak = regexp.MustCompile(`([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])`)
 // setting is one of Config's fields: its name as the environment spells it,
 // without the prefix.
 type setting struct {
-	name string
-	list bool
+	name  string
+	list  bool
+	index []int // of reflect's FieldByIndex
 }
 
 // Names are the names of all settings as the environment spells them, without
@@ -78,11 +79,11 @@ func settingsOf(of reflect.Type) []setting {
 	for field := range of.Fields() {
 		name := strings.ToUpper(wordBreak.ReplaceAllString(field.Name, "${1}${3}_${2}${4}"))
 		if field.Type.Kind() != reflect.Struct || field.Type == reflect.TypeFor[secret.String]() {
-			out = append(out, setting{name, field.Type.Kind() == reflect.Slice})
+			out = append(out, setting{name, field.Type.Kind() == reflect.Slice, field.Index})
 			continue
 		}
 		for _, inner := range settingsOf(field.Type) {
-			out = append(out, setting{name + "_" + inner.name, inner.list})
+			out = append(out, setting{name + "_" + inner.name, inner.list, append(field.Index, inner.index...)})
 		}
 	}
 	return out

@@ -26,6 +26,9 @@ func (c *Config) Pushes() (map[string]*wechat.Push, error) {
 		if err != nil {
 			return nil, Wrong("WECHAT_PUSH", "expected the token and the EncodingAESKey of WeChat's console for %s", parts[0])
 		}
+		if weak([]rune(parts[2])) {
+			return nil, Wrong("WECHAT_PUSH", "expected a random EncodingAESKey for %s, as WeChat's console makes it", parts[0])
+		}
 		out[parts[0]] = push
 	}
 	return out, nil

@@ -1,7 +1,10 @@
 package config
 
 import (
+	"crypto/tls"
+	"encoding/pem"
 	"net"
+	"os"
 	"strings"
 )
 
@@ -32,4 +35,40 @@ func (c *Config) checkTLS() error {
 		}
 	}
 	return nil
+}
+
+// Certificate reads the certificate and its key from their files.
+func (c *Config) Certificate() (*tls.Certificate, error) {
+	chain, err := os.ReadFile(c.TLSCert)
+	if err != nil {
+		return nil, Wrong("TLS_CERT", "expected a certificate chain in PEM form: %s", Cause(err))
+	}
+	if !holds(chain, "CERTIFICATE") {
+		return nil, Wrong("TLS_CERT", "expected a certificate chain in PEM form")
+	}
+	if problem := private(c.TLSKey); problem != "" {
+		return nil, Wrong("TLS_KEY", "%s", problem)
+	}
+	key, err := os.ReadFile(c.TLSKey)
+	if err != nil {
+		return nil, Wrong("TLS_KEY", "expected the file of the key that belongs to WUGAN_TLS_CERT: %s", Cause(err))
+	}
+	if !holds(key, "PRIVATE KEY") {
+		return nil, Wrong("TLS_KEY", "expected a private key in PEM form")
+	}
+	pair, err := tls.X509KeyPair(chain, key)
+	if err != nil {
+		return nil, Wrong("TLS_KEY", "expected the key that belongs to WUGAN_TLS_CERT: %s", Cause(err))
+	}
+	return &pair, nil
+}
+
+// holds reports whether a file in PEM form has a block whose type ends so.
+func holds(text []byte, kind string) bool {
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if strings.HasSuffix(block.Type, kind) {
+			return true
+		}
+	}
+	return false
 }

@@ -101,6 +101,7 @@ func (c *Config) Complete() error {
 		{"ACCESS_KEYS (or " + prefix + "_ACCESS_SECRET)", c.AccessKeys != "" || !c.AccessSecret.Empty()},
 		{"REFRESH_KEYS (or " + prefix + "_REFRESH_SECRET)", c.RefreshKeys != "" || !c.RefreshSecret.Empty()},
 		{"DATA_KEY", !c.DataKey.Empty()},
+		{"ISSUER", c.Issuer != ""},
 	} {
 		if !need.set {
 			missing = append(missing, prefix+"_"+need.name)
@@ -109,7 +110,7 @@ func (c *Config) Complete() error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return Error{strings.Join(missing, ", "), "expected, but not set; wugan keys new makes key files, openssl rand -base64 32 a data key, and wugan dev needs none of them"}
+	return Error{strings.Join(missing, ", "), "expected, but not set; wugan keys new makes key files, openssl rand -base64 32 a data key, the issuer is the address by which clients reach the service, such as https://auth.example.com, and wugan dev needs none of them"}
 }
 
 // splitList reads a list whose members stand between commas or on lines.
@@ -138,6 +139,9 @@ func (c *Config) keys(kind, path string, shared secret.String) (*auth.KeySet, er
 		}
 		return set, nil
 	case path != "":
+		if problem := private(path); problem != "" {
+			return nil, Wrong(kind+"_KEYS", "%s", problem)
+		}
 		set, err := keyfile.Load(path)
 		if err != nil {
 			return nil, Wrong(kind+"_KEYS", "expected the path of a private JWK Set (wugan keys new): %s", Cause(err))

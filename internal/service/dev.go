@@ -41,6 +41,7 @@ func Dev(ctx context.Context, c config.Config, version, data string, out io.Writ
 		return err
 	}
 	useDevIssuer(&c)
+	ignored := ignoredInDev()
 	fake := fakewechat.New(fakewechat.Options{DevCodes: true, UserRate: -1})
 	fake.AddApp(devAppID, devAppSecret, "dev")
 	stopFake, err := useFake(ctx, &c, fake)
@@ -52,22 +53,36 @@ func Dev(ctx context.Context, c config.Config, version, data string, out io.Writ
 		Version: version, DevCodes: true,
 		Around: withPlayground(c.Lifetimes(), fake),
 		Listening: func(addr net.Addr) {
-			_, _ = io.WriteString(out, welcome(addr, data))
+			_, _ = io.WriteString(out, ignored+welcome(addr, data))
 		},
 	})
 }
 
 // useDevIssuer names the issuer after the port, so that discovery leads back here.
 func useDevIssuer(c *config.Config) {
-	_, port, err := net.SplitHostPort(c.Addr)
-	if err != nil || port == "0" || config.Given("ISSUER") {
+	if c.Issuer != "" {
 		return
 	}
-	sameAudience := c.Audience == c.Issuer
+	_, port, err := net.SplitHostPort(c.Addr)
+	if err != nil || port == "0" {
+		port = "8080"
+	}
 	c.Issuer = "http://localhost:" + port
-	if sameAudience {
+	if c.Audience == "" {
 		c.Audience = c.Issuer
 	}
+}
+
+// ignoredInDev says which settings wugan dev does not take, where they are set: it
+// brings a WeChat of its own.
+func ignoredInDev() string {
+	var text strings.Builder
+	for _, name := range []string{"WECHAT_APPS", "WECHAT_API_URL"} {
+		if config.Given(name) {
+			_, _ = fmt.Fprintf(&text, "WUGAN_%s is ignored: wugan dev has an app and a stand-in for WeChat of its own. wugan serve takes it.\n", name)
+		}
+	}
+	return text.String()
 }
 
 // useDevFolder points the settings that are not set at the data folder, where

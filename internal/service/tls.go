@@ -27,9 +27,9 @@ func tlsConfig(c config.Config, version string, log *slog.Logger) (*tls.Config, 
 		return nil, nil
 	}
 	if c.TLSCert != "" {
-		files := &certFiles{cert: c.TLSCert, key: c.TLSKey, log: log, now: time.Now}
+		files := &certFiles{settings: c, log: log, now: time.Now}
 		if err := files.load(); err != nil {
-			return nil, config.Wrong("TLS_CERT", "expected a certificate chain in PEM form, and its key in WUGAN_TLS_KEY: %s", config.Cause(err))
+			return nil, err
 		}
 		return &tls.Config{
 			MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
@@ -77,9 +77,9 @@ func ownTLS(c config.Config) *http.Transport {
 
 // certFiles is a certificate in files, which are read again when they change.
 type certFiles struct {
-	cert, key string
-	log       *slog.Logger
-	now       func() time.Time
+	settings config.Config
+	log      *slog.Logger
+	now      func() time.Time
 
 	mu     sync.Mutex
 	seen   []byte // what both files held when they were looked at last
@@ -98,24 +98,18 @@ func (f *certFiles) load() error {
 // read takes the files into use if they have changed and fit each other. The
 // certificate in use stays where they do not.
 func (f *certFiles) read() error {
-	cert, err := os.ReadFile(f.cert)
-	if err != nil {
-		return err
-	}
-	key, err := os.ReadFile(f.key)
-	if err != nil {
-		return err
-	}
+	// Where a file cannot be read, Certificate says which and why.
+	cert, _ := os.ReadFile(f.settings.TLSCert)
+	key, _ := os.ReadFile(f.settings.TLSKey)
 	now := bytes.Join([][]byte{cert, key}, []byte{0})
-	if bytes.Equal(now, f.seen) {
+	if f.inUse != nil && bytes.Equal(now, f.seen) {
 		return nil
 	}
-	f.seen = now
-	pair, err := tls.X509KeyPair(cert, key)
+	pair, err := f.settings.Certificate()
 	if err != nil {
 		return err
 	}
-	f.inUse = &pair
+	f.seen, f.inUse = now, pair
 	return nil
 }
 
@@ -129,7 +123,7 @@ func (f *certFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		// A renewal replaces one file after the other: for a moment they may
 		// not fit, and the next look finds them whole.
 		if err := f.read(); err != nil {
-			f.log.Warn("the certificate was changed but cannot be used; the earlier one stays in use", "error", config.Reason(err))
+			f.log.Warn("the certificate was changed but cannot be used; the earlier one stays in use", "error", err)
 		} else if f.inUse != before {
 			f.log.Info("certificate read again", "notAfter", f.inUse.Leaf.NotAfter)
 		}

@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -139,4 +140,42 @@ func TestAServerThatDiesIsAnOutageUntilItIsBackAndLosesNoAnswer(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEqual(t, auth.OutcomeRestored, e.Outcome, "what was answered was on the disk")
 	require.NotEqual(t, auth.OutcomeReused, e.Outcome)
+}
+
+// What stands in an address may be a password in the wrong place.
+func TestAnErrorOfTheConnectionNamesTheHostAndNothingElseOfTheAddress(t *testing.T) {
+	for name, address := range map[string]string{
+		"nothing listens":  "postgres://hunter2user:hunter2pass@127.0.0.1:1/hunter2base?application_name=hunter2app",
+		"several hosts":    "postgres://hunter2user:hunter2pass@127.0.0.1:1,127.0.0.1:2/hunter2base",
+		"no such host":     "postgres://hunter2user:hunter2pass@database.invalid/hunter2base",
+		"no such socket":   "postgres:///hunter2base?host=/nowhere&user=hunter2user",
+		"TLS is expected":  "postgres://hunter2user:hunter2pass@127.0.0.1:1/hunter2base?sslmode=require",
+		"another database": strings.Replace(pgtest.Empty(t), "?", "hunter2?", 1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t, address, lifetimes)
+			for _, err := range []error{s.Ping(t.Context()), s.Writable(t.Context()), s.SchemaCurrent(t.Context())} {
+				require.ErrorIs(t, err, users.ErrUnavailable)
+				if name != "another database" { // the server says its name
+					require.NotContains(t, err.Error(), "hunter2")
+				}
+				require.NotContains(t, err.Error(), "\n")
+				require.Contains(t, err.Error(), "postgres: ")
+			}
+		})
+	}
+}
+
+func TestAPoolerWithoutItsParameterIsToldWhichOne(t *testing.T) {
+	through := pgtest.Bouncer(t, pgtest.Migrated(t))
+	// The second pod meets on the pooler's connection what the first one prepared.
+	var failure error
+	for range 20 {
+		s := open(t, through, lifetimes)
+		if _, err := s.Login(t.Context(), signIn(uuid.NewString(), start)); err != nil {
+			failure = err
+			break
+		}
+	}
+	require.ErrorContains(t, failure, "behind PgBouncer in transaction mode WUGAN_DATABASE_URL needs default_query_exec_mode=exec")
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/internal/pgerror"
 	"github.com/wugan/wugan/migrations"
 	"github.com/wugan/wugan/store/batch"
 	"github.com/wugan/wugan/users"
@@ -163,6 +164,7 @@ func failed(op string, err error) error {
 	if err == nil {
 		return nil
 	}
+	err = pgerror.Readable(err)
 	if outage(err) {
 		return fmt.Errorf("postgres: %s: %w: %w", op, users.ErrUnavailable, err)
 	}

@@ -1,0 +1,38 @@
+// Package pgerror makes errors of pgx fit for a log. It owns their text alone; what
+// they mean to a request stays with the store.
+package pgerror
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// unreachable is an error of a connection without the user and the database, which
+// pgx puts in front: what stands in their place in an address may be a password.
+// The hosts that were tried are names of hosts; the settings are checked for that.
+type unreachable struct{ error }
+
+func (u unreachable) Error() string {
+	return "connect: " + strings.Join(strings.Fields(u.error.Error()), " ")
+}
+
+func (u unreachable) Unwrap() error { return u.error }
+
+// Readable makes an error of pgx fit for a log: one line, with nothing of the
+// address but its host, and with what to do where a pooler is in between that
+// gives each transaction another connection.
+func Readable(err error) error {
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) {
+		err = unreachable{connect.Unwrap()}
+	}
+	var server *pgconn.PgError
+	if errors.As(err, &server) && (server.Code == "42P05" || server.Code == "26000") {
+		// A prepared statement that is there although nobody prepared it, or is not.
+		return fmt.Errorf("%w: behind PgBouncer in transaction mode WUGAN_DATABASE_URL needs default_query_exec_mode=exec", err)
+	}
+	return err
+}
