@@ -1,10 +1,10 @@
 package gateway
 
 import (
+	"bytes"
 	"net/http"
 	"net/http/httputil"
 	"net/netip"
-	"slices"
 	"strings"
 
 	"github.com/wugan/wugan/auth/verify"
@@ -50,29 +50,53 @@ var reservedPrefixes = []string{
 	"x-wx-",
 }
 
+// reservedFrom holds reservedPrefixes by their first letter: every header of
+// every request is looked up.
+var reservedFrom = func() (by [256][]string) {
+	for _, prefix := range reservedPrefixes {
+		by[prefix[0]] = append(by[prefix[0]], prefix)
+	}
+	return by
+}()
+
 // isReserved reports whether a back end may take a header for the gateway's
 // word, in whatever spelling.
 func isReserved(name string) bool {
+	var buffer [64]byte
 	// Some programs ask for HTTP_CLIENT_IP, CGI's name of the header Client-IP,
 	// as the name of a header.
-	folded := strings.TrimPrefix(spelled(name), "http-")
-	return reserved[folded] || slices.ContainsFunc(reservedPrefixes, func(prefix string) bool { return strings.HasPrefix(folded, prefix) })
+	folded := bytes.TrimPrefix(appendFolded(buffer[:0], name), []byte("http-"))
+	if len(folded) == 0 {
+		return false
+	}
+	if reserved[string(folded)] {
+		return true
+	}
+	for _, prefix := range reservedFrom[folded[0]] {
+		if len(folded) >= len(prefix) && string(folded[:len(prefix)]) == prefix {
+			return true
+		}
+	}
+	return false
 }
 
-// spelled folds the ways to write a header's name. CGI and its heirs (PHP,
+// appendFolded folds the ways to write a header's name. CGI and its heirs (PHP,
 // WSGI, Rack) turn "-" into "_", and some turn every character that is neither
 // letter nor digit into it: X_User_Id and X.User.Id reach a program as
 // HTTP_X_USER_ID just as X-User-Id does.
-func spelled(name string) string {
-	return strings.Map(func(r rune) rune {
+func appendFolded(out []byte, name string) []byte {
+	for i := range len(name) {
+		c := name[i]
 		switch {
-		case 'a' <= r && r <= 'z', '0' <= r && r <= '9':
-			return r
-		case 'A' <= r && r <= 'Z':
-			return r - 'A' + 'a'
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+		case 'A' <= c && c <= 'Z':
+			c += 'a' - 'A'
+		default:
+			c = '-'
 		}
-		return '-'
-	}, name)
+		out = append(out, c)
+	}
+	return out
 }
 
 // strip removes the reserved headers that a caller sent.
