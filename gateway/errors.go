@@ -29,6 +29,8 @@ var (
 	ErrUpstreamTimeout = errors.New("the upstream took too long")
 	// ErrClientTimeout: the client did not send what it announced. 408.
 	ErrClientTimeout = errors.New("the client took too long to send its request")
+	// ErrClientBody: the body is not what its transfer coding says. 400.
+	ErrClientBody = errors.New("the body of the request is malformed")
 	// ErrClientGone: nobody is left to answer.
 	ErrClientGone = errors.New("the client has gone")
 )
@@ -49,12 +51,23 @@ func upstreamError(r *http.Request, err error) error {
 	switch {
 	case errors.As(err, &client) && timeout:
 		return fmt.Errorf("%w: %w", ErrClientTimeout, err)
+	case errors.As(err, &client) && malformed(r, client.cause):
+		return fmt.Errorf("%w: %w", ErrClientBody, err)
 	case errors.As(err, &client), errors.Is(r.Context().Err(), context.Canceled):
 		return fmt.Errorf("%w: %w", ErrClientGone, err)
 	case timeout, errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%w: %w", ErrUpstreamTimeout, err)
 	}
 	return fmt.Errorf("%w: %w", ErrUpstreamDown, err)
+}
+
+// malformed reports whether a body could not be read because it is no chunked
+// transfer coding (RFC 9112 section 7.1), and not because the connection broke.
+// net/http has no type for that error.
+func malformed(r *http.Request, err error) bool {
+	var network net.Error
+	return r.ProtoMajor == 1 && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, net.ErrClosed) &&
+		!errors.Is(err, http.ErrBodyReadAfterClose) && !errors.Is(err, context.Canceled) && !errors.As(err, &network)
 }
 
 // What is read of an upload whose request is refused.
@@ -65,13 +78,16 @@ const (
 
 // drain reads what a client is still sending, within limits, so that it gets to
 // read the answer. A client that waits for our 100 Continue has sent nothing.
-func drain(w http.ResponseWriter, r *http.Request) {
+func drain(w http.ResponseWriter, r *http.Request, idle time.Duration) {
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 || r.Header.Get("Expect") != "" {
 		return
 	}
 	control := http.NewResponseController(w)
 	// Not every writer has deadlines; without one the amount still is limited.
-	_ = control.SetReadDeadline(time.Now().Add(drainWithin))
-	_, _ = io.CopyN(io.Discard, r.Body, drainMost) // whatever happens, the answer is the same
-	_ = control.SetReadDeadline(time.Time{})
+	_ = control.SetReadDeadline(time.Now().Add(min(drainWithin, idle)))
+	// Whatever happens, the answer is the same. The deadline stays where
+	// something is left, which net/http reads before it sends the response.
+	if _, err := io.CopyN(io.Discard, r.Body, drainMost); errors.Is(err, io.EOF) {
+		_ = control.SetReadDeadline(time.Time{})
+	}
 }

@@ -219,7 +219,7 @@ func (g *Gateway) rewriter(target *url.URL) func(*httputil.ProxyRequest) {
 // to a limit: a client that is still sending when the connection closes sees a
 // broken connection, not the 401 that tells it to refresh.
 func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	drain(w, r)
+	drain(w, r, g.idle)
 	g.onError(w, r, err)
 }
 

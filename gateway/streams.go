@@ -86,7 +86,11 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	// it would be taken for the client having gone while the upstream thinks.
 	_ = b.control.SetReadDeadline(time.Now().Add(b.idle))
 	n, err := b.ReadCloser.Read(p)
-	_ = b.control.SetReadDeadline(time.Time{})
+	if err == nil || errors.Is(err, io.EOF) {
+		// After a failure it stays: net/http would read what is left of the body
+		// before it sends our response.
+		_ = b.control.SetReadDeadline(time.Time{})
+	}
 	switch {
 	case err == nil:
 	case errors.Is(err, io.EOF):

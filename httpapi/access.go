@@ -92,7 +92,12 @@ func (k keyPaths) add(method, path string, handler echo.HandlerFunc, inner ...ec
 		k.echo.RouteNotFound(path, absent) // a route all the same, so that no upstream gets the path
 		return
 	}
-	k.echo.Add(method, path, handler, append([]echo.MiddlewareFunc{k.withKey}, inner...)...)
+	inner = append([]echo.MiddlewareFunc{k.withKey}, inner...)
+	if method == http.MethodGet {
+		get(k.echo, path, handler, inner...)
+		return
+	}
+	k.echo.Add(method, path, handler, inner...)
 }
 
 // absent answers for what is not there.

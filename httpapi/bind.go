@@ -1,8 +1,12 @@
 package httpapi
 
 import (
+	"bytes"
+	"errors"
 	"io"
 	"mime"
+	"net"
+	"net/http"
 	"strings"
 	"unicode/utf8"
 
@@ -26,38 +30,75 @@ func bind(c echo.Context, into any) error {
 // bindIfAny is bind for a request that may come without a body, and tells
 // whether it has one. Only reading tells: a body may come without its length.
 func bindIfAny(c echo.Context, into any) (found bool, err error) {
-	body, err := io.ReadAll(c.Request().Body)
-	if err != nil {
-		return false, readProblem(err)
+	body, err := readBody(c)
+	if err != nil || len(body) == 0 {
+		return false, err
 	}
-	if len(body) == 0 {
-		return false, nil
+	if err := checkJSON(c.Request().Header); err != nil {
+		return true, err
 	}
-	if !isJSON(c.Request().Header.Get(echo.HeaderContentType)) {
-		return true, newProblem("unsupported_media_type", nil)
-	}
+	// RFC 8259 section 8.1 allows a reader to skip a byte order mark, which some
+	// editors and platforms write.
+	body = bytes.TrimPrefix(body, []byte("\uFEFF"))
 	if !utf8.Valid(body) {
 		return true, invalid("The body is not UTF-8.")
 	}
 	return true, decodeObject(body, into)
 }
 
-// isJSON tells whether a Content-Type is that of JSON in UTF-8, or left out.
-func isJSON(kind string) bool {
-	if kind == "" {
-		return true
+// readBody reads a body, which withLimits has bounded. One that is compressed is
+// refused, and the client is told what is taken (RFC 9110 section 12.5.3): 64 KiB
+// may unpack to gigabytes.
+func readBody(c echo.Context) ([]byte, error) {
+	coding := strings.Join(c.Request().Header.Values(echo.HeaderContentEncoding), ",")
+	if coding != "" && !strings.EqualFold(coding, "identity") && c.Request().ContentLength != 0 {
+		c.Response().Header().Set(echo.HeaderAcceptEncoding, "identity")
+		p := newProblem("unsupported_media_type", nil)
+		p.Detail = "The body is compressed: send it as it is, without Content-Encoding."
+		return nil, p
 	}
-	media, params, err := mime.ParseMediaType(kind)
-	charset := params["charset"]
-	return err == nil && media == echo.MIMEApplicationJSON && (charset == "" || strings.EqualFold(charset, "utf-8"))
+	body, err := io.ReadAll(c.Request().Body)
+	if err != nil {
+		return nil, readProblem(err)
+	}
+	return body, nil
 }
 
-// readProblem tells a body that is too large from one that never came whole.
+// checkJSON refuses a Content-Type that is not that of JSON in UTF-8, and takes
+// one that is left out.
+func checkJSON(h http.Header) error {
+	kind := h.Get(echo.HeaderContentType)
+	if kind == "" {
+		return nil
+	}
+	media, params, err := mime.ParseMediaType(kind)
+	p := newProblem("unsupported_media_type", nil)
+	switch charset := params["charset"]; {
+	case err != nil:
+		p.Detail = "The header Content-Type is malformed: send the body as application/json in UTF-8."
+	case media != echo.MIMEApplicationJSON:
+		p.Detail = "The Content-Type is not application/json: send the body as application/json in UTF-8."
+	case charset != "" && !strings.EqualFold(charset, "utf-8"):
+		p.Detail = "The charset of the Content-Type is not UTF-8: send the body as application/json in UTF-8."
+	default:
+		return nil
+	}
+	return p
+}
+
+// readProblem says why a body could not be read.
 func readProblem(err error) error {
 	if p := problemOf(err); p.Code == "body_too_large" {
 		return p
 	}
-	return invalid("The body could not be read to its end.")
+	var network net.Error
+	switch {
+	case errors.As(err, &network) && network.Timeout():
+		return invalid("The body did not come to its end within %s.", readWithin)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return invalid("The body ended before it was complete: it is shorter than Content-Length says, or its last chunk is missing.")
+	}
+	return invalid("The body could not be read to its end: its chunked transfer coding is malformed, or the connection broke.")
 }
 
 func jsonType(kind string) string {

@@ -36,6 +36,9 @@ func withCORS(c CORS, isUpstream func(echo.Context) bool) echo.MiddlewareFunc {
 		ExposeHeaders: slices.Concat([]string{echo.HeaderXRequestID, echo.HeaderWWWAuthenticate, "Retry-After"}, c.Expose),
 		MaxAge:        600,
 	}
+	// A gateway asks verify with the client's own method and headers: a preflight
+	// of the client's must not come out as a good token.
+	config.Skipper = isVerify
 	own := middleware.CORSWithConfig(config)
 	config.AllowHeaders = nil // Echo then allows what a preflight asks for
 	listed := originMatcher(c.Origins)
@@ -46,10 +49,14 @@ func withCORS(c CORS, isUpstream func(echo.Context) bool) echo.MiddlewareFunc {
 	}
 	upstream := middleware.CORSWithConfig(config)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		own, upstream := own(next), upstream(next)
+		own, upstream := withPreflight(own(next)), upstream(next)
+		answered := withPreflight(upstream)
 		return func(ec echo.Context) error {
 			if isUpstream(ec) {
-				return upstream(ec)
+				if config.Skipper(ec) {
+					return upstream(ec) // an OPTIONS of the application's own
+				}
+				return answered(ec)
 			}
 			return own(ec)
 		}

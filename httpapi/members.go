@@ -18,7 +18,7 @@ func decodeObject(body []byte, into any) error {
 	var syntax *json.SyntaxError
 	switch {
 	case errors.As(err, &syntax):
-		return invalid("The body is not valid JSON.")
+		return invalid("The body is not valid JSON: see byte %d of it.", syntax.Offset)
 	case err != nil:
 		return invalid("The body is not a JSON object.")
 	}

@@ -1,9 +1,7 @@
 package httpapi
 
 import (
-	"bytes"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -20,12 +18,6 @@ const (
 	callerKey  = "wugan.caller"
 	outcomeKey = "wugan.outcome"
 	causeKey   = "wugan.cause"
-)
-
-// Deadlines for our own paths; what is passed on to upstreams has its own.
-const (
-	readWithin  = 15 * time.Second
-	writeWithin = 45 * time.Second // longer than the longest poll
 )
 
 // requestID returns the id that withRequestID gave the request.
@@ -91,7 +83,7 @@ func (a *api) logRequest(c echo.Context, took time.Duration) {
 		slog.String("method", c.Request().Method),
 		slog.String("route", c.Path()),
 		slog.Int("status", status),
-		slog.Duration("took", took),
+		slog.Float64("tookMs", float64(took.Microseconds())/1000),
 		slog.String("ip", c.RealIP()))
 	if who, ok := c.Get(callerKey).(caller); ok {
 		attrs = append(attrs, slog.String("user", who.userID.String()), slog.String("session", who.sessionID.String()))
@@ -123,43 +115,51 @@ func (a *api) withRecovery(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// withLimits bounds body and time of a request to our own paths. A body whose
-// length is not known is read before the handler, which may not look at it: one
-// that is too large is refused all the same.
-func withLimits(next echo.HandlerFunc) echo.HandlerFunc {
+// withHeaders says what browsers and caches may do with responses of an API:
+// nothing. Documents that are public say otherwise themselves.
+func withHeaders(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		r, w := c.Request(), c.Response()
-		if r.ContentLength > maxBody {
-			return newProblem("body_too_large", nil)
-		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		control := http.NewResponseController(w)
-		now := time.Now()
-		// Not every writer (a test's recorder) has deadlines.
-		_ = control.SetReadDeadline(now.Add(readWithin))
-		_ = control.SetWriteDeadline(now.Add(writeWithin))
-		if r.ContentLength < 0 {
-			body, err := io.ReadAll(r.Body)
-			if err != nil {
-				return readProblem(err)
-			}
-			r.Body = io.NopCloser(bytes.NewReader(body))
-		}
+		h := c.Response().Header()
+		setSafeHeaders(h)
+		h.Set(echo.HeaderCacheControl, noStore)
 		return next(c)
 	}
 }
 
-// withHeaders says what browsers may do with answers of an API: nothing.
-func withHeaders(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		setSafeHeaders(c.Response().Header())
-		return next(c)
-	}
-}
+// noStore keeps a response out of every cache (RFC 9111 section 5.2.2.5).
+const noStore = "no-store"
 
 func setSafeHeaders(h http.Header) {
 	h.Set(echo.HeaderXContentTypeOptions, "nosniff")
 	h.Set(echo.HeaderReferrerPolicy, "no-referrer")
+}
+
+// withStop asks clients to close their connections once the service is about to
+// stop, so that the next request goes to another process and none meets a
+// connection that is just being closed. A connection that becomes a WebSocket is
+// left alone: there the header Connection says something else.
+func (a *api) withStop(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		select {
+		case <-a.stopping: // nil, which never is ready, where nothing stops it
+			if c.Request().Header.Get(echo.HeaderUpgrade) == "" {
+				c.Response().Header().Set(echo.HeaderConnection, "close")
+			}
+		default:
+		}
+		return next(c)
+	}
+}
+
+// withPreflight sets on the responses of withCORS what withHeaders, which they
+// do not reach, sets on others.
+func withPreflight(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Request().Method == http.MethodOptions {
+			return withHeaders(next)(c)
+		}
+		return next(c)
+	}
 }
 
 // warnOfProxy says once that a proxy seems to be in front whose word about

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"encoding/json"
 	"errors"
-	"io"
 	"math"
 	"mime"
 	"net/http"
@@ -62,7 +61,7 @@ func oauthRefusal(code, description string) *oauthError {
 }
 
 // oauthErrorOf says in RFC 6749's words what problemOf says in ours. What those
-// have no word for, a body too large and a fault of ours, stays a problem.
+// have no word for, a body too large or compressed and a fault of ours, stays a problem.
 func oauthErrorOf(err error) error {
 	var already *oauthError
 	if errors.As(err, &already) {
@@ -74,7 +73,7 @@ func oauthErrorOf(err error) error {
 		outcome: p.Code, retryAfter: p.retryAfter, cause: p.cause,
 	}
 	switch {
-	case p.Status == http.StatusInternalServerError, p.Status == http.StatusRequestEntityTooLarge:
+	case p.Status == http.StatusInternalServerError, p.Status == http.StatusRequestEntityTooLarge, p.Status == http.StatusUnsupportedMediaType:
 		return err
 	case p.Status == http.StatusTooManyRequests, p.Status == http.StatusServiceUnavailable:
 		// A 400 would end the session at the client (RFC 6749 has no word for
@@ -104,7 +103,6 @@ func describe(text string) string {
 func inOAuthForm(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		h := c.Response().Header()
-		h.Set(echo.HeaderCacheControl, "no-store")
 		h.Set("Pragma", "no-cache")
 		err := next(c)
 		if err == nil {
@@ -142,9 +140,9 @@ func readForm(c echo.Context, single ...string) (form, error) {
 	if err != nil || media != echo.MIMEApplicationForm {
 		return nil, oauthRefusal(oauthInvalidRequest, "Send the parameters as application/x-www-form-urlencoded.")
 	}
-	body, err := io.ReadAll(c.Request().Body)
+	body, err := readBody(c)
 	if err != nil {
-		return nil, readProblem(err)
+		return nil, err
 	}
 	values, err := url.ParseQuery(string(body))
 	if err != nil {

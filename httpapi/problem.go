@@ -181,6 +181,7 @@ var knownErrors = []struct {
 	{gateway.ErrNoUpstream, "not_found"},
 	{gateway.ErrMethod, "method_not_allowed"},
 	{gateway.ErrPath, "invalid_request"},
+	{gateway.ErrClientBody, "invalid_request"},
 	{gateway.ErrClientTimeout, "request_timeout"},
 	{gateway.ErrUpstreamTimeout, "upstream_timeout"},
 	{gateway.ErrUpstreamDown, "upstream_unavailable"},
@@ -238,7 +239,7 @@ func (a *api) answerProblem(err error, c echo.Context) {
 	copied.RequestID = requestID(c)
 	header := c.Response().Header()
 	header.Set(echo.HeaderContentType, MIMEProblem)
-	header.Set(echo.HeaderCacheControl, "no-store")
+	header.Set(echo.HeaderCacheControl, noStore)
 	if p.challenge != "" {
 		header.Set(echo.HeaderWWWAuthenticate, p.challenge)
 	}

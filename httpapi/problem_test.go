@@ -52,6 +52,7 @@ func TestEveryErrorOfTheDomainHasItsStatusAndCode(t *testing.T) {
 		verify.ErrRevoked:          "401 session_revoked",
 		gateway.ErrNoUpstream:      "404 not_found",
 		gateway.ErrPath:            "400 invalid_request",
+		gateway.ErrClientBody:      "400 invalid_request",
 		gateway.ErrClientTimeout:   "408 request_timeout",
 		gateway.ErrUpstreamDown:    "502 upstream_unavailable",
 		gateway.ErrUpstreamTimeout: "504 upstream_timeout",

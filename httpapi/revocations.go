@@ -32,7 +32,6 @@ func (a *api) listRevocations(c echo.Context) error {
 		return err
 	}
 	h := c.Response().Header()
-	h.Set(echo.HeaderCacheControl, "private, no-cache")
 	h.Set("ETag", "W/"+revocationsTag(feed))
 	if knowsRevocations(c, feed) {
 		return c.NoContent(http.StatusNotModified)

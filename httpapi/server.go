@@ -28,10 +28,14 @@ import (
 // Config is what the HTTP side is made of. Auth, Users, Admin, Verifier, Revocations,
 // AccessKeys, Pushes, Ready, Log and Now are needed.
 type Config struct {
-	Auth        *auth.Service
-	Users       *users.Service
-	Admin       *auth.Administration
-	Verifier    *verify.Verifier
+	Auth     *auth.Service
+	Users    *users.Service
+	Admin    *auth.Administration
+	Verifier *verify.Verifier
+	// Expired checks as Verifier does, but for revocations, and takes a token for
+	// verify.MaxLeeway beyond its end: a logout is not held up by that. nil:
+	// none is.
+	Expired     *verify.Verifier
 	Revocations *auth.Revocations
 	AccessKeys  *auth.Keyring
 	Issuer      string
@@ -114,6 +118,7 @@ func New(c Config) (*echo.Echo, error) {
 	if len(c.TrustedProxies) == 0 {
 		e.Use(a.warnOfProxy())
 	}
+	e.Use(a.withStop)
 	upstreams, err := a.mountUpstreams(c.Upstreams)
 	if err != nil {
 		return nil, fmt.Errorf("httpapi: %w", err)
@@ -134,10 +139,9 @@ func (a *api) routes(e *echo.Echo) {
 	signIn.POST("/refresh", a.refresh)
 	signIn.POST("/logout", a.logout)
 	signIn.POST("/logout-all", a.withAccess(a.logoutAll))
-	signIn.GET("/verify", a.withAccess(a.verify))
-	signIn.HEAD("/verify", a.withAccess(a.verify))
+	a.verifyRoutes(e)
 
-	e.GET("/api/v1/users/me", a.withAccess(a.me))
+	get(e, "/api/v1/users/me", a.withAccess(a.me))
 	e.PATCH("/api/v1/users/me", a.withAccess(a.updateMe))
 	e.POST("/api/v1/users/me", a.withAccess(a.updateMe)) // wx.request knows no PATCH
 
@@ -146,15 +150,15 @@ func (a *api) routes(e *echo.Echo) {
 	e.POST("/api/v1/users/me/phone", a.withAccess(a.bindPhone))
 	e.POST("/api/v1/wechat/check-session", a.withAccess(a.checkSession))
 	e.POST("/api/v1/wechat/decrypt", a.withAccess(a.decrypt))
-	e.GET("/api/v1/wechat/push/:appId", a.confirmPush)
+	get(e, "/api/v1/wechat/push/:appId", a.confirmPush)
 	e.POST("/api/v1/wechat/push/:appId", a.receivePush)
 
-	e.GET("/api/v1/sessions", a.withAccess(a.listSessions))
+	get(e, "/api/v1/sessions", a.withAccess(a.listSessions))
 	e.DELETE("/api/v1/sessions/:id", a.withAccess(a.endSession))
 
-	e.GET("/.well-known/jwks.json", a.jwks)
-	e.GET("/.well-known/oauth-authorization-server", a.metadata)
-	e.GET("/.well-known/openid-configuration", a.metadata)
+	get(e, "/.well-known/jwks.json", a.jwks)
+	get(e, "/.well-known/oauth-authorization-server", a.metadata)
+	get(e, "/.well-known/openid-configuration", a.metadata)
 
 	gateways := a.keyPaths(e, a.gatewayKey)
 	gateways.add(http.MethodGet, "/api/v1/revocations", a.listRevocations)
@@ -167,11 +171,11 @@ func (a *api) routes(e *echo.Echo) {
 
 	site := docs.New(OpenAPI)
 	for _, path := range site.Paths() {
-		e.GET(path, echo.WrapHandler(site))
+		get(e, path, echo.WrapHandler(site))
 	}
 
-	e.GET("/healthz", a.healthz)
-	e.GET("/readyz", a.readyz)
+	get(e, "/healthz", a.healthz)
+	get(e, "/readyz", a.readyz)
 
 	routes := e.Routes()
 	for _, r := range routes {
@@ -183,6 +187,13 @@ func (a *api) routes(e *echo.Echo) {
 			e.RouteNotFound(r.Path+everythingBelow, absent)
 		}
 	}
+}
+
+// get registers a path for GET and for HEAD, which net/http answers in the same
+// way without a body (RFC 9110 section 9.1): load balancers probe with it.
+func get(e *echo.Echo, path string, handler echo.HandlerFunc, inner ...echo.MiddlewareFunc) {
+	e.GET(path, handler, inner...)
+	e.HEAD(path, handler, inner...)
 }
 
 // everythingBelow ends the routes that only say that nothing is there.

@@ -61,12 +61,6 @@ func renderTokens(t auth.Tokens) tokensAnswer {
 	}
 }
 
-// answerTokens sends an answer that no cache may keep.
-func answerTokens(c echo.Context, body any) error {
-	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
-	return c.JSON(http.StatusOK, body)
-}
-
 func (a *api) login(c echo.Context) error {
 	var r loginRequest
 	if err := bind(c, &r); err != nil {
@@ -82,7 +76,7 @@ func (a *api) login(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return answerTokens(c, struct {
+	return c.JSON(http.StatusOK, struct {
 		User    userAnswer `json:"user"`
 		NewUser bool       `json:"newUser"`
 		tokensAnswer
@@ -130,7 +124,7 @@ func (a *api) refresh(c echo.Context) error {
 		return err
 	}
 	c.Set(callerKey, callerWith(tokens))
-	return answerTokens(c, renderTokens(tokens))
+	return c.JSON(http.StatusOK, renderTokens(tokens))
 }
 
 // logout takes a refresh token in the body or, where the body names none, an
@@ -168,22 +162,6 @@ func (a *api) logoutAll(c echo.Context, who caller) error {
 		return err
 	}
 	return noContent(c)
-}
-
-// verify tells a gateway whose token it is.
-func (a *api) verify(c echo.Context, who caller) error {
-	setIdentity(c.Response().Header(), who)
-	return noContent(c)
-}
-
-// setIdentity names a caller in the headers that upstreams read.
-func setIdentity(h http.Header, who caller) {
-	h.Set("X-User-Id", who.userID.String())
-	h.Set("X-App-Id", who.appID)
-	h.Set("X-Session-Id", who.sessionID.String())
-	if len(who.roles) > 0 {
-		h.Set("X-Roles", strings.Join(who.roles, ","))
-	}
 }
 
 // userAgent is what the client says of itself, cut to what is worth keeping.

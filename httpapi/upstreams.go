@@ -17,6 +17,10 @@ import (
 // still run. A stop waits for what was accepted, but some streams have no end.
 const streamsEnd = 20 * time.Second
 
+// restWithin is how long net/http may read what is left of a request's body that
+// neither the upstream nor the gateway has read.
+const restWithin = 2 * time.Second
+
 // echoKey finds Echo's context in that of a request on its way to an upstream.
 type echoKey struct{}
 
@@ -61,7 +65,7 @@ func (a *api) answerForUpstream(w http.ResponseWriter, r *http.Request, err erro
 // none of ours.
 func (u *upstreams) route(c echo.Context) (string, bool) {
 	// Echo's path is empty where no route of ours fits.
-	if u.gateway == nil || c.Path() != "" && !strings.HasSuffix(c.Path(), everythingBelow) {
+	if u.gateway == nil || c.Path() != "" && !strings.HasSuffix(c.Path(), everythingBelow) || isVerify(c) {
 		return "", false
 	}
 	return u.gateway.Route(c.Request().URL.Path)
@@ -95,7 +99,9 @@ func (u *upstreams) pass(next echo.HandlerFunc) echo.HandlerFunc {
 		ctx, end := context.WithCancel(context.WithValue(r.Context(), echoKey{}, c))
 		defer end()
 		defer context.AfterFunc(u.all, end)()
-		u.gateway.ServeHTTP(upstreamWriter{c.Response()}, r.WithContext(ctx))
+		w := newUpstreamWriter(c.Response(), r.ProtoMajor)
+		defer w.boundRest()
+		u.gateway.ServeHTTP(w, r.WithContext(ctx))
 		return nil
 	}
 }
@@ -114,14 +120,49 @@ func untilStopped(stopping <-chan struct{}, after time.Duration) context.Context
 	return ctx
 }
 
-// upstreamWriter passes informational answers (1xx) on. Echo would take the
-// first of them for the answer.
-type upstreamWriter struct{ *echo.Response }
+// upstreamWriter passes informational answers (1xx) on, which Echo would take
+// for the answer, and replaces the server's deadlines, which are for our own
+// paths: an upload or a stream may take as long as it keeps moving, and the
+// gateway says how long it may pause. net/http reads what is left of a request's
+// body before it sends a response, and again after it; that has a deadline here.
+type upstreamWriter struct {
+	*echo.Response
+	control *http.ResponseController
+	shared  bool // one request follows the other on the connection
+}
+
+func newUpstreamWriter(res *echo.Response, major int) upstreamWriter {
+	w := upstreamWriter{res, http.NewResponseController(res), major == 1}
+	// Not every writer (a test's recorder) has deadlines.
+	_ = w.control.SetReadDeadline(time.Time{})
+	_ = w.control.SetWriteDeadline(time.Time{})
+	return w
+}
 
 func (w upstreamWriter) WriteHeader(status int) {
 	if status >= http.StatusContinue && status < http.StatusOK && status != http.StatusSwitchingProtocols {
 		w.Writer.WriteHeader(status)
 		return
 	}
+	if status != http.StatusSwitchingProtocols {
+		w.boundRest()
+	}
 	w.Response.WriteHeader(status)
+}
+
+// FlushError sends what was written so far, the header included, after which
+// the deadline would end a stream: net/http reads on to learn whether the client
+// has gone.
+func (w upstreamWriter) FlushError() error {
+	err := w.control.Flush()
+	_ = w.control.SetReadDeadline(time.Time{})
+	return err
+}
+
+// boundRest sets the deadline for what is left of the request's body. In HTTP/2
+// nothing waits for that.
+func (w upstreamWriter) boundRest() {
+	if w.shared {
+		_ = w.control.SetReadDeadline(time.Now().Add(restWithin))
+	}
 }

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -74,7 +73,6 @@ func (a *api) decrypt(c echo.Context, who caller) error {
 	if err != nil {
 		return err
 	}
-	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 	return c.JSON(http.StatusOK, map[string]any{"data": data})
 }
 
@@ -127,9 +125,9 @@ func (a *api) confirmPush(c echo.Context) error {
 // receivePush does what a push asks for before it answers: WeChat repeats a push
 // that is not answered with success.
 func (a *api) receivePush(c echo.Context) error {
-	body, err := io.ReadAll(c.Request().Body)
+	body, err := readBody(c)
 	if err != nil {
-		return readProblem(err)
+		return err
 	}
 	appID := c.Param("appId")
 	push, err := a.pushes.Read(appID, c.QueryParams(), body)

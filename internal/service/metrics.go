@@ -58,7 +58,8 @@ func serveMetrics(ctx context.Context, c config.Config, m *metrics.Metrics, log 
 		return nil, config.Wrong("METRICS_ADDR", "expected an address that can be listened on, or nothing: %s", config.Cause(err))
 	}
 	server := &http.Server{
-		Handler: m.Mux(), ReadHeaderTimeout: headersWithin,
+		// A response may take as long as the profile that was asked for.
+		Handler: m.Mux(), ReadTimeout: headersWithin, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	go func() {

@@ -4,19 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"sync"
 	"time"
 
+	"github.com/wugan/wugan/httpapi"
 	"github.com/wugan/wugan/internal/config"
 )
 
 const (
-	headersWithin = 5 * time.Second
-	idleFor       = 2 * time.Minute
+	headersWithin = 5 * time.Second // of servers that are not httpapi's
 	// stopWithin is how long requests that were accepted may still take.
 	stopWithin = 30 * time.Second
 	// firstRead is how long a start waits to learn which sessions were ended.
@@ -47,15 +45,9 @@ func Run(ctx context.Context, c config.Config, o Options) (err error) {
 	if err != nil {
 		return config.Wrong("ADDR", "expected an address that can be listened on: %s", config.Cause(err))
 	}
-	server := &http.Server{
-		Handler:           s.handler,
-		TLSConfig:         s.tls,
-		ReadHeaderTimeout: headersWithin,
-		IdleTimeout:       idleFor,
-		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
-	}
+	server := httpapi.NewServer(s.handler, log)
+	server.TLSConfig = s.tls
+	server.BaseContext = func(net.Listener) context.Context { return context.WithoutCancel(ctx) }
 
 	stopMetrics, err := serveMetrics(ctx, c, s.metrics, log)
 	if err != nil {

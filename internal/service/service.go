@@ -169,10 +169,12 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 		verifier := verify.New(c.Issuer, c.Audience, access,
 			verify.WithClientIDs(client.AppIDs()...), verify.WithRevocations(s.revocations), verify.WithClock(now))
 		return httpapi.New(httpapi.Config{
-			Auth:        signIn,
-			Users:       people,
-			Admin:       auth.NewAdministration(db, box, now, s.revocations),
-			Verifier:    verifier,
+			Auth:     signIn,
+			Users:    people,
+			Admin:    auth.NewAdministration(db, box, now, s.revocations),
+			Verifier: verifier,
+			Expired: verify.New(c.Issuer, c.Audience, access,
+				verify.WithClientIDs(client.AppIDs()...), verify.WithLeeway(verify.MaxLeeway), verify.WithClock(now)),
 			Revocations: s.revocations, AccessKeys: access, Issuer: c.Issuer,
 			Ready:      s.ready,
 			Pushes:     pushes(messages),

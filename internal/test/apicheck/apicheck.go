@@ -215,6 +215,7 @@ func (c *Checker) compare(req *http.Request, sent []byte, res *http.Response, go
 // find looks up the response object for an answer. route is nil where the answer belongs to no operation: an unknown path
 // (404), an unknown method (405), a preflight.
 func (c *Checker) find(req *http.Request, res *http.Response) (route *routers.Route, params map[string]string, doc *openapi3.Response, fault string) {
+	req = c.standsFor(req)
 	route, params, err := c.router.FindRoute(lookup(req, req.Method))
 	if errors.Is(err, routers.ErrMethodNotAllowed) && req.Method == http.MethodHead && res.StatusCode != http.StatusMethodNotAllowed {
 		// RFC 9110 section 9.3.2: HEAD answers what GET would.
@@ -222,6 +223,8 @@ func (c *Checker) find(req *http.Request, res *http.Response) (route *routers.Ro
 	}
 	switch {
 	case err == nil:
+	case errors.Is(err, routers.ErrPathNotFound) && req.Method == http.MethodOptions && res.StatusCode == http.StatusNoContent:
+		return c.general("undocumented path", res, "Done") // a preflight is answered before there are paths
 	case errors.Is(err, routers.ErrPathNotFound):
 		return c.general("undocumented path", res, "NotFound", "BodyTooLarge")
 	case errors.Is(err, routers.ErrMethodNotAllowed) && req.Method == http.MethodOptions && res.StatusCode == http.StatusNoContent:
@@ -399,6 +402,21 @@ func withoutValue(err *openapi3.SchemaError) string {
 }
 
 // lookup is the least of a request that a router needs; a client's request lacks what a server's has.
+// standsFor finds the documented path for one that is below it, where the document says x-below: OpenAPI has no parameter
+// that takes slashes.
+func (c *Checker) standsFor(req *http.Request) *http.Request {
+	for path, item := range c.doc.Paths.Map() {
+		if item.Extensions["x-below"] == true && strings.HasPrefix(req.URL.Path, path+"/") {
+			clone := *req
+			u := *req.URL
+			u.Path, u.RawPath = path, ""
+			clone.URL = &u
+			return &clone
+		}
+	}
+	return req
+}
+
 func lookup(req *http.Request, method string) *http.Request {
 	u := &url.URL{Scheme: "http", Host: "service.test", Path: req.URL.Path, RawPath: req.URL.RawPath, RawQuery: req.URL.RawQuery}
 	return &http.Request{Method: method, URL: u, Host: u.Host, Header: req.Header}
