@@ -214,8 +214,8 @@ func TestATLSHandshakeThatStallsEnds(t *testing.T) {
 
 func dialHTTP2(t *testing.T, front *httptest.Server) net.Conn {
 	t.Helper()
-	conn, err := (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}}). //nolint:gosec // a test's own server
-														DialContext(t.Context(), "tcp", front.Listener.Addr().String())
+	conn, err := (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}}).
+		DialContext(t.Context(), "tcp", front.Listener.Addr().String())
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	return conn
