@@ -167,7 +167,7 @@ func newSite(t *testing.T, change ...func(*Config, *http.Server)) *site {
 	box := seal.NewBox(dataKey)
 
 	access, refresh := testKeys(t, "ES256"), testKeys(t, "HS256")
-	revocations := auth.NewRevocations(lifetimes.AccessTTL, s.moved.Now, log)
+	revocations := auth.NewRevocations(lifetimes.AccessTTL, auth.TrustedClock(s.moved.Now), log)
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { revocations.Run(ctx, store) })
