@@ -49,6 +49,9 @@ type Vault interface {
 type Observer interface {
 	LoggedIn(appID, outcome string)
 	Refreshed(appID string, outcome Outcome)
+	// Repeated is told beside Refreshed when the token was presented again from
+	// elsewhere.
+	Repeated(appID string, outcome Outcome)
 }
 
 // Config is what a Service is made of. All fields are needed but Observer,
@@ -252,6 +255,9 @@ func (s *Service) Refresh(ctx context.Context, r RefreshRequest) (Tokens, error)
 		return Tokens{}, fmt.Errorf("refresh: %w", err)
 	}
 	s.observer.Refreshed(p.AppID, e.Outcome)
+	if e.Repeated {
+		s.observer.Repeated(p.AppID, e.Outcome)
+	}
 	switch e.Outcome {
 	case OutcomeRotated, OutcomeSameChild, OutcomeSibling, OutcomeRestored:
 		return s.issuer.issue(grant{
@@ -327,3 +333,4 @@ type nobody struct{}
 
 func (nobody) LoggedIn(string, string)   {}
 func (nobody) Refreshed(string, Outcome) {}
+func (nobody) Repeated(string, Outcome)  {}

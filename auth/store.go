@@ -122,6 +122,9 @@ type Presented struct {
 type Rotated struct {
 	Outcome Outcome
 	Counters
+	// Repeated reports whether the token was presented again, and from
+	// elsewhere, as Repeats.After says.
+	Repeated  bool
 	CreatedAt time.Time
 	ExpiresAt time.Time
 	Roles     []string

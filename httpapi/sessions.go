@@ -20,6 +20,11 @@ type sessionAnswer struct {
 	Current    bool      `json:"current"`
 }
 
+// coarse is how exactly the list tells when other sessions were used. Who holds a
+// stolen access token would see from it when the owner sleeps, and present a
+// copied refresh token in between (docs/rotation.md).
+const coarse = time.Hour
+
 func (a *api) listSessions(c echo.Context, who caller) error {
 	list, err := a.auth.Sessions(c.Request().Context(), who.userID)
 	if err != nil {
@@ -32,6 +37,12 @@ func (a *api) listSessions(c echo.Context, who caller) error {
 			DeviceID: s.Device.ID, DeviceName: s.Device.Name, UserAgent: s.Device.UserAgent, IP: s.Device.IP,
 			CreatedAt: s.CreatedAt.UTC(), LastUsedAt: s.LastUsedAt.UTC(), ExpiresAt: s.ExpiresAt.UTC(),
 			Current: s.ID == who.sessionID,
+		}
+		if !out[i].Current {
+			out[i].LastUsedAt, out[i].ExpiresAt = out[i].LastUsedAt.Truncate(coarse), out[i].ExpiresAt.Truncate(coarse)
+			if out[i].LastUsedAt.Before(out[i].CreatedAt) {
+				out[i].LastUsedAt = out[i].CreatedAt
+			}
 		}
 	}
 	return c.JSON(http.StatusOK, struct {

@@ -57,6 +57,7 @@ const (
 	EventSessionRevoked         EventKind = "session_revoked"
 	EventRefreshReused          EventKind = "refresh_reused"
 	EventSessionRestored        EventKind = "session_restored"
+	EventRefreshRepeated        EventKind = "refresh_repeated"
 )
 
 // EventKinds returns every kind, in no order that means anything.
@@ -79,5 +80,6 @@ func EventKinds() []EventKind {
 		EventSessionRevoked,
 		EventRefreshReused,
 		EventSessionRestored,
+		EventRefreshRepeated,
 	}
 }

@@ -48,6 +48,7 @@ type Metrics struct {
 
 	logins    *prometheus.CounterVec
 	refreshes *prometheus.CounterVec
+	repeats   *prometheus.CounterVec
 
 	calls         *prometheus.CounterVec
 	callDurations *prometheus.HistogramVec
@@ -100,6 +101,7 @@ func New(c Config) *Metrics {
 		}, []string{"route"}),
 		logins:    counters("logins_total", "Logins, by what became of them.", "app", "outcome"),
 		refreshes: counters("refreshes_total", "Refresh tokens presented, by what became of them.", "app", "outcome"),
+		repeats:   counters("refresh_repeats_total", "Refresh tokens presented again, from another address or device, by what became of them.", "app", "outcome"),
 		calls:     counters("wechat_calls_total", "Exchanges with WeChat, and calls that an open circuit refused.", "api", "errcode", "outcome"),
 		callDurations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: namespace, Name: "wechat_call_duration_seconds", Buckets: durations,
@@ -125,9 +127,12 @@ func New(c Config) *Metrics {
 		for _, outcome := range refreshOutcomes {
 			m.refreshes.WithLabelValues(app, string(outcome))
 		}
+		for _, outcome := range []auth.Outcome{auth.OutcomeSameChild, auth.OutcomeSibling} {
+			m.repeats.WithLabelValues(app, string(outcome))
+		}
 	}
 	m.registry.MustRegister(
-		m.requests, m.durations, m.logins, m.refreshes, m.calls, m.callDurations, m.purged, m.purgeFailed, m.purgedAt,
+		m.requests, m.durations, m.logins, m.refreshes, m.repeats, m.calls, m.callDurations, m.purged, m.purgeFailed, m.purgedAt,
 		m.webhooks, m.webhooksWaiting, m.webhooksLag,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		buildInfo(c.Version), newState(c),
@@ -205,6 +210,14 @@ func (m *Metrics) Refreshed(appID string, outcome auth.Outcome) {
 		return
 	}
 	m.refreshes.WithLabelValues(appLabel(appID), string(outcome)).Inc()
+}
+
+// Repeated implements auth.Observer.
+func (m *Metrics) Repeated(appID string, outcome auth.Outcome) {
+	if m == nil {
+		return
+	}
+	m.repeats.WithLabelValues(appLabel(appID), string(outcome)).Inc()
 }
 
 // appLabel names an app; auth reports those that are configured, and "".

@@ -213,6 +213,23 @@ func TestUsersSeeAndEndTheirOwnSessionsOnly(t *testing.T) {
 		require.Equal(t, false, first["current"])
 		id := first["id"].(string)
 
+		// When another device was used is told to the hour, in every field.
+		w.clock.move(90 * time.Minute)
+		mine := pair(p.refresh(phone.refresh))
+		tablet = pair(p.refresh(tablet.refresh))
+		for _, x := range p.do("GET", "/api/v1/sessions", mine.access, nil).json()["sessions"].([]any) {
+			x := x.(map[string]any)
+			for _, field := range []string{"lastUsedAt", "expiresAt"} {
+				at, err := time.Parse(time.RFC3339, x[field].(string))
+				require.NoError(t, err)
+				if x["current"] == false {
+					require.True(t, at.Equal(at.Truncate(time.Hour)), field)
+				} else if field == "lastUsedAt" {
+					require.False(t, at.Equal(at.Truncate(time.Hour)), field)
+				}
+			}
+		}
+
 		expect(t, p.do("DELETE", "/api/v1/sessions/"+id, bob.access, nil), 404, "not_found")
 		expect(t, p.do("DELETE", "/api/v1/sessions/nonsense", phone.access, nil), 404, "not_found")
 		require.Equal(t, 204, p.do("DELETE", "/api/v1/sessions/"+id, phone.access, nil).status)

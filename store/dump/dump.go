@@ -43,6 +43,8 @@ type Session struct {
 	CreatedAt, RotatedAt, ExpiresAt     time.Time
 	RevokedAt                           *time.Time
 	RevokedReason                       string
+	Repeats                             int64
+	RepeatsRecordedAt                   *time.Time
 }
 
 // Event is a row of events, without its id: the new table counts from the start,

@@ -64,6 +64,7 @@ var imported = map[string][]string{
 	},
 	"sessions": {
 		"user_id", "id", "app_id", "device_id", "device_name", "user_agent", "ip", "used", "last", "created_at", "rotated_at", "expires_at", "revoked_at", "revoked_reason",
+		"repeats", "repeats_recorded_at",
 	},
 	"lost_sessions": {
 		"id", "revoked_at",
@@ -109,7 +110,7 @@ func (i importer) Sessions(rows []dump.Session) error {
 		x := rows[at]
 		return []any{
 			x.UserID, x.ID, x.AppID, x.DeviceID, x.DeviceName, x.UserAgent, x.IP, x.Used, x.Last, x.CreatedAt, x.RotatedAt,
-			x.ExpiresAt, x.RevokedAt, x.RevokedReason,
+			x.ExpiresAt, x.RevokedAt, x.RevokedReason, x.Repeats, x.RepeatsRecordedAt,
 		}
 	})
 }

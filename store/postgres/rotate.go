@@ -50,7 +50,7 @@ func (s *Store) Rotate(ctx context.Context, p auth.Presented) (auth.Rotated, err
 // waited for another exchange, PostgreSQL evaluates the CASE again on the newer
 // row (EvalPlanQual). The rows are locked in one order everywhere, so that two
 // groups that share sessions do not deadlock. A repetition within the grace
-// writes nothing.
+// writes nothing, unless auth.Repeats.After counts it.
 const rotateSQL = `
 WITH asked AS (
     SELECT *
@@ -59,6 +59,7 @@ WITH asked AS (
 ), held AS MATERIALIZED (
     SELECT a.n, a.seq, a.prev, a.ip, a.user_agent, a.now,
            s.user_id, s.id, s.used, s.last, s.rotated_at, s.created_at, s.expires_at,
+           s.ip AS ip_before, s.user_agent AS agent_before, s.repeats, s.repeats_recorded_at,
            u.roles, u.metadata,
            CASE
                WHEN u.disabled_at IS NOT NULL                             THEN 'disabled'
@@ -75,6 +76,11 @@ WITH asked AS (
     JOIN users u ON u.id = s.user_id
     ORDER BY s.user_id, s.id
     FOR UPDATE OF s SKIP LOCKED
+), repeated AS (
+    SELECT h.user_id, h.id, h.outcome, h.now, h.repeats + 1 AS repeats,
+           h.repeats_recorded_at IS NULL OR h.now - h.repeats_recorded_at >= $12 AS record
+    FROM held h
+    WHERE h.outcome IN ('same_child', 'sibling') AND (h.repeats > 0 OR h.ip <> h.ip_before OR h.user_agent <> h.agent_before)
 ), moved AS (
     UPDATE sessions s
     SET used       = CASE h.outcome WHEN 'sibling' THEN h.used ELSE h.seq END,
@@ -82,10 +88,18 @@ WITH asked AS (
         rotated_at = h.now,
         expires_at = date_trunc('second', LEAST(h.now + $10, h.created_at + $11)),
         ip         = h.ip,
-        user_agent = h.user_agent
+        user_agent = h.user_agent,
+        repeats    = COALESCE(r.repeats, 0),
+        repeats_recorded_at = CASE WHEN r.record THEN h.now ELSE s.repeats_recorded_at END
     FROM held h
+    LEFT JOIN repeated r ON r.user_id = h.user_id AND r.id = h.id
     WHERE s.user_id = h.user_id AND s.id = h.id AND h.outcome IN ('restored', 'sibling', 'rotated')
     RETURNING s.user_id, s.id, s.used, s.last, s.rotated_at, s.expires_at
+), counted AS (
+    UPDATE sessions s
+    SET repeats = r.repeats, repeats_recorded_at = CASE WHEN r.record THEN r.now ELSE s.repeats_recorded_at END
+    FROM repeated r
+    WHERE s.user_id = r.user_id AND s.id = r.id AND r.outcome = 'same_child'
 ), ended AS (
     UPDATE sessions s
     SET revoked_at = h.now, revoked_reason = 'refresh_reused'
@@ -99,16 +113,25 @@ WITH asked AS (
            jsonb_build_object('seq', h.seq, 'prev', h.prev, 'used', h.used, 'last', h.last, 'ip', h.ip, 'userAgent', h.user_agent)
     FROM held h
     WHERE h.outcome IN ('reused', 'restored')
+    UNION ALL
+    SELECT h.now, 'refresh_repeated', h.user_id, h.id, 'system',
+           jsonb_build_object('outcome', h.outcome, 'count', r.repeats, 'ip', h.ip, 'userAgent', h.user_agent,
+                              'ipBefore', h.ip_before, 'userAgentBefore', h.agent_before)
+    FROM repeated r
+    JOIN held h ON h.user_id = r.user_id AND h.id = r.id
+    WHERE r.record
 ), told AS (
     -- It runs because its rows are counted below: a SELECT in WITH that is not read does not.
     SELECT pg_notify('` + notifyRevoked + `', '') FROM ended
 )
 SELECT h.n, h.outcome, COALESCE(m.used, h.used), COALESCE(m.last, h.last), COALESCE(m.rotated_at, h.rotated_at),
-       h.created_at, COALESCE(m.expires_at, h.expires_at), h.roles, h.metadata, (SELECT count(*) FROM told)
+       h.created_at, COALESCE(m.expires_at, h.expires_at), h.roles, h.metadata,
+       h.outcome IN ('same_child', 'sibling') AND EXISTS (SELECT FROM repeated r WHERE r.user_id = h.user_id AND r.id = h.id),
+       (SELECT count(*) FROM told)
 FROM held h
 LEFT JOIN moved m ON m.user_id = h.user_id AND m.id = h.id
 UNION ALL
-SELECT a.n, '` + outcomeLocked + `', s.used, s.last, s.rotated_at, s.created_at, s.expires_at, '{}', '{}', 0
+SELECT a.n, '` + outcomeLocked + `', s.used, s.last, s.rotated_at, s.created_at, s.expires_at, '{}', '{}', FALSE, 0
 FROM asked a
 JOIN sessions s ON s.user_id = a.user_id AND s.id = a.id AND s.app_id = a.app_id
 WHERE (SELECT count(*) FROM held) < (SELECT count(*) FROM asked)
@@ -145,7 +168,7 @@ func (s *Store) rotate(ctx context.Context, group []auth.Presented) (out []batch
 	b := s.groupBatch()
 	b.Queue(rotateSQL,
 		userIDs, ids, appIDs, seqs, prevs, ips, agents, nows,
-		s.lifetimes.Grace, s.lifetimes.RefreshTTL, limit(s.lifetimes.MaxAge))
+		s.lifetimes.Grace, s.lifetimes.RefreshTTL, limit(s.lifetimes.MaxAge), auth.RepeatEvery)
 	out = make([]batch.Result[auth.Rotated], n)
 	for i := range out {
 		out[i].Value.Outcome = auth.OutcomeUnknown
@@ -167,7 +190,7 @@ func (s *Store) rotate(ctx context.Context, group []auth.Presented) (out []batch
 		e       auth.Rotated
 	)
 	_, err = pgx.ForEachRow(rows, []any{
-		&ordinal, &e.Outcome, &e.Used, &e.Last, &e.RotatedAt, &e.CreatedAt, &e.ExpiresAt, &e.Roles, &e.Metadata, &told,
+		&ordinal, &e.Outcome, &e.Used, &e.Last, &e.RotatedAt, &e.CreatedAt, &e.ExpiresAt, &e.Roles, &e.Metadata, &e.Repeated, &told,
 	}, func() error {
 		out[ordinal-1].Value = e
 		e = auth.Rotated{}

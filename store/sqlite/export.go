@@ -38,7 +38,8 @@ FROM identities ORDER BY app_id, openid`, scanExportedIdentity, to.Identities)
 		},
 		func() error {
 			n.Sessions, err = export(ctx, tx, `
-SELECT user_id, id, app_id, device_id, device_name, user_agent, ip, used, last, created_at, rotated_at, expires_at, revoked_at, revoked_reason
+SELECT user_id, id, app_id, device_id, device_name, user_agent, ip, used, last, created_at, rotated_at, expires_at, revoked_at, revoked_reason,
+       repeats, repeats_recorded_at
 FROM sessions ORDER BY user_id, id`, scanExportedSession, to.Sessions)
 			return err
 		},
@@ -123,10 +124,11 @@ func scanExportedIdentity(rows *sql.Rows) (i dump.Identity, err error) {
 func scanExportedSession(rows *sql.Rows) (x dump.Session, err error) {
 	var (
 		created, rotated, expires int64
-		revoked                   sql.NullInt64
+		revoked, recorded         sql.NullInt64
 	)
 	err = rows.Scan(&x.UserID, &x.ID, &x.AppID, &x.DeviceID, &x.DeviceName, &x.UserAgent, &x.IP, &x.Used, &x.Last,
-		&created, &rotated, &expires, &revoked, &x.RevokedReason)
+		&created, &rotated, &expires, &revoked, &x.RevokedReason, &x.Repeats, &recorded)
+	x.RepeatsRecordedAt = optionalMoment(recorded)
 	x.CreatedAt, x.RotatedAt, x.ExpiresAt, x.RevokedAt = moment(created), moment(rotated), moment(expires), optionalMoment(revoked)
 	return x, err
 }

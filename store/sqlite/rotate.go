@@ -54,7 +54,7 @@ func (s *Store) rotateGroup(ctx context.Context, group []auth.Presented) []batch
 func (s *Store) rotate(ctx context.Context, tx *sql.Tx, p auth.Presented) (auth.Rotated, error) {
 	const (
 		findSQL = `
-SELECT s.used, s.last, s.rotated_at, s.created_at, s.expires_at,
+SELECT s.used, s.last, s.rotated_at, s.created_at, s.expires_at, s.ip, s.user_agent, s.repeats, s.repeats_recorded_at,
        s.revoked_at IS NOT NULL OR u.deleted_at IS NOT NULL, u.disabled_at IS NOT NULL, u.roles, u.metadata
 FROM sessions s
 JOIN users u ON u.id = s.user_id
@@ -62,6 +62,8 @@ WHERE s.user_id = ? AND s.id = ? AND s.app_id = ?`
 		rotateSQL = `
 UPDATE sessions SET used = ?, last = ?, rotated_at = ?, expires_at = ?, ip = ?, user_agent = ?
 WHERE user_id = ? AND id = ?`
+		repeatsSQL = `
+UPDATE sessions SET repeats = ?, repeats_recorded_at = ? WHERE user_id = ? AND id = ?`
 		revokeSQL = `
 UPDATE sessions SET revoked_at = ?, revoked_reason = ? WHERE user_id = ? AND id = ?`
 	)
@@ -71,9 +73,12 @@ UPDATE sessions SET revoked_at = ?, revoked_reason = ? WHERE user_id = ? AND id 
 		rotatedAt, created, expires int64
 		revoked, barred             bool
 		roles, metadata             string
+		ip, agent                   string
+		repeats                     auth.Repeats
+		recordedAt                  sql.NullInt64
 	)
 	switch err := tx.QueryRowContext(ctx, findSQL, userID, id, p.AppID).
-		Scan(&e.Used, &e.Last, &rotatedAt, &created, &expires, &revoked, &barred, &roles, &metadata); {
+		Scan(&e.Used, &e.Last, &rotatedAt, &created, &expires, &ip, &agent, &repeats.Count, &recordedAt, &revoked, &barred, &roles, &metadata); {
 	case errors.Is(err, sql.ErrNoRows):
 		return auth.Rotated{Outcome: auth.OutcomeUnknown}, nil
 	case err != nil:
@@ -112,23 +117,37 @@ UPDATE sessions SET revoked_at = ?, revoked_reason = ? WHERE user_id = ? AND id 
 		return auth.Rotated{}, err
 	}
 
+	if at := optionalMoment(recordedAt); at != nil {
+		repeats.RecordedAt = *at
+	}
+	next, counts, record := repeats.After(e.Outcome, p.IP != ip || p.UserAgent != agent, p.Now)
+	if e.Repeated = counts; next != repeats {
+		if _, err := tx.ExecContext(ctx, repeatsSQL, next.Count, optionalMicros(next.RecordedAt), userID, id); err != nil {
+			return auth.Rotated{}, err
+		}
+	}
+
 	var kind users.EventKind
-	switch e.Outcome {
-	case auth.OutcomeReused:
-		kind = users.EventRefreshReused
-	case auth.OutcomeRestored:
+	detail := map[string]any{"ip": p.IP, "userAgent": p.UserAgent}
+	switch {
+	case e.Outcome == auth.OutcomeReused, e.Outcome == auth.OutcomeRestored:
 		kind = users.EventSessionRestored
+		if e.Outcome == auth.OutcomeReused {
+			kind = users.EventRefreshReused
+		}
+		detail["seq"], detail["prev"], detail["used"], detail["last"] = p.Seq, p.Prev, before.Used, before.Last
+	case record:
+		kind = users.EventRefreshRepeated
+		detail["outcome"], detail["count"], detail["ipBefore"], detail["userAgentBefore"] = e.Outcome, next.Count, ip, agent
 	default:
 		return e, nil
 	}
-	detail, err := json.Marshal(map[string]any{
-		"seq": p.Seq, "prev": p.Prev, "used": before.Used, "last": before.Last, "ip": p.IP, "userAgent": p.UserAgent,
-	})
+	data, err := json.Marshal(detail)
 	if err != nil {
 		return auth.Rotated{}, err
 	}
 	return e, note(ctx, tx, users.Event{
-		At: p.Now, Kind: kind, UserID: p.UserID, SessionID: p.SessionID, Actor: users.ActorSystem, Detail: detail,
+		At: p.Now, Kind: kind, UserID: p.UserID, SessionID: p.SessionID, Actor: users.ActorSystem, Detail: data,
 	})
 }
 

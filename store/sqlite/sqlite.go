@@ -205,6 +205,14 @@ func optionalMoment(us sql.NullInt64) *time.Time {
 	return &t
 }
 
+// optionalMicros is micros, and NULL for the zero time.
+func optionalMicros(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return micros(t)
+}
+
 // note writes a line of the security record.
 func note(ctx context.Context, tx *sql.Tx, e users.Event) error {
 	const query = `INSERT INTO events (at, kind, user_id, session_id, actor, detail) VALUES (?, ?, ?, ?, ?, ?)`

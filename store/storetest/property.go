@@ -26,7 +26,8 @@ type model struct {
 type modelSession struct {
 	seat
 	auth.Counters
-	device           string
+	device, ip       string
+	repeats          auth.Repeats
 	created, expires time.Time
 	revoked          bool
 	tokens           [][2]int64 // all that were issued
@@ -63,30 +64,31 @@ func (m *model) login(l auth.Login, userID uuid.UUID) []uuid.UUID {
 	m.session = append(m.session, &modelSession{
 		seat:     seat{userID: userID, id: l.SessionID, appID: l.AppID},
 		Counters: auth.Counters{Last: 1, RotatedAt: m.now},
-		device:   l.Device.ID, created: m.now, expires: m.lifetimes.SessionEnd(m.now, m.now), tokens: [][2]int64{{1, 0}},
+		device:   l.Device.ID, ip: l.Device.IP, created: m.now, expires: m.lifetimes.SessionEnd(m.now, m.now), tokens: [][2]int64{{1, 0}},
 	})
 	return ended
 }
 
-func (m *model) rotate(x *modelSession, seq, prev int64) auth.Outcome {
+func (m *model) rotate(x *modelSession, p auth.Presented) (_ auth.Outcome, repeated bool) {
 	switch {
 	case x.revoked:
-		return auth.OutcomeRevoked
+		return auth.OutcomeRevoked, false
 	case !x.expires.After(m.now):
-		return auth.OutcomeExpired
+		return auth.OutcomeExpired, false
 	}
 	var outcome auth.Outcome
-	x.Counters, outcome = x.Rotate(seq, prev, m.now, m.lifetimes.Grace)
+	x.Counters, outcome = x.Rotate(p.Seq, p.Prev, m.now, m.lifetimes.Grace)
+	x.repeats, repeated, _ = x.repeats.After(outcome, x.ip != p.IP, m.now)
 	switch outcome {
 	case auth.OutcomeReused:
 		x.revoked = true
 	case auth.OutcomeRotated, auth.OutcomeSibling, auth.OutcomeRestored:
-		x.expires = m.lifetimes.SessionEnd(x.created, m.now)
+		x.expires, x.ip = m.lifetimes.SessionEnd(x.created, m.now), p.IP
 		fallthrough
 	default:
 		x.tokens = append(x.tokens, [2]int64{x.Last, x.Used})
 	}
-	return outcome
+	return outcome, repeated
 }
 
 // atLeast raises one of rapid's settings, which are flags and nothing else.
@@ -130,6 +132,12 @@ func property(t *testing.T, db *Database) {
 			}
 			return rapid.SampledFrom(m.session).Draw(t, "session")
 		}
+		present := func(t *rapid.T, try seat) auth.Presented {
+			p := try.present(m.now)
+			p.UserAgent = "MicroMessenger" // as at the login
+			p.IP = rapid.SampledFrom([]string{"198.51.100.2", "203.0.113.7"}).Draw(t, "address")
+			return p
+		}
 		rarely := func(t *rapid.T) {
 			if rapid.IntRange(0, 4).Draw(t, "after all") > 0 {
 				t.Skip("endings would leave nothing to watch")
@@ -160,11 +168,13 @@ func property(t *testing.T, db *Database) {
 				}
 				try := x.seat
 				try.seq, try.prev = token[0], token[1]
-				e, err := store().Rotate(testContext(t), try.present(m.now))
+				p := present(t, try)
+				e, err := store().Rotate(testContext(t), p)
 				require.NoError(t, err)
-				outcome := m.rotate(x, token[0], token[1])
+				outcome, repeated := m.rotate(x, p)
 				seen[outcome]++
 				require.Equal(t, outcome, e.Outcome)
+				require.Equal(t, repeated, e.Repeated)
 				require.Equal(t, x.Counters, e.Counters)
 				require.Equal(t, x.expires, e.ExpiresAt)
 			},
@@ -175,11 +185,13 @@ func property(t *testing.T, db *Database) {
 				// Its answer may be lost, and lost again.
 				for range 1 + rapid.IntRange(0, 2).Draw(t, "lost answers") {
 					m.now = m.now.Add(rapid.SampledFrom([]time.Duration{0, time.Second, p.Grace, time.Hour}).Draw(t, "later"))
-					e, err := store().Rotate(testContext(t), try.present(m.now))
+					p := present(t, try)
+					e, err := store().Rotate(testContext(t), p)
 					require.NoError(t, err)
-					outcome := m.rotate(x, try.seq, try.prev)
+					outcome, repeated := m.rotate(x, p)
 					seen[outcome]++
 					require.Equal(t, outcome, e.Outcome)
+					require.Equal(t, repeated, e.Repeated)
 					require.NotEqual(t, auth.OutcomeReused, outcome)
 				}
 			},

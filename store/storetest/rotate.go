@@ -87,7 +87,11 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'old', 'old')`, rows)
 			require.Nil(t, is.RevokedAt, what)
 		}
 		require.Equal(t, map[auth.Outcome]int{auth.OutcomeReused: 1, auth.OutcomeRestored: 1}[outcome],
-			db.count(t, "events WHERE session_id = ?", x.id), what)
+			db.count(t, "events WHERE session_id = ? AND kind <> 'refresh_repeated'", x.id), what)
+		_, counts, _ := auth.Repeats{}.After(outcome, true, now)
+		require.Equal(t, counts, got[i].Repeated, what)
+		require.Equal(t, map[bool]int{true: 1}[counts],
+			db.count(t, "events WHERE session_id = ? AND kind = 'refresh_repeated'", x.id), what)
 	}
 	require.Len(t, seen, 5, "the grid must hold every case of the rule: %v", seen)
 
@@ -109,6 +113,68 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'old', 'old')`, rows)
 		}
 		break
 	}
+}
+
+// A copy of the earlier token is presented again and again while its owner
+// sleeps. It gets access tokens, for a client whose answers are lost looks the
+// same, but it leaves a trace.
+func repeated(t *testing.T, db *Database) {
+	s := db.open(t, lifetimes())
+	p := newcomer(t, s, start)
+	rotate(t, s, &p, start.Add(time.Minute)) // by its owner, from 198.51.100.2
+	copied := p
+	copied.seq, copied.prev = 1, 0
+	present := func(now time.Time, ip, agent string) auth.Rotated {
+		try := copied.present(now)
+		try.IP, try.UserAgent = ip, agent
+		e, err := s.Rotate(t.Context(), try)
+		noError(t, err)
+		require.True(t, issued(e.Outcome), "nobody is turned away: %s", e.Outcome)
+		return e
+	}
+	details := func() (out []string) {
+		for _, e := range db.events(t, p.userID) {
+			if e.Kind == users.EventRefreshRepeated {
+				require.Equal(t, p.id, e.SessionID)
+				require.Equal(t, users.ActorSystem, e.Actor)
+				out = append(out, string(e.Detail))
+			}
+		}
+		return out
+	}
+	now := start.Add(2 * time.Hour)
+
+	// The owner's own repetitions, from the same address and device, are none.
+	require.False(t, present(now, "198.51.100.2", "refresher").Repeated)
+	require.False(t, present(now, "198.51.100.2", "refresher").Repeated, "two tabs")
+	require.Empty(t, details())
+
+	for i := range 40 {
+		now = now.Add(11 * time.Second)
+		e := present(now, "203.0.113.66", "refresher")
+		require.Equal(t, auth.OutcomeSibling, e.Outcome)
+		require.True(t, e.Repeated, "repetition %d", i)
+	}
+	require.True(t, present(now, "203.0.113.66", "another phone").Repeated, "within the grace, too")
+	got := details()
+	require.Len(t, got, 1, "once an hour")
+	require.JSONEq(t, `{"outcome": "sibling", "count": 1, "ip": "203.0.113.66", "userAgent": "refresher",
+		"ipBefore": "198.51.100.2", "userAgentBefore": "refresher"}`, got[0])
+
+	now = now.Add(auth.RepeatEvery)
+	require.True(t, present(now, "203.0.113.66", "refresher").Repeated)
+	got = details()
+	require.Len(t, got, 2)
+	require.JSONEq(t, `{"outcome": "sibling", "count": 42, "ip": "203.0.113.66", "userAgent": "refresher",
+		"ipBefore": "203.0.113.66", "userAgentBefore": "refresher"}`, got[1])
+
+	// A first use from elsewhere is every day's: people move.
+	e := present(now.Add(time.Second), "203.0.113.66", "refresher")
+	p.seq, p.prev = e.Last, e.Used
+	rotate(t, s, &p, now.Add(time.Minute))
+	require.Len(t, details(), 2)
+	copied = p
+	require.False(t, present(now.Add(2*time.Minute), "198.51.100.2", "refresher").Repeated, "and ends the count")
 }
 
 // burstRotate presents one token 64 times at once, on two stores, and counts

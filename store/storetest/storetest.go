@@ -70,6 +70,7 @@ var cases = []struct {
 	{"a token of another user, app or session is unknown and changes nothing", wrongAddress},
 	{"a disabled or deleted user exchanges nothing", barredRotate},
 	{"a thousand exchanges leave one row and no event", oneRow},
+	{"a token presented again from elsewhere is recorded once an hour", repeated},
 	{"roles and metadata come with the exchange", rolesInRotate},
 	{"a client that repeats what failed never loses its session", faults},
 	{"events come in order and once, a page at a time", eventsInOrder},
