@@ -158,6 +158,8 @@ func (p program) exitStatuses(t *testing.T) {
 		{"keys", "new"},
 		{"keys", "new", "a", "b"},
 		{"keys", "new", "--alg", "none", "a"},
+		{"keys", "rotate", "--drain", "-1h", "a"},
+		{"keys", "rotate", "--active-in", "-1h", "a"},
 		{"dev", "--access-ttl", "soon"},
 		{"dev", "--access-ttl", "-1s"},
 		{"users", "show", "alice"},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -62,27 +63,27 @@ func keysRotateCommand() *cobra.Command {
 		Long: `Add a new key to a key file. It is published at once and signs after --active-in,
 so that whoever caches the JWK Set knows it in time. Keys that stopped signing
 longer than --drain ago are dropped: their last tokens have expired. Running
-services notice the change by themselves.`,
+services notice the change by themselves. The file keeps its owner and its mode,
+and rotations at the same time wait for one another.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			path := args[0]
-			set, err := keyfile.Load(path)
+			if activeIn < 0 || drain < 0 {
+				return usageError{errors.New("--active-in and --drain are durations of 0s or more")}
+			}
+			path, dropped := args[0], 0
+			var key auth.SigningKey
+			err := keyfile.Update(path, func(set *auth.KeySet) (next *auth.KeySet, err error) {
+				now := time.Now().UTC().Truncate(time.Second)
+				if algorithm == "" {
+					algorithm = set.Signer(now).Algorithm
+				}
+				if key, err = auth.GenerateKey(algorithm, now.Add(activeIn)); err != nil {
+					return nil, usageError{err}
+				}
+				next, dropped, err = set.Rotate(key, now, drain)
+				return next, err
+			})
 			if err != nil {
-				return err
-			}
-			now := time.Now().UTC().Truncate(time.Second)
-			if algorithm == "" {
-				algorithm = set.Signer(now).Algorithm
-			}
-			key, err := auth.GenerateKey(algorithm, now.Add(activeIn))
-			if err != nil {
-				return usageError{err}
-			}
-			rotated, dropped, err := set.Rotate(key, now, drain)
-			if err != nil {
-				return err
-			}
-			if err := keyfile.Replace(path, rotated); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: new %s key %s signs from %s; %d dropped\n",

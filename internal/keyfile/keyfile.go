@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/wugan/wugan/auth"
 )
@@ -42,10 +43,62 @@ func Create(path string, set *auth.KeySet) error {
 	return errors.Join(err, f.Close())
 }
 
-// Replace replaces a key file as a whole, so that a reader never meets half
-// of it.
-func Replace(path string, set *auth.KeySet) error {
+// Update replaces the keys of a file by what change makes of them. It keeps the
+// file's owner, group and mode, so that whoever could read it still can, and other
+// updates of the same file wait until it is done. A reader never meets half of a
+// file. An error changes nothing.
+func Update(path string, change func(*auth.KeySet) (*auth.KeySet, error)) error {
+	path, err := filepath.EvalSymlinks(path) // the link stays
+	if err != nil {
+		return err
+	}
+	now, err := lock(path)
+	if err != nil {
+		return fmt.Errorf("lock the key file: %w", err)
+	}
+	defer func() { _ = now.Close() }() // which unlocks it
+	set, err := Load(path)
+	if err != nil {
+		return err
+	}
+	if set, err = change(set); err != nil {
+		return err
+	}
+	return replace(path, now, set)
+}
+
+// lock opens a file and waits until no other update has it. An update puts another
+// file in its place, so what was waited for may be the one before.
+func lock(path string) (*os.File, error) {
+	for {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		locked, err1 := f.Stat()
+		there, err2 := os.Stat(path)
+		if err := errors.Join(err1, err2); err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		if os.SameFile(locked, there) {
+			return f, nil
+		}
+		if err := f.Close(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// replace puts a file with these keys in the place of one that is open.
+func replace(path string, now *os.File, set *auth.KeySet) error {
 	data, err := set.Private()
+	if err != nil {
+		return err
+	}
+	info, err := now.Stat()
 	if err != nil {
 		return err
 	}
@@ -53,12 +106,31 @@ func Replace(path string, set *auth.KeySet) error {
 	if err != nil {
 		return fmt.Errorf("write a key file: %w", err)
 	}
-	_, werr := f.Write(append(data, '\n'))
-	if err := errors.Join(werr, f.Sync(), f.Close()); err != nil {
-		return errors.Join(fmt.Errorf("write a key file: %w", err), os.Remove(f.Name()))
+	_, err = f.Write(append(data, '\n'))
+	err = errors.Join(err, keepOwner(f, info), f.Chmod(info.Mode().Perm()), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	if err != nil {
 		return errors.Join(fmt.Errorf("write a key file: %w", err), os.Remove(f.Name()))
 	}
 	return nil
+}
+
+// keepOwner gives a new file to the owner and the group of the one whose place it
+// takes. It fails where the process may not: a file of another owner is one that
+// the service cannot read.
+func keepOwner(f *os.File, before os.FileInfo) error {
+	old, ok := before.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil // no owners here
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if fresh, ok := info.Sys().(*syscall.Stat_t); ok && fresh.Uid == old.Uid && fresh.Gid == old.Gid {
+		return nil
+	}
+	return f.Chown(int(old.Uid), int(old.Gid))
 }

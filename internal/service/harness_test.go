@@ -120,6 +120,11 @@ func (w *world) keyFile(name string, set *auth.KeySet) string {
 	return path
 }
 
+// replaceKeys puts other keys into a key file.
+func replaceKeys(path string, set *auth.KeySet) error {
+	return keyfile.Update(path, func(*auth.KeySet) (*auth.KeySet, error) { return set, nil })
+}
+
 // pod is one process of the service, as far as a process can be had in a test.
 type pod struct {
 	w       *world

@@ -48,8 +48,8 @@ func TestChangedKeyFilesAreTakenUpAndBrokenOnesAreNot(t *testing.T) {
 	accessFile, refreshFile := filepath.Join(w.folder, "access.jwks"), filepath.Join(w.folder, "refresh.jwks")
 
 	fresh := rotated(t, w.access)
-	require.NoError(t, keyfile.Replace(accessFile, fresh))
-	require.NoError(t, keyfile.Replace(refreshFile, rotated(t, w.refresh)))
+	require.NoError(t, replaceKeys(accessFile, fresh))
+	require.NoError(t, replaceKeys(refreshFile, rotated(t, w.refresh)))
 	// Somebody else signs in again and again, for there is a limit to a user's sessions.
 	takenUp := func(set *auth.KeySet) func() bool {
 		return func() bool { return kidOf(p.signIn("bob").access) == set.Signer(time.Now()).ID }
@@ -99,7 +99,7 @@ func TestAKeyThatIsReplacedTakesItsTokensWithIt(t *testing.T) {
 	p := w.pod()
 	mine := p.signIn("alice")
 	require.Equal(t, 200, p.me(mine.access).status)
-	require.NoError(t, keyfile.Replace(filepath.Join(w.folder, "access.jwks"), keySet(t, "EdDSA")))
+	require.NoError(t, replaceKeys(filepath.Join(w.folder, "access.jwks"), keySet(t, "EdDSA")))
 	require.Eventually(t, func() bool { return p.me(mine.access).code() == "token_invalid" }, 10*time.Second, 50*time.Millisecond,
 		"a cached token must not outlive its key")
 	next := p.refresh(mine.refresh)
@@ -164,7 +164,7 @@ func TestNoTokenIsRefusedWhileKeysAreRotatedUnderLoad(t *testing.T) {
 		next, dropped, err := set.Rotate(key, now, time.Hour)
 		require.NoError(t, err)
 		require.Zero(t, dropped)
-		require.NoError(t, keyfile.Replace(filepath.Join(w.folder, file), next))
+		require.NoError(t, replaceKeys(filepath.Join(w.folder, file), next))
 	}
 	time.Sleep(watchEvery + 4*time.Second)
 	close(stop)

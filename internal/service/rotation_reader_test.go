@@ -10,7 +10,6 @@ import (
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/auth/verify"
-	"github.com/wugan/wugan/internal/keyfile"
 )
 
 // A service that keeps the keys for five minutes, as Cache-Control lets it, does
@@ -32,7 +31,7 @@ func TestAVerifierThatReadsTheKeysByAddressRefusesNoTokenDuringARotation(t *test
 	next, _, err := w.access.Rotate(key, now, time.Hour)
 	require.NoError(t, err)
 	mine := pods[0].signIn("alice")
-	require.NoError(t, keyfile.Replace(filepath.Join(w.folder, "access.jwks"), next))
+	require.NoError(t, replaceKeys(filepath.Join(w.folder, "access.jwks"), next))
 
 	kids := map[string]bool{}
 	for i := 0; time.Since(now) < watchEvery+4*time.Second; i++ {
