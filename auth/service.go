@@ -67,6 +67,7 @@ type Config struct {
 	Store     Store
 	Exchanger CodeExchanger
 	People    People
+	Tickets   TicketStore
 	Vault     Vault
 	Observer  Observer
 	// Now is the database's time. Nothing is issued and no refresh token is
@@ -88,6 +89,7 @@ type Service struct {
 	store          Store
 	exchanger      CodeExchanger
 	people         People
+	tickets        TicketStore
 	vault          Vault
 	now            func() time.Time
 	observer       Observer
@@ -120,7 +122,7 @@ func New(c Config) (*Service, error) {
 			Keys: c.RefreshKeys, Now: c.Now,
 			RequiredClaims: []string{"sub", "client_id", "iat", "sid", "seq", "prev"},
 		},
-		store: c.Store, exchanger: c.Exchanger, people: c.People, vault: c.Vault, now: c.Now,
+		store: c.Store, exchanger: c.Exchanger, people: c.People, tickets: c.Tickets, vault: c.Vault, now: c.Now,
 		observer: c.Observer, revocations: c.Revocations,
 	}, nil
 }
@@ -205,6 +207,11 @@ func (s *Service) login(ctx context.Context, r LoginRequest) (LoginResult, error
 		}
 		in.User = bound
 	}
+	return s.welcome(in, appID, sessionID, now)
+}
+
+// welcome issues the tokens of a session that a login has just opened.
+func (s *Service) welcome(in LoggedIn, appID string, sessionID uuid.UUID, now time.Time) (LoginResult, error) {
 	tokens, err := s.issuer.issue(grant{
 		userID: in.User.ID, sessionID: sessionID, appID: appID,
 		counters:  Counters{Used: 0, Last: 1, RotatedAt: now},
@@ -321,6 +328,8 @@ func loginOutcome(r LoginResult, err error) string {
 		return "unknown_app"
 	case errors.Is(err, ErrUserDisabled):
 		return "user_disabled"
+	case errors.Is(err, ErrTicketInvalid):
+		return "invalid_ticket"
 	case errors.Is(err, users.ErrUnavailable):
 		return "database_unavailable"
 	default:

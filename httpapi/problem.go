@@ -56,6 +56,7 @@ var kinds = map[string]kind{
 	"unknown_app":        {http.StatusBadRequest, "App not configured", "Send an appId that is configured in WUGAN_WECHAT_APPS; it may be left out only where one app is."},
 	"invalid_code":       {http.StatusBadRequest, "Code refused", "WeChat does not know this code, or it is over five minutes old: call wx.login again and send the new code."},
 	"invalid_phone_code": {http.StatusBadRequest, "Phone code refused", phoneCodeAdvice + " Call wx.login for a new code as well: the other one is spent."},
+	"invalid_ticket":     {http.StatusBadRequest, "Ticket refused", "A ticket works once, within a minute, for its audience and while the session that asked for it lives: ask for a new one at POST /api/v1/auth/ticket."},
 	"code_used":          {http.StatusBadRequest, "Code used before", "Each code works once: call wx.login again and send the new code."},
 	"decrypt_failed":     {http.StatusBadRequest, "Data not decrypted", "The session key has changed or the data is of another app: log in again, then let the user send the data anew."},
 
@@ -171,6 +172,7 @@ var knownErrors = []struct {
 	{auth.ErrUnknownApp, "unknown_app"},
 	{auth.ErrUserDisabled, "user_disabled"},
 	{auth.ErrAnotherPerson, "another_person"},
+	{auth.ErrTicketInvalid, "invalid_ticket"},
 	{auth.ErrRefreshExpired, "refresh_expired"},
 	{auth.ErrRefreshReused, "refresh_reused"},
 	{auth.ErrRefreshInvalid, "refresh_invalid"},

@@ -136,6 +136,7 @@ func New(c Config) (*echo.Echo, error) {
 func (a *api) routes(e *echo.Echo) {
 	signIn := e.Group("/api/v1/auth")
 	signIn.POST("/login", a.login)
+	signIn.POST("/ticket", a.withAccess(a.issueTicket))
 	signIn.POST("/refresh", a.refresh)
 	signIn.POST("/logout", a.logout)
 	signIn.POST("/logout-all", a.withAccess(a.logoutAll))

@@ -27,12 +27,17 @@ const (
 type loginRequest struct {
 	Code       string `json:"code"`
 	PhoneCode  string `json:"phoneCode"`
+	Ticket     string `json:"ticket"` // instead of the codes
+	Audience   string `json:"audience"`
 	AppID      string `json:"appId"`
 	DeviceID   string `json:"deviceId"`
 	DeviceName string `json:"deviceName"`
 }
 
 func (r loginRequest) check() error {
+	if r.Ticket != "" {
+		return r.checkTicket()
+	}
 	if r.PhoneCode != "" {
 		if err := checkPrintable("phoneCode", r.PhoneCode, maxCode); err != nil {
 			return err
@@ -69,10 +74,18 @@ func (a *api) login(c echo.Context) error {
 	if err := r.check(); err != nil {
 		return err
 	}
-	result, err := a.signIn(c, auth.LoginRequest{
-		Code: r.Code, AppID: r.AppID, PhoneCode: r.PhoneCode,
-		Device: auth.Device{ID: r.DeviceID, Name: r.DeviceName},
-	})
+	device := auth.Device{ID: r.DeviceID, Name: r.DeviceName}
+	var result auth.LoginResult
+	var err error
+	if r.Ticket != "" {
+		result, err = a.signInBy(c, device, func(d auth.Device) (auth.LoginResult, error) {
+			return a.auth.LoginByTicket(c.Request().Context(), auth.TicketRequest{
+				Ticket: r.Ticket, AppID: r.AppID, Audience: r.Audience, Device: d,
+			})
+		})
+	} else {
+		result, err = a.signIn(c, auth.LoginRequest{Code: r.Code, AppID: r.AppID, PhoneCode: r.PhoneCode, Device: device})
+	}
 	if err != nil {
 		return err
 	}
@@ -83,14 +96,23 @@ func (a *api) login(c echo.Context) error {
 	}{renderUser(result.User, result.AppID), result.NewUser, renderTokens(result.Tokens)})
 }
 
-// signIn logs in within the rate of failed logins.
+// signIn logs in by a code.
 func (a *api) signIn(c echo.Context, r auth.LoginRequest) (auth.LoginResult, error) {
+	return a.signInBy(c, r.Device, func(d auth.Device) (auth.LoginResult, error) {
+		r.Device = d
+		return a.auth.Login(c.Request().Context(), r)
+	})
+}
+
+// signInBy logs in within the rate of failed logins. The function is given the
+// device with its address and User-Agent.
+func (a *api) signInBy(c echo.Context, device auth.Device, login func(auth.Device) (auth.LoginResult, error)) (auth.LoginResult, error) {
 	ip := c.RealIP()
 	if err := a.loginRate.check(ip); err != nil {
 		return auth.LoginResult{}, err
 	}
-	r.Device.IP, r.Device.UserAgent = ip, userAgent(c)
-	result, err := a.auth.Login(c.Request().Context(), r)
+	device.IP, device.UserAgent = ip, userAgent(c)
+	result, err := login(device)
 	if err != nil {
 		if problemOf(err).Status < http.StatusInternalServerError {
 			a.loginRate.failed(ip)

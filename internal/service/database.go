@@ -21,6 +21,7 @@ import (
 type Database interface {
 	auth.Store
 	auth.AdminStore
+	auth.TicketStore
 	users.Store
 	users.RekeyStore
 	events.WebhookStore

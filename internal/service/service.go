@@ -151,7 +151,7 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 		signIn, err := auth.New(auth.Config{
 			Issuer: c.Issuer, Audience: c.Audience, Apps: client.AppIDs(), Lifetimes: p,
 			AccessKeys: access, RefreshKeys: refresh,
-			Store: db, Exchanger: wechatSide, People: people, Vault: box,
+			Store: db, Exchanger: wechatSide, People: people, Tickets: db, Vault: box,
 			Now: now, Revocations: s.revocations, Observer: s.metrics,
 			MetadataClaims: c.MetadataClaims,
 		})

@@ -19,6 +19,7 @@ import (
 type AdminStore interface {
 	auth.Store
 	auth.AdminStore
+	auth.TicketStore
 	users.Store
 }
 
@@ -50,6 +51,9 @@ func Admin(t *testing.T, open func(t *testing.T, p auth.Lifetimes) AdminStore) {
 		"what was withdrawn is what is erased, and sessions live on":            erasureOfWhatWasShared,
 		"a person is erased by one identity, and nobody else is":                erasureOfThePerson,
 		"an erasure older than the account does not concern it":                 erasureOlderThanTheAccount,
+		"a ticket opens one session of its user":                                ticketOnce,
+		"64 logins with one ticket at once open one session":                    racingTicket,
+		"a ticket that does not fit opens nothing and is used up":               ticketsThatDoNotFit,
 		"who was deleted comes back as somebody new":                            operatorsAfterDeleting,
 		"a newcomer who races with deleting is never tied to who is gone":       operatorsDeletingRace,
 		"sessions are listed with their ends, and belong to somebody":           operatorsSessionsOf,
