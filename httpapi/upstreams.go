@@ -56,6 +56,9 @@ func (a *api) answerForUpstream(w http.ResponseWriter, r *http.Request, err erro
 	case errors.Is(err, gateway.ErrClientGone):
 		answerNobody(c)
 	default:
+		if errors.Is(err, gateway.ErrPath) {
+			err = invalid("The path has segments . or .., control characters, or bytes that are not UTF-8.")
+		}
 		setSafeHeaders(c.Response().Header())
 		a.answerProblem(err, c) //nolint:contextcheck // it is in Echo's
 	}

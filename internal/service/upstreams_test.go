@@ -225,6 +225,9 @@ func TestTraceConnectAndPathsThatReadersDisagreeAboutAreRefused(t *testing.T) {
 	a := p.send(t, p.request(t, "TRACE", "/x", alice.access, nil))
 	require.Equal(t, "method_not_allowed", a.code())
 	require.Equal(t, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS", a.header.Get("Allow"))
+	a = p.send(t, p.request(t, "GET", "/public/%09", "", nil))
+	require.Equal(t, "invalid_request", a.code())
+	require.Contains(t, a.text("detail"), "control characters")
 	require.Empty(t, b.got, "none of them reached the back end")
 }
 
