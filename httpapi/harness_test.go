@@ -192,7 +192,7 @@ func newSite(t *testing.T, change ...func(*Config, *http.Server)) *site {
 		Verifier:    verify.New(issuerName, issuerName, access, verify.WithRevocations(revocations), verify.WithClock(s.moved.Now)),
 		Expired:     verify.New(issuerName, issuerName, access, verify.WithLeeway(verify.MaxLeeway), verify.WithClock(s.moved.Now)),
 		Revocations: revocations, AccessKeys: access, Issuer: issuerName, Pushes: noPushes{},
-		Ready:      func(context.Context) error { return nil },
+		Health:     func() Health { return Health{Since: s.moved.Now()} },
 		GatewayKey: secret.New(testGateway), AdminKey: secret.New(testAdmin), LoginRate: 5,
 		Log: log, Now: s.moved.Now, Stopping: stopping,
 	}

@@ -5,8 +5,6 @@
 package httpapi
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -26,7 +24,7 @@ import (
 )
 
 // Config is what the HTTP side is made of. Auth, Users, Admin, Verifier, Revocations,
-// AccessKeys, Pushes, Ready, Log and Now are needed.
+// AccessKeys, Pushes, Health, Log and Now are needed.
 type Config struct {
 	Auth     *auth.Service
 	Users    *users.Service
@@ -41,9 +39,8 @@ type Config struct {
 	Issuer      string
 	Pushes      Pushes
 
-	// Ready reports why requests should not be sent here, or nil. Where the
-	// schema is behind, the error is ErrSchemaOutdated.
-	Ready func(context.Context) error
+	// Health is asked for each answer of /readyz; it must not wait.
+	Health func() Health
 
 	GatewayKey, AdminKey secret.String
 	// AvatarHosts are the hosts, in lower case and with a port that is not 443,
@@ -69,9 +66,6 @@ type Config struct {
 	Outermost []echo.MiddlewareFunc
 }
 
-// ErrSchemaOutdated says that the database lacks migrations.
-var ErrSchemaOutdated = errors.New("the database lacks migrations: run wugan migrate up")
-
 // api holds what the handlers need.
 type api struct {
 	auth        *auth.Service
@@ -82,7 +76,7 @@ type api struct {
 	accessKeys  *auth.Keyring
 	issuer      string
 	pushes      Pushes
-	ready       func(context.Context) error
+	health      func() Health
 
 	gatewayKey, adminKey secret.String
 	avatarHosts          []string
@@ -103,7 +97,7 @@ func New(c Config) (*echo.Echo, error) {
 	}
 	a := &api{
 		auth: c.Auth, users: c.Users, admin: c.Admin, verifier: verifier{c.Verifier, c.Revocations}, revocations: c.Revocations,
-		accessKeys: c.AccessKeys, issuer: c.Issuer, pushes: c.Pushes, ready: c.Ready,
+		accessKeys: c.AccessKeys, issuer: c.Issuer, pushes: c.Pushes, health: c.Health,
 		gatewayKey: c.GatewayKey, adminKey: c.AdminKey, avatarHosts: c.AvatarHosts, loginRate: rate,
 		log: c.Log, now: c.Now, observe: c.Observe, stopping: c.Stopping,
 	}

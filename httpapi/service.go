@@ -3,39 +3,11 @@ package httpapi
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"net/http"
 	"strings"
 
 	"github.com/labstack/echo/v4"
 )
-
-// healthz says that the process lives; it asks nobody, so that an outage of the
-// database restarts no pod.
-func (a *api) healthz(c echo.Context) error {
-	return c.JSON(http.StatusOK, status{"ok"})
-}
-
-type status struct {
-	Status string `json:"status"`
-}
-
-// readyz says whether requests should be sent here, and else why not.
-func (a *api) readyz(c echo.Context) error {
-	err := a.ready(c.Request().Context())
-	switch {
-	case err == nil:
-		return c.JSON(http.StatusOK, status{"ready"})
-	case errors.Is(err, ErrSchemaOutdated):
-		return newProblem("schema_outdated", err)
-	case errors.Is(err, ErrShuttingDown):
-		return newProblem("shutting_down", err)
-	}
-	return newProblem("database_unavailable", err)
-}
-
-// ErrShuttingDown makes readyz fall before the listener closes.
-var ErrShuttingDown = errors.New("shutting down")
 
 // jwksMaxAge is how long verifiers may keep the keys. A new key is published
 // for longer than this before it signs.

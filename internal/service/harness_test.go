@@ -148,7 +148,7 @@ func (w *world) podAhead(ahead time.Duration, change ...func(*config.Config)) *p
 
 func (p *pod) awaitReady() *pod {
 	p.w.t.Helper()
-	require.Eventually(p.w.t, func() bool { return p.service.ready(p.w.t.Context()) == nil }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(p.w.t, func() bool { h := p.service.Health(); return h.Err == nil && h.Degraded == nil }, 10*time.Second, 10*time.Millisecond)
 	return p
 }
 

@@ -8,7 +8,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -25,7 +24,6 @@ import (
 	"github.com/wugan/wugan/internal/config"
 	"github.com/wugan/wugan/internal/metrics"
 	"github.com/wugan/wugan/internal/tracing"
-	"github.com/wugan/wugan/migrations"
 	"github.com/wugan/wugan/users"
 	"github.com/wugan/wugan/wechat"
 )
@@ -71,6 +69,7 @@ type Service struct {
 	metrics     *metrics.Metrics   // nil where nobody reads them
 	webhooks    *events.Dispatcher // nil where none are wanted
 	stopping    atomic.Bool
+	health      health
 	clock       *auth.Clock
 	holdUntil   time.Time // before it nothing is purged; zero: no doubt
 }
@@ -84,6 +83,7 @@ func (s *Service) Background(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { s.revocations.Run(ctx, s.db) })
 	wg.Go(func() { s.keys.watch(ctx, s.log) })
+	wg.Go(func() { s.watchHealth(ctx) })
 	wg.Go(func() { s.deliver(ctx) })
 	wg.Wait()
 }
@@ -176,7 +176,7 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 			Expired: verify.New(c.Issuer, c.Audience, access,
 				verify.WithClientIDs(client.AppIDs()...), verify.WithLeeway(verify.MaxLeeway), verify.WithClock(now)),
 			Revocations: s.revocations, AccessKeys: access, Issuer: c.Issuer,
-			Ready:      s.ready,
+			Health:     s.Health,
 			Pushes:     pushes(messages),
 			GatewayKey: c.GatewayKey, AdminKey: c.AdminKey, LoginRate: c.LoginRate,
 			AvatarHosts:    avatarHosts,
@@ -193,22 +193,6 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 		return nil, errors.Join(err, db.Close())
 	}
 	return s, nil
-}
-
-// ready reports why requests should not be sent here.
-func (s *Service) ready(ctx context.Context) error {
-	if s.stopping.Load() {
-		return httpapi.ErrShuttingDown
-	}
-	if err := s.db.SchemaCurrent(ctx); errors.Is(err, migrations.ErrOutdated) {
-		return fmt.Errorf("%w: %w", httpapi.ErrSchemaOutdated, err)
-	} else if err != nil {
-		return err
-	}
-	if err := s.db.Writable(ctx); err != nil {
-		return err
-	}
-	return s.revocations.Ready()
 }
 
 // inside makes the settings of the gateway inside; nil where there are no

@@ -19,7 +19,6 @@ import (
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/internal/pgerror"
-	"github.com/wugan/wugan/migrations"
 	"github.com/wugan/wugan/store/batch"
 	"github.com/wugan/wugan/users"
 )
@@ -99,44 +98,6 @@ func (s *Store) Close() error {
 
 // Pool gives the pool's figures for metrics.
 func (s *Store) Pool() *pgxpool.Stat { return s.pool.Stat() }
-
-// Ping asks the database for an answer.
-func (s *Store) Ping(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	return failed("ping", s.pool.Ping(ctx))
-}
-
-// Writable asks whether the database accepts changes: a standby that was not
-// promoted, or a primary that was set read-only, does not.
-func (s *Store) Writable(ctx context.Context) error {
-	const sql = `SELECT current_setting('transaction_read_only') = 'on'`
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	var readOnly bool
-	if err := s.pool.QueryRow(ctx, sql).Scan(&readOnly); err != nil {
-		return failed("ask whether the database is writable", err)
-	}
-	if readOnly {
-		return fmt.Errorf("postgres: %w: it is read-only", users.ErrUnavailable)
-	}
-	return nil
-}
-
-// SchemaCurrent compares the schema with what this release needs. The error
-// for one that lacks steps is migrations.ErrOutdated; a newer one is current.
-func (s *Store) SchemaCurrent(ctx context.Context) error {
-	const sql = `SELECT COALESCE(max(version_id), 0) FROM ` + migrations.VersionTable + ` WHERE is_applied`
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	var reached int64
-	err := s.pool.QueryRow(ctx, sql).Scan(&reached)
-	var server *pgconn.PgError
-	if err != nil && !(errors.As(err, &server) && server.Code == "42P01") { // no such table: no step was taken yet
-		return failed("read the schema's version", err)
-	}
-	return migrations.Current(reached, migrations.LatestPostgres())
-}
 
 // prepareTypes makes times come back in UTC, whatever zone the process is in,
 // and names the types of our parameters for the modes in which pgx does not ask
