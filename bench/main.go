@@ -24,6 +24,7 @@ func main() {
 	flag.StringVar(&o.binary, "binary", "", "the wugan binary (default: build it)")
 	flag.StringVar(&o.profile, "profile", "", "folder that gets CPU profiles of the service under 64 clients")
 	flag.StringVar(&o.algorithm, "alg", "ES256", "algorithm of the access keys")
+	flag.IntVar(&o.rows, "rows", 0, "measure a database with so many sessions instead, such as 10000000, beside one with 10000")
 	only := flag.String("clients", "1,16,64", "numbers of clients")
 	flag.Parse()
 	for one := range strings.SplitSeq(*only, ",") {
@@ -38,7 +39,11 @@ func main() {
 	debug.SetGCPercent(800)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, o); err != nil {
+	measure := run
+	if o.rows > 0 {
+		measure = runScale
+	}
+	if err := measure(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -52,6 +57,8 @@ type options struct {
 	// algorithm of the access keys; ES256 is what wugan keys new makes.
 	algorithm string
 	clients   []int // numbers of connections that each figure is measured with
+	// rows is the number of sessions that scale is measured with; 0: it is not.
+	rows int
 }
 
 func run(ctx context.Context, o options) error {

@@ -88,9 +88,13 @@ var tps = regexp.MustCompile(`tps = ([0-9.]+) \(without`)
 
 // pgbench measures one prepared single-row update a transaction.
 func (b *bench) pgbench(ctx context.Context, n int) (float64, error) {
+	return b.pgbenchScript(ctx, fmt.Sprintf("\\set id random(1, %d)\n"+
+		"UPDATE bench_rows SET used = used + 1, last = last + 1, rotated_at = now(), expires_at = now() + interval '7 days' WHERE id = :id;\n", rows), n)
+}
+
+// pgbenchScript measures a script, prepared, in transactions a second.
+func (b *bench) pgbenchScript(ctx context.Context, text string, n int) (float64, error) {
 	script := filepath.Join(b.cluster.Dir(), "update.sql")
-	text := fmt.Sprintf("\\set id random(1, %d)\n"+
-		"UPDATE bench_rows SET used = used + 1, last = last + 1, rotated_at = now(), expires_at = now() + interval '7 days' WHERE id = :id;\n", rows)
 	if err := os.WriteFile(script, []byte(text), 0o644); err != nil { // read by the unprivileged user
 		return 0, err
 	}

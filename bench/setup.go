@@ -25,6 +25,9 @@ import (
 const (
 	appID     = "wx4f4bc4dec97d474b"
 	appSecret = "0123456789abcdef0123456789abcdef"
+	issuer    = "http://localhost:8080"
+	// gatewayKey reads the revocations.
+	gatewayKey = "bench-gateway-key-0123456789-abcdefghij"
 	// people is how many users there are: enough that those who log in at the
 	// same moment are different ones.
 	people = 20_000
@@ -46,12 +49,31 @@ type bench struct {
 }
 
 func newBench(ctx context.Context, o options) (b *bench, err error) {
-	b = &bench{o: o}
+	b, err = prepare(ctx, o, "256MB")
 	defer func() {
 		if err != nil {
 			b.close()
 		}
 	}()
+	if err != nil {
+		return b, err
+	}
+	if err := b.createDatabase(ctx); err != nil {
+		return b, err
+	}
+	if err := b.fill(ctx); err != nil {
+		return b, err
+	}
+	if b.service, err = b.start(ctx); err != nil {
+		return b, err
+	}
+	return b, b.openSessions(ctx)
+}
+
+// prepare builds the service, and starts PostgreSQL with so much memory of its own
+// and the simulated WeChat. The caller closes what it returns, also with an error.
+func prepare(ctx context.Context, o options, sharedBuffers string) (b *bench, err error) {
+	b = &bench{o: o}
 	if b.folder, err = os.MkdirTemp("", "wugan-bench"); err != nil {
 		return b, err
 	}
@@ -65,24 +87,19 @@ func newBench(ctx context.Context, o options) (b *bench, err error) {
 		}
 	}
 	if b.cluster, err = pgtest.Start(ctx, pgtest.Durable(), pgtest.Setting("max_connections", "200"),
-		pgtest.Setting("shared_buffers", "256MB"), pgtest.Setting("max_wal_size", "4GB")); err != nil {
+		pgtest.Setting("shared_buffers", sharedBuffers), pgtest.Setting("max_wal_size", "4GB")); err != nil {
 		return b, err
 	}
 	b.stop = append(b.stop, func() { _ = b.cluster.Close() })
+	return b, b.startWeChat(ctx)
+}
+
+func (b *bench) createDatabase(ctx context.Context) (err error) {
 	if b.database, err = b.cluster.CreateMigrated(ctx); err != nil {
-		return b, err
+		return err
 	}
 	b.url = b.cluster.URL(b.database)
-	if err := b.fill(ctx); err != nil {
-		return b, err
-	}
-	if err := b.startWeChat(ctx); err != nil {
-		return b, err
-	}
-	if b.service, err = b.start(ctx); err != nil {
-		return b, err
-	}
-	return b, b.openSessions(ctx)
+	return nil
 }
 
 func (b *bench) close() {
@@ -184,8 +201,9 @@ func (b *bench) start(ctx context.Context) (*process, error) {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, b.o.binary, "serve") // our own binary
-	cmd.Env = append(os.Environ(),
-		"WUGAN_ADDR="+address, "WUGAN_METRICS_ADDR="+metrics, "WUGAN_DATABASE_URL="+b.url,
+	cmd.Env = append([]string{"WUGAN_LOG_LEVEL=warn"}, os.Environ()...)
+	cmd.Env = append(cmd.Env,
+		"WUGAN_ISSUER="+issuer, "WUGAN_GATEWAY_KEY="+gatewayKey, "WUGAN_ADDR="+address, "WUGAN_METRICS_ADDR="+metrics, "WUGAN_DATABASE_URL="+b.url,
 		"WUGAN_WECHAT_APPS="+appID+":"+appSecret, "WUGAN_WECHAT_API_URL="+string(wechat),
 		"WUGAN_ACCESS_KEYS="+filepath.Join(b.folder, "access.jwks"),
 		"WUGAN_REFRESH_KEYS="+filepath.Join(b.folder, "refresh.jwks"),
