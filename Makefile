@@ -8,11 +8,12 @@ MAKEFLAGS   += --no-builtin-rules --no-print-directory
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 10s
 ARGS     ?=
+SOAK     ?= 10m
 
 # auth/verify is a module of its own, which ./... does not enter.
 MODULES  := ./... github.com/wugan/wugan/auth/verify/...
 
-.PHONY: help run build test test-go test-client lint lint-go lint-client bench e2e fuzz vuln tools fmt clean
+.PHONY: help run build test test-go test-client lint lint-go lint-client bench e2e soak fuzz vuln tools fmt clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +62,9 @@ e2e: build ## the long runs: real gateways, images, browsers
 		[[ -e $$script ]] || continue; \
 		echo "== $$script"; WUGAN_BIN=$(CURDIR)/bin/wugan "$$script"; \
 	done
+
+soak: build ## 200 devices for SOAK (10m): lost responses, two pods, PostgreSQL restarted
+	WUGAN_BIN=$(CURDIR)/bin/wugan SOAK=$(SOAK) go test -tags 'e2e soak' -count=1 -timeout 0 -v -run '^TestNoDeviceIsEverLoggedOut$$' ./e2e
 
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	scripts/fuzz $(FUZZTIME)
