@@ -100,6 +100,7 @@ func TestNoDeviceIsEverLoggedOut(t *testing.T) {
 
 	// A while of the same life, so that pools and heaps have grown to their size.
 	live(t, devices, max(15*time.Second, during/20), nil)
+	hangUp(devices)
 	before := measurePods(t, figures)
 	t.Logf("before: %v", before)
 
@@ -124,9 +125,7 @@ func TestNoDeviceIsEverLoggedOut(t *testing.T) {
 	require.NoError(t, conn.QueryRow(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE datname = $1 AND usename = 'wugan'", database).Scan(&connections))
 	require.LessOrEqual(t, connections, 2*(max(4, runtime.NumCPU())+1), "connections to PostgreSQL")
 
-	for _, d := range devices {
-		d.client.CloseIdleConnections()
-	}
+	hangUp(devices)
 	var after []podFigures
 	require.Eventually(t, func() bool {
 		after = measurePods(t, figures)
@@ -172,6 +171,14 @@ func live(t *testing.T, devices []*device, during time.Duration, cluster *pgtest
 	}
 	wg.Wait()
 	return restarts
+}
+
+// hangUp closes the connections that the devices have kept.
+func hangUp(devices []*device) {
+	for _, d := range devices {
+		d.client.CloseIdleConnections()
+	}
+	time.Sleep(2 * time.Second) // the pods notice
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -68,7 +68,7 @@ func readBody(c echo.Context) ([]byte, error) {
 // one that is left out.
 func checkJSON(h http.Header) error {
 	kind := h.Get(echo.HeaderContentType)
-	if kind == "" {
+	if kind == "" || kind == echo.MIMEApplicationJSON {
 		return nil
 	}
 	media, params, err := mime.ParseMediaType(kind)

@@ -6,6 +6,8 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+
+	"github.com/wugan/wugan/auth/verify/jsonobject"
 )
 
 // decodeObject reads a JSON object into a struct, by the names of its json tags.
@@ -14,31 +16,27 @@ import (
 // names as they are would have judged another request than the one that is
 // served. Of a name that comes twice the last counts.
 func decodeObject(body []byte, into any) error {
-	members, err := membersOf(body)
-	var syntax *json.SyntaxError
-	switch {
-	case errors.As(err, &syntax):
-		return invalid("The body is not valid JSON: see byte %d of it.", syntax.Offset)
-	case err != nil:
-		return invalid("The body is not a JSON object.")
+	members, err := jsonobject.Read(body)
+	if err != nil {
+		return notObject(body)
 	}
 	return setMembers(members, reflect.ValueOf(into).Elem(), "")
 }
 
-var errNull = errors.New("null is no object")
-
-func membersOf(value []byte) (members map[string]json.RawMessage, err error) {
-	if err = json.Unmarshal(value, &members); err == nil && members == nil {
-		err = errNull
+// notObject says what is wrong with a body that is no object.
+func notObject(body []byte) error {
+	var syntax *json.SyntaxError
+	if errors.As(json.Unmarshal(body, new(any)), &syntax) {
+		return invalid("The body is not valid JSON: see byte %d of it.", syntax.Offset)
 	}
-	return members, err
+	return invalid("The body is not a JSON object.")
 }
 
 // setMembers sets the fields of a struct. The path is where its object stands in
 // the body.
-func setMembers(members map[string]json.RawMessage, into reflect.Value, path string) error {
+func setMembers(members jsonobject.Object, into reflect.Value, path string) error {
 	for _, field := range fieldsOf(into.Type()) {
-		if value, given := members[field.name]; given {
+		if value, given := members.Get(field.name); given {
 			if err := setMember(value, into.FieldByIndex(field.index), path+field.name); err != nil {
 				return err
 			}
@@ -49,11 +47,16 @@ func setMembers(members map[string]json.RawMessage, into reflect.Value, path str
 
 func setMember(value []byte, into reflect.Value, path string) error {
 	if into.Kind() == reflect.Struct {
-		members, err := membersOf(value)
+		members, err := jsonobject.Read(value)
 		if err != nil {
 			return invalid("The field %s is of another type: an object is expected.", path)
 		}
 		return setMembers(members, into, path+".")
+	}
+	// Most fields are strings, and most strings are as they are written.
+	if text, plain := jsonobject.Plain(value); plain && into.Type() == reflect.TypeFor[string]() {
+		into.SetString(string(text))
+		return nil
 	}
 	var wrongType *json.UnmarshalTypeError
 	switch err := json.Unmarshal(value, into.Addr().Interface()); {

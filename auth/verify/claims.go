@@ -85,9 +85,9 @@ var accessClaims = []string{"sub", "client_id", "iat", "jti", "sid"}
 func claimsOf(token *checked) (*Claims, error) {
 	claims := &Claims{ExpiresAt: token.expires}
 	for i := range token.claims {
-		name, raw := token.claims[i].name, token.claims[i].raw
+		name, raw := token.claims[i].Name, token.claims[i].Value
 		var err error
-		switch name {
+		switch string(name) {
 		case "iss":
 			claims.Issuer, err = unquote(raw)
 		case "sub":
@@ -113,7 +113,7 @@ func claimsOf(token *checked) (*Claims, error) {
 			if claims.Extra == nil {
 				claims.Extra = map[string]any{}
 			}
-			claims.Extra[name] = value
+			claims.Extra[string(name)] = value
 		}
 		if err != nil {
 			return nil, invalid("%s is of another type", name)

@@ -19,6 +19,7 @@ func TestTheDependenciesStayLight(t *testing.T) {
 	require.NoError(t, err)
 	allowed := []string{
 		"github.com/wugan/wugan/auth/verify",
+		"github.com/wugan/wugan/auth/verify/jsonobject", // ours, and the standard library
 		"github.com/wugan/wugan/auth/verify/verifytest",
 		"github.com/golang-jwt/jwt/v5",
 		"github.com/MicahParks/jwkset",

@@ -33,7 +33,7 @@ func readHeader(encoded string) (header, error) {
 	}
 	for i := range members {
 		for _, name := range refusedHeaders {
-			if strings.EqualFold(members[i].name, name) {
+			if strings.EqualFold(string(members[i].Name), name) {
 				return header{}, invalid("header: %s is not allowed", name)
 			}
 		}
@@ -43,7 +43,7 @@ func readHeader(encoded string) (header, error) {
 		name string
 		into *string
 	}{{"typ", &h.typ}, {"alg", &h.algorithm}, {"kid", &h.kid}} {
-		raw, ok := members.get(want.name)
+		raw, ok := members.Get(want.name)
 		if !ok {
 			return header{}, invalid("header: no %s", want.name)
 		}

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/MicahParks/jwkset"
+
+	"github.com/wugan/wugan/auth/verify/jsonobject"
 )
 
 // ParseJWKS reads a JWK Set (RFC 7517 section 5) as [JWKS] does, and returns the
@@ -22,7 +24,7 @@ func parseJWKS(data []byte) (keys map[string]Key, left []error, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	raw, ok := document.get("keys")
+	raw, ok := document.Get("keys")
 	if !ok {
 		return nil, nil, errors.New("not a JWK Set: no keys")
 	}
@@ -37,7 +39,7 @@ func parseJWKS(data []byte) (keys map[string]Key, left []error, err error) {
 		if err != nil {
 			return nil, nil, fmt.Errorf("key %d: %w", i, err)
 		}
-		kid := members.text("kid")
+		kid := textOf(members, "kid")
 		if kid != "" && seen[kid] {
 			// Which of the two a token means cannot be told.
 			return nil, nil, fmt.Errorf("two keys with the id %q", kid)
@@ -56,32 +58,26 @@ func parseJWKS(data []byte) (keys map[string]Key, left []error, err error) {
 	return keys, left, nil
 }
 
-// text returns a member that is a text; "" otherwise.
-func (o object) text(name string) string {
-	raw, ok := o.get(name)
-	if !ok {
-		return ""
-	}
-	text, err := unquote(raw)
-	if err != nil {
-		return ""
-	}
+// textOf returns a member that is a string; "" otherwise.
+func textOf(members jsonobject.Object, name string) string {
+	raw, _ := members.Get(name)
+	text, _ := jsonobject.Text(raw)
 	return text
 }
 
 // sizeP256 is the length in base64url of a coordinate on P-256.
 const sizeP256 = 43
 
-func parseJWK(kid string, members object) (Key, error) {
+func parseJWK(kid string, members jsonobject.Object) (Key, error) {
 	for _, private := range []string{"d", "k", "p", "q", "dp", "dq", "qi", "oth"} {
-		if _, ok := members.get(private); ok {
+		if _, ok := members.Get(private); ok {
 			return Key{}, errors.New("a symmetric or private key")
 		}
 	}
-	if use, ok := members.get("use"); ok && string(use) != `"sig"` {
+	if use, ok := members.Get("use"); ok && string(use) != `"sig"` {
 		return Key{}, errors.New("its use is not sig")
 	}
-	if ops, ok := members.get("key_ops"); ok {
+	if ops, ok := members.Get("key_ops"); ok {
 		if list, err := unquoteAll(ops); err != nil || !slices.Contains(list, "verify") {
 			return Key{}, errors.New("its key_ops do not name verify")
 		}
@@ -89,12 +85,12 @@ func parseJWK(kid string, members object) (Key, error) {
 	// Only what the key is made of goes to the library: no certificates, no
 	// addresses, and no alg, whose agreement with the key Validate checks.
 	var parts jwkset.JWKMarshal
-	kty, crv := members.text("kty"), members.text("crv")
+	kty, crv := textOf(members, "kty"), textOf(members, "crv")
 	parts.KTY, parts.CRV = jwkset.KTY(kty), jwkset.CRV(crv)
-	parts.X = members.text("x")
-	parts.Y = members.text("y")
-	parts.N = members.text("n")
-	parts.E = members.text("e")
+	parts.X = textOf(members, "x")
+	parts.Y = textOf(members, "y")
+	parts.N = textOf(members, "n")
+	parts.E = textOf(members, "e")
 	// The library panics over a coordinate that its curve has no room for.
 	if kty == "EC" && (crv != "P-256" || len(parts.X) != sizeP256 || len(parts.Y) != sizeP256) {
 		return Key{}, errors.New("an EC key must be on P-256, with x and y of 32 bytes each (RFC 7518 section 6.2.1)")
@@ -104,8 +100,8 @@ func parseJWK(kid string, members object) (Key, error) {
 		return Key{}, fmt.Errorf("not a public key: %w", err)
 	}
 	key := Key{ID: kid, Public: jwk.Key()}
-	if _, ok := members.get("alg"); ok {
-		key.Algorithm = members.text("alg")
+	if _, ok := members.Get("alg"); ok {
+		key.Algorithm = textOf(members, "alg")
 	} else {
 		key.Algorithm = map[string]string{"EC": ES256, "OKP": EdDSA, "RSA": RS256}[kty]
 	}

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/wugan/wugan/auth/verify/jsonobject"
 )
 
 // The types of our tokens, for [Profile.Type]: the typ header (RFC 8725 section
@@ -52,7 +54,7 @@ type Profile struct {
 // checked is a token that was found good.
 type checked struct {
 	payload   []byte
-	claims    object
+	claims    jsonobject.Object
 	key       Key
 	expires   time.Time
 	notBefore time.Time // zero when there is no nbf
@@ -60,12 +62,12 @@ type checked struct {
 
 // Payload is what a good token says. Its methods may be called by many goroutines
 // at once.
-type Payload struct{ claims object }
+type Payload struct{ claims jsonobject.Object }
 
 // Text returns a claim that is a string; false where there is none of this name,
 // or one of another type.
 func (p Payload) Text(name string) (string, bool) {
-	raw, ok := p.claims.get(name)
+	raw, ok := p.claims.Get(name)
 	if !ok {
 		return "", false
 	}
@@ -76,7 +78,7 @@ func (p Payload) Text(name string) (string, bool) {
 // Integer returns a claim that is a whole number, written without an exponent;
 // false where there is none of this name, or one of another type.
 func (p Payload) Integer(name string) (int64, bool) {
-	raw, ok := p.claims.get(name)
+	raw, ok := p.claims.Get(name)
 	if !ok {
 		return 0, false
 	}
@@ -188,18 +190,18 @@ func (p *Profile) check(ctx context.Context, token string) (*checked, error) {
 
 func (p *Profile) checkClaims(token *checked) error {
 	for i := range token.claims {
-		if name, wrong := misspelt(token.claims[i].name); wrong {
+		if name, wrong := misspelt(token.claims[i].Name); wrong {
 			return invalid("a claim is spelt like %s", name)
 		}
 	}
 	for _, name := range p.RequiredClaims {
-		raw, ok := token.claims.get(name)
+		raw, ok := token.claims.Get(name)
 		if !ok || string(raw) == "null" {
 			return invalid("no %s", name)
 		}
 	}
 	for _, name := range textClaims {
-		raw, ok := token.claims.get(name)
+		raw, ok := token.claims.Get(name)
 		if !ok {
 			continue
 		}
@@ -208,14 +210,14 @@ func (p *Profile) checkClaims(token *checked) error {
 		}
 	}
 
-	issuer, ok := token.claims.get("iss")
+	issuer, ok := token.claims.Get("iss")
 	if !ok {
 		return invalid("no iss")
 	}
 	if !spells(issuer, p.Issuer) {
 		return invalid("another issuer")
 	}
-	if raw, ok := token.claims.get("aud"); !ok || !spells(raw, p.Audience) {
+	if raw, ok := token.claims.Get("aud"); !ok || !spells(raw, p.Audience) {
 		audience, err := audienceOf(token.claims)
 		if err != nil {
 			return err
@@ -229,7 +231,7 @@ func (p *Profile) checkClaims(token *checked) error {
 
 func (p *Profile) checkTimes(token *checked) error {
 	for _, name := range timeClaims {
-		raw, ok := token.claims.get(name)
+		raw, ok := token.claims.Get(name)
 		if !ok {
 			continue
 		}
@@ -264,8 +266,8 @@ func (p *Profile) checkAt(expires, notBefore, now time.Time) error {
 }
 
 // audienceOf returns aud as a list: a text or an array of texts, never empty.
-func audienceOf(claims object) ([]string, error) {
-	raw, ok := claims.get("aud")
+func audienceOf(claims jsonobject.Object) ([]string, error) {
+	raw, ok := claims.Get("aud")
 	if !ok {
 		return nil, invalid("no aud")
 	}
@@ -288,42 +290,14 @@ var (
 	knownClaims = append(append([]string{"aud", "roles", "seq", "prev"}, textClaims...), timeClaims...)
 )
 
-// known returns the name of a claim or of a member of the header that most
-// tokens have, without taking memory for it.
-func known(name []byte) (string, bool) {
-	switch string(name) {
-	case "iss":
-		return "iss", true
-	case "sub":
-		return "sub", true
-	case "aud":
-		return "aud", true
-	case "exp":
-		return "exp", true
-	case "iat":
-		return "iat", true
-	case "jti":
-		return "jti", true
-	case "sid":
-		return "sid", true
-	case "seq":
-		return "seq", true
-	case "prev":
-		return "prev", true
-	case "roles":
-		return "roles", true
-	case "client_id":
-		return "client_id", true
-	}
-	return "", false
-}
-
-func misspelt(name string) (string, bool) {
-	if slices.Contains(knownClaims, name) {
-		return name, false
+func misspelt(name []byte) (string, bool) {
+	for _, known := range knownClaims {
+		if string(name) == known {
+			return known, false
+		}
 	}
 	for _, known := range knownClaims {
-		if strings.EqualFold(name, known) {
+		if strings.EqualFold(string(name), known) {
 			return known, true
 		}
 	}
