@@ -6,7 +6,9 @@ import "errors"
 // outage of the database is users.ErrUnavailable, and what WeChat refuses is a
 // users.ProviderError.
 var (
-	ErrUnknownApp = errors.New("no such app is configured")
+	// ErrTooManyLogins: the user has logged in too often.
+	ErrTooManyLogins = errors.New("too many logins of one user")
+	ErrUnknownApp    = errors.New("no such app is configured")
 
 	ErrRefreshInvalid = errors.New("the refresh token is not one of ours, or its session is gone")
 	ErrRefreshExpired = errors.New("the refresh token has expired")

@@ -135,6 +135,9 @@ type LoginRequest struct {
 	// same call. "" for none.
 	PhoneCode string
 	Device    Device
+	// Admit is asked once the provider has said who it is, before anything is
+	// stored; its error refuses the login. nil: everyone is admitted.
+	Admit func(appID, openID string) error
 }
 
 // LoginResult is a person who is signed in.
@@ -168,6 +171,11 @@ func (s *Service) login(ctx context.Context, r LoginRequest) (LoginResult, error
 	proven, err := s.exchanger.ExchangeCode(ctx, appID, r.Code)
 	if err != nil {
 		return LoginResult{}, fmt.Errorf("exchange the code: %w", err)
+	}
+	if r.Admit != nil {
+		if err := r.Admit(appID, proven.OpenID); err != nil {
+			return LoginResult{}, fmt.Errorf("log in: %w", err)
+		}
 	}
 	if appID == "" || proven.OpenID == "" {
 		return LoginResult{}, errors.New("log in: the provider named no identity")
@@ -326,6 +334,8 @@ func loginOutcome(r LoginResult, err error) string {
 		return string(provider.Reason)
 	case errors.Is(err, ErrUnknownApp):
 		return "unknown_app"
+	case errors.Is(err, ErrTooManyLogins):
+		return "rate_limited"
 	case errors.Is(err, ErrUserDisabled):
 		return "user_disabled"
 	case errors.Is(err, ErrTicketInvalid):

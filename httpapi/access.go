@@ -104,27 +104,35 @@ func (k keyPaths) add(method, path string, handler echo.HandlerFunc, inner ...ec
 func absent(echo.Context) error { return newProblem("not_found", nil) }
 
 // withKey lets requests with an operator's key through. Another of our keys is
-// told from a wrong one, for that is a mistake in a configuration.
+// told from a wrong one, for that is a mistake in a configuration. Guesses are
+// limited for each client address.
 func (a *api) withKey(key secret.String) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			text, err := keyText(c.Request().Header)
-			switch {
-			case err != nil:
+			if err != nil {
 				p := newProblem("token_missing", nil)
 				p.Detail = "Send the key as: Authorization: Bearer KEY."
 				return p
-			case key.Matches(text):
+			}
+			switch found, err := a.keyGuesses.check(c, text, key, a.adminKey, a.gatewayKey); {
+			case err != nil:
+				return err
+			case found == 0:
 				return next(c)
-			case a.adminKey.Matches(text), a.gatewayKey.Matches(text):
+			case found > 0:
 				return newProblem("forbidden", nil)
 			}
-			p := newProblem("token_invalid", nil)
-			p.Title, p.Detail = "Key refused", "It is not the key of these paths."
-			p.challenge = refusedBearer(p.Title)
-			return p
+			return keyRefused()
 		}
 	}
+}
+
+func keyRefused() *problem {
+	p := newProblem("token_invalid", nil)
+	p.Title, p.Detail = "Key refused", "It is not the key of these paths."
+	p.challenge = refusedBearer(p.Title)
+	return p
 }
 
 // keyText reads the key from the Authorization header. Unlike an access token it

@@ -1,8 +1,8 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
-	"net/http"
 
 	"github.com/labstack/echo/v4"
 
@@ -22,17 +22,13 @@ func (a *api) closeAccount(c echo.Context, who caller) error {
 	if err := checkPrintable("code", r.Code, maxCode); err != nil {
 		return err
 	}
-	ctx, ip := c.Request().Context(), c.RealIP()
-	if err := a.loginRate.check(ip); err != nil {
+	err := a.withCode(c, who.appID, "", func(ctx context.Context) error {
+		return a.auth.Confirm(ctx, who.userID, who.appID, r.Code)
+	})
+	if err != nil {
 		return err
 	}
-	if err := a.auth.Confirm(ctx, who.userID, who.appID, r.Code); err != nil {
-		if problemOf(err).Status < http.StatusInternalServerError {
-			a.loginRate.failed(ip)
-		}
-		return err
-	}
-	if err := a.admin.CloseAccount(ctx, who.userID); err != nil && !errors.Is(err, users.ErrNotFound) {
+	if err := a.admin.CloseAccount(c.Request().Context(), who.userID); err != nil && !errors.Is(err, users.ErrNotFound) {
 		return err
 	}
 	return noContent(c)

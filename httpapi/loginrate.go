@@ -1,87 +1,101 @@
 package httpapi
 
 import (
+	"context"
+	"crypto/sha256"
 	"net/netip"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
-	"golang.org/x/time/rate"
+
+	"github.com/wugan/wugan/auth"
 )
-
-// loginRate counts failed logins for each client address. Successful ones never
-// count: whole cities share one address.
-type loginRate struct {
-	limit   rate.Limit
-	clients *lru.Cache[netip.Prefix, *rate.Limiter]
-	now     func() time.Time
-}
-
-// trackedClients bounds the memory; the address longest silent is forgotten.
-const trackedClients = 1 << 16
 
 // burstFactor is how many seconds' worth of failures may come at once.
 const burstFactor = 4
 
+// What a device that has logged in before may fail, while its address may not
+// fail any more.
+const (
+	deviceFailures = 2
+	deviceEarns    = 1.0 / 60
+)
+
+// How many logins one user may make. WeChat allows as many (45011).
+const (
+	userLogins     = 100
+	userLoginEarns = userLogins / 60.0
+)
+
+// digest stands for a device or an identity.
+type digest [sha256.Size]byte
+
+// loginRate bounds the failed logins of each client address. Successful ones
+// never count there: whole cities share one address. So that nobody who shares
+// an address can lock the others out by failing, a device that has logged in
+// here before has a small allowance of its own. And it bounds the logins of each
+// user, successful as they are. nil: no limits.
+type loginRate struct {
+	addresses *attempts[netip.Prefix]
+	devices   *attempts[digest]
+	users     *attempts[digest]
+	known     *lru.Cache[digest, struct{}] // devices that have logged in
+}
+
 func newLoginRate(perSecond float64, now func() time.Time) (*loginRate, error) {
-	clients, err := lru.New[netip.Prefix, *rate.Limiter](trackedClients)
+	if perSecond <= 0 {
+		return nil, nil //nolint:nilnil // no limits, no fault
+	}
+	known, err := lru.New[digest, struct{}](trackedClients)
 	if err != nil {
 		return nil, err
 	}
-	return &loginRate{limit: rate.Limit(perSecond), clients: clients, now: now}, nil
+	return &loginRate{
+		addresses: newAttempts[netip.Prefix](perSecond, max(1, float64(int(perSecond*burstFactor))), now),
+		devices:   newAttempts[digest](deviceEarns, deviceFailures, now),
+		users:     newAttempts[digest](userLoginEarns, userLogins, now),
+		known:     known,
+	}, nil
 }
 
-// check refuses a login from an address with too many failures.
-func (l *loginRate) check(ip string) error {
-	if l.limit <= 0 {
+// begin lets a login begin, and returns what is to be told its outcome. The
+// error is that of attempts.begin.
+func (l *loginRate) begin(ctx context.Context, ip, appID, deviceID string) (done func(failed bool), err error) {
+	if l == nil {
+		return func(bool) {}, nil
+	}
+	device := digestOf(appID, deviceID)
+	finish, err := l.addresses.begin(ctx, network(ip))
+	if err != nil && l.known.Contains(device) {
+		finish, err = l.devices.begin(ctx, device)
+	}
+	if err != nil {
+		if p := problemOf(err); p.Code == "rate_limited" {
+			p.Detail = "Too many logins from this address have failed: wait for the seconds that Retry-After names."
+		}
+		return nil, err
+	}
+	return func(failed bool) {
+		if !failed && deviceID != "" {
+			l.known.Add(device, struct{}{})
+		}
+		finish(failed)
+	}, nil
+}
+
+// admit counts a login of a user who is known by now, and refuses one too many.
+func (l *loginRate) admit(appID, openID string) error {
+	if l == nil {
 		return nil
 	}
-	limiter, tracked := l.clients.Get(network(ip))
-	if !tracked {
+	err := l.users.count(digestOf(appID, openID))
+	if err == nil {
 		return nil
 	}
-	have := limiter.TokensAt(l.now())
-	if have >= 1 {
-		return nil
-	}
-	p := newProblem("rate_limited", nil)
-	p.Detail = "Too many logins from this address have failed: wait for the seconds that Retry-After names."
-	p.retryAfter = time.Duration((1 - have) / float64(l.limit) * float64(time.Second))
+	p := problemOf(err)
+	p.Detail = "This user has logged in too often within a minute: wait for the seconds that Retry-After names."
+	p.cause = auth.ErrTooManyLogins
 	return p
 }
 
-// failed counts a login that was refused.
-func (l *loginRate) failed(ip string) {
-	if l.limit <= 0 {
-		return
-	}
-	key := network(ip)
-	limiter, tracked := l.clients.Get(key)
-	if !tracked {
-		fresh := rate.NewLimiter(l.limit, max(1, int(l.limit*burstFactor)))
-		if earlier, raced, _ := l.clients.PeekOrAdd(key, fresh); raced {
-			limiter = earlier
-		} else {
-			limiter = fresh
-		}
-	}
-	limiter.AllowN(l.now(), 1)
-}
-
-// network is what one client can hold many addresses of: itself in IPv4, its
-// /64 in IPv6.
-func network(ip string) netip.Prefix {
-	addr, err := netip.ParseAddr(ip)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	addr = addr.Unmap().WithZone("")
-	bits := 32
-	if addr.Is6() {
-		bits = 64
-	}
-	prefix, err := addr.Prefix(bits)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	return prefix
-}
+func digestOf(appID, name string) digest { return sha256.Sum256([]byte(appID + "\x00" + name)) }

@@ -1,10 +1,13 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,6 +18,30 @@ import (
 type fixed struct{ now time.Time }
 
 func (f *fixed) Now() time.Time { return f.now }
+
+// failed is a login from an address that is refused.
+func (l *loginRate) failed(ip string) {
+	if done, err := l.begin(context.Background(), ip, "app", ""); err == nil {
+		done(true)
+	}
+}
+
+// check is a login from an address that succeeds, or is limited.
+func (l *loginRate) check(ip string) error {
+	done, err := l.begin(context.Background(), ip, "app", "")
+	if err == nil {
+		done(false)
+	}
+	return err
+}
+
+// kept is how many addresses are remembered.
+func (l *loginRate) kept() int {
+	if l == nil {
+		return 0
+	}
+	return l.addresses.clients.Len()
+}
 
 func newRate(t *testing.T, perSecond float64) (*loginRate, *fixed) {
 	t.Helper()
@@ -34,8 +61,8 @@ func TestFourSecondsWorthOfFailuresMayComeAtOnce(t *testing.T) {
 	require.ErrorAs(t, l.check("203.0.113.7"), &p)
 	require.Equal(t, http.StatusTooManyRequests, p.Status)
 	require.Equal(t, "rate_limited", p.Code)
-	require.Equal(t, 200*time.Millisecond, p.retryAfter, "then one more may be tried")
-	clock.now = clock.now.Add(p.retryAfter)
+	require.InDelta(t, 200*time.Millisecond, p.retryAfter, float64(time.Microsecond), "then one more may be tried")
+	clock.now = clock.now.Add(p.retryAfter + time.Microsecond)
 	require.NoError(t, l.check("203.0.113.7"))
 	l.failed("203.0.113.7")
 	require.Error(t, l.check("203.0.113.7"))
@@ -52,7 +79,7 @@ func TestAsManyLoginsAsOneLikesWhileNoneFails(t *testing.T) {
 	for range 1000 {
 		require.NoError(t, l.check("203.0.113.7"))
 	}
-	require.Zero(t, l.clients.Len(), "and nothing is kept of those")
+	require.Zero(t, l.kept(), "and nothing is kept of those")
 }
 
 func TestALowRateStillLetsOneTry(t *testing.T) {
@@ -72,7 +99,7 @@ func TestNoRateIsNoLimit(t *testing.T) {
 		l.failed("203.0.113.7")
 	}
 	require.NoError(t, l.check("203.0.113.7"))
-	require.Zero(t, l.clients.Len())
+	require.Zero(t, l.kept())
 }
 
 func TestOneClientIsOneAddressOrOneIPv6Network(t *testing.T) {
@@ -100,7 +127,7 @@ func TestAFloodOfAddressesTakesNoMoreThanItsShareOfMemory(t *testing.T) {
 	for i := range trackedClients + 1000 {
 		l.failed(fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255))
 	}
-	require.Equal(t, trackedClients, l.clients.Len())
+	require.Equal(t, trackedClients, l.kept())
 	require.NoError(t, l.check("10.0.0.0"), "the one longest silent is forgotten")
 	require.Error(t, l.check(fmt.Sprintf("10.%d.%d.%d", (trackedClients+999)>>16, (trackedClients+999)>>8&255, (trackedClients+999)&255)))
 }
@@ -121,4 +148,156 @@ func TestTheRefusalIsAProblemLikeAnyOther(t *testing.T) {
 	err := l.check("203.0.113.7")
 	require.Same(t, err, problemOf(fmt.Errorf("login: %w", err)))
 	require.NotErrorIs(t, err, errors.ErrUnsupported)
+}
+
+// Two thousand bad codes at once used to make two thousand calls to WeChat: each
+// was let through before the first had failed.
+func TestNoMoreBadCodesReachThePlatformAtOnceThanMayFail(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	gate := make(chan struct{})
+	s.platform.wait = gate
+	var wg sync.WaitGroup
+	var limited, refused atomic.Int64
+	for range 300 {
+		wg.Go(func() {
+			switch s.do(http.MethodPost, "/api/v1/auth/login", `{"code":"guess"}`).status {
+			case http.StatusBadRequest:
+				refused.Add(1)
+			case http.StatusTooManyRequests:
+				limited.Add(1)
+			}
+		})
+	}
+	require.Eventually(t, func() bool { calls, _ := s.platform.counts(); return calls == 20 }, 10*time.Second, time.Millisecond)
+	close(gate)
+	wg.Wait()
+	calls, most := s.platform.counts()
+	require.LessOrEqual(t, most, 20)
+	require.LessOrEqual(t, calls, 20+5*10, "and five more a second while the test runs")
+	require.EqualValues(t, calls, refused.Load())
+	require.EqualValues(t, 300, refused.Load()+limited.Load())
+}
+
+func TestAnyNumberOfGoodLoginsOfOneAddressMayComeAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	var wg sync.WaitGroup
+	var good atomic.Int64
+	for i := range 200 {
+		wg.Go(func() {
+			if s.do(http.MethodPost, "/api/v1/auth/login", fmt.Sprintf(`{"code":"code-user%d"}`, i)).status == http.StatusOK {
+				good.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	require.EqualValues(t, 200, good.Load())
+	_, most := s.platform.counts()
+	require.LessOrEqual(t, most, 20, "what has no outcome yet is bounded")
+}
+
+func TestADeviceThatHasLoggedInIsNotLockedOutByOthersBehindItsAddress(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	login := func(code, device string) int {
+		return s.do(http.MethodPost, "/api/v1/auth/login", fmt.Sprintf(`{"code":%q,"deviceId":%q}`, code, device)).status
+	}
+	require.Equal(t, http.StatusOK, login("code-alice", "alices-phone"))
+	for login("guess", "") != http.StatusTooManyRequests { //nolint:revive // until the address may not fail any more
+	}
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					login("guess", "another")
+				}
+			}
+		})
+	}
+	for range 20 {
+		require.Equal(t, http.StatusOK, login("code-alice", "alices-phone"))
+	}
+	for range deviceFailures {
+		login("guess", "alices-phone")
+	}
+	require.Equal(t, http.StatusTooManyRequests, login("guess", "alices-phone"), "it may not fail for ever either")
+	close(stop)
+	wg.Wait()
+}
+
+func TestAUserMayLogInAHundredTimesAMinute(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	var got said
+	for i := range userLogins + 60 { // a few more are earned meanwhile
+		got = s.do(http.MethodPost, "/api/v1/auth/login", `{"code":"code-alice"}`)
+		if i < userLogins {
+			require.Equal(t, http.StatusOK, got.status)
+		}
+		if got.status != http.StatusOK {
+			break
+		}
+	}
+	require.Equal(t, http.StatusTooManyRequests, got.status)
+	require.Equal(t, "rate_limited", got.text("code"))
+	require.Contains(t, got.text("detail"), "This user")
+	require.NotEmpty(t, got.header.Get("Retry-After"))
+	s.login("bob")
+	for range 40 {
+		s.do(http.MethodPost, "/api/v1/auth/login", `{"code":"code-alice"}`)
+	}
+	s.login("carol") // the address has not failed
+	s.moved.move(time.Minute)
+	s.login("alice")
+}
+
+func TestALoginThatWaitsForAnOutcomeEndsWithItsClient(t *testing.T) {
+	t.Parallel()
+	l, _ := newRate(t, 0.1)
+	done, err := l.begin(t.Context(), "203.0.113.7", "app", "")
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		_, err := l.begin(ctx, "203.0.113.7", "app", "")
+		ended <- err
+	}()
+	cancel()
+	require.ErrorIs(t, <-ended, context.Canceled)
+	done(false)
+	require.NoError(t, l.check("203.0.113.7"))
+}
+
+func TestGuessesAtOperatorsKeysAreSlowedDown(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *Config, _ *http.Server) {
+		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	})
+	ask := func(path, ip, key string) said {
+		return s.do(http.MethodGet, path, "", append(bearer(key), "X-Forwarded-For", ip)...)
+	}
+	for path, key := range map[string]string{"/api/v1/admin/users": testAdmin, "/api/v1/revocations": testGateway} {
+		attacker, gateway, victim := "203.0.113.7", "203.0.113.8", "203.0.113.9"
+		require.Equal(t, http.StatusOK, ask(path, gateway, key).status)
+		var last said
+		for i := range keyFailures + 10 {
+			last = ask(path, attacker, fmt.Sprintf("guess-%d", i))
+		}
+		require.Equal(t, http.StatusTooManyRequests, last.status, path)
+		require.Equal(t, "rate_limited", last.text("code"))
+		require.Equal(t, http.StatusTooManyRequests, ask(path, attacker, key).status, "no guess is compared any more")
+		require.Equal(t, http.StatusOK, ask(path, victim, key).status)
+		for i := range keyFailures + 10 {
+			last = ask(path, gateway, fmt.Sprintf("guess-%d", i))
+		}
+		require.Equal(t, http.StatusTooManyRequests, last.status)
+		require.Equal(t, http.StatusOK, ask(path, gateway, key).status, "what has worked from there goes on working")
+		s.moved.move(time.Minute)
+	}
 }

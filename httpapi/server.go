@@ -81,6 +81,7 @@ type api struct {
 	gatewayKey, adminKey secret.String
 	avatarHosts          []string
 	loginRate            *loginRate
+	keyGuesses           *keyGuesses
 
 	log     *slog.Logger
 	now     func() time.Time
@@ -95,10 +96,14 @@ func New(c Config) (*echo.Echo, error) {
 	if err != nil {
 		return nil, fmt.Errorf("httpapi: %w", err)
 	}
+	guesses, err := newKeyGuesses(c.Now)
+	if err != nil {
+		return nil, fmt.Errorf("httpapi: %w", err)
+	}
 	a := &api{
 		auth: c.Auth, users: c.Users, admin: c.Admin, verifier: verifier{c.Verifier, c.Revocations}, revocations: c.Revocations,
 		accessKeys: c.AccessKeys, issuer: c.Issuer, pushes: c.Pushes, health: c.Health,
-		gatewayKey: c.GatewayKey, adminKey: c.AdminKey, avatarHosts: c.AvatarHosts, loginRate: rate,
+		gatewayKey: c.GatewayKey, adminKey: c.AdminKey, avatarHosts: c.AvatarHosts, loginRate: rate, keyGuesses: guesses,
 		log: c.Log, now: c.Now, observe: c.Observe, stopping: c.Stopping,
 	}
 

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/http"
@@ -78,7 +79,7 @@ func (a *api) login(c echo.Context) error {
 	var result auth.LoginResult
 	var err error
 	if r.Ticket != "" {
-		result, err = a.signInBy(c, device, func(d auth.Device) (auth.LoginResult, error) {
+		result, err = a.signInBy(c, r.AppID, device, func(d auth.Device) (auth.LoginResult, error) {
 			return a.auth.LoginByTicket(c.Request().Context(), auth.TicketRequest{
 				Ticket: r.Ticket, AppID: r.AppID, Audience: r.Audience, Device: d,
 			})
@@ -98,7 +99,8 @@ func (a *api) login(c echo.Context) error {
 
 // signIn logs in by a code.
 func (a *api) signIn(c echo.Context, r auth.LoginRequest) (auth.LoginResult, error) {
-	return a.signInBy(c, r.Device, func(d auth.Device) (auth.LoginResult, error) {
+	r.Admit = a.loginRate.admit
+	return a.signInBy(c, r.AppID, r.Device, func(d auth.Device) (auth.LoginResult, error) {
 		r.Device = d
 		return a.auth.Login(c.Request().Context(), r)
 	})
@@ -106,21 +108,37 @@ func (a *api) signIn(c echo.Context, r auth.LoginRequest) (auth.LoginResult, err
 
 // signInBy logs in within the rate of failed logins. The function is given the
 // device with its address and User-Agent.
-func (a *api) signInBy(c echo.Context, device auth.Device, login func(auth.Device) (auth.LoginResult, error)) (auth.LoginResult, error) {
-	ip := c.RealIP()
-	if err := a.loginRate.check(ip); err != nil {
-		return auth.LoginResult{}, err
-	}
-	device.IP, device.UserAgent = ip, userAgent(c)
-	result, err := login(device)
+func (a *api) signInBy(c echo.Context, appID string, device auth.Device, login func(auth.Device) (auth.LoginResult, error)) (result auth.LoginResult, err error) {
+	device.IP, device.UserAgent = c.RealIP(), userAgent(c)
+	err = a.withCode(c, appID, device.ID, func(context.Context) error {
+		result, err = login(device)
+		return err
+	})
 	if err != nil {
-		if problemOf(err).Status < http.StatusInternalServerError {
-			a.loginRate.failed(ip)
-		}
 		return auth.LoginResult{}, err
 	}
 	c.Set(callerKey, callerWith(result.Tokens))
 	return result, nil
+}
+
+// withCode does what spends a login code, within the rate of failed logins.
+func (a *api) withCode(c echo.Context, appID, deviceID string, do func(context.Context) error) error {
+	ctx := c.Request().Context()
+	done, err := a.loginRate.begin(ctx, c.RealIP(), appID, deviceID)
+	if err != nil {
+		return err
+	}
+	failed := true // a panic, too
+	defer func() { done(failed) }()
+	if err = do(ctx); err != nil {
+		// An outage is not the client's failure, and a limit of the user's is
+		// not that of the address.
+		status := problemOf(err).Status
+		failed = status < http.StatusInternalServerError && status != http.StatusTooManyRequests
+		return err
+	}
+	failed = false
+	return nil
 }
 
 type refreshRequest struct {

@@ -144,7 +144,7 @@ func New(c Config) *Metrics {
 var (
 	loginOutcomes = []string{
 		"new_user", "known_user", "invalid_code", "code_used", "user_blocked", "wechat_rate_limited",
-		"wechat_rejected_app", "wechat_unavailable", "unknown_app", "user_disabled", "database_unavailable", "error",
+		"wechat_rejected_app", "wechat_unavailable", "unknown_app", "user_disabled", "rate_limited", "database_unavailable", "error",
 	}
 	refreshOutcomes = []auth.Outcome{
 		auth.OutcomeRotated, auth.OutcomeSameChild, auth.OutcomeSibling, auth.OutcomeRestored, auth.OutcomeReused,
