@@ -21,7 +21,7 @@ var reserved = map[string]bool{
 	"content-length": true, "transfer-encoding": true, "http2-settings": true,
 	// The address of the client, as proxies, delivery networks and servers of
 	// several makers tell it.
-	"x-real-ip": true, "x-client-ip": true, "client-ip": true, "true-client-ip": true, "x-true-client-ip": true,
+	"x-real-ip": true, "x-real-port": true, "x-client-ip": true, "client-ip": true, "true-client-ip": true, "x-true-client-ip": true,
 	"x-cluster-client-ip": true, "x-originating-ip": true, "x-proxyuser-ip": true, "proxy-client-ip": true,
 	"cf-connecting-ip": true, "cf-connecting-ipv6": true, "cf-pseudo-ipv4": true, "fastly-client-ip": true,
 	"x-azure-clientip": true, "x-azure-socketip": true, "ali-cdn-real-ip": true, "cdn-src-ip": true,
@@ -40,7 +40,7 @@ var reserved = map[string]bool{
 
 // reservedPrefixes are the beginnings of such names.
 var reservedPrefixes = []string{
-	"forwarded", "x-forwarded", "x-original-", "x-rewrite-", "x-real-", "x-remote-", "remote-",
+	"forwarded", "x-forwarded", "x-original-", "x-rewrite-", "x-remote-", "remote-",
 	"ssl-", "x-ssl-", "x-client-cert", "x-client-verify", "x-client-dn", "x-arr-", "wl-proxy-", "x-appengine-",
 	"x-envoy-", "x-accel-", "x-middleware-",
 	"x-auth-request-", "x-authenticated-", "x-authentik-", "x-webauth-", "x-consumer-", "x-credential-", "x-vouch-",

@@ -177,7 +177,7 @@ func TestHeadersThatBackEndsBelieveAreStrippedInEverySpelling(t *testing.T) {
 		"Accept", "Authorization", "Content-Type", "Cookie", "Host-Name", "Origin", "Range", "User-Agent", "Referer", "Traceparent",
 		"X-Requested-With", "X-Auth-Token", "X-Access-Token", "X-Sign", "X_Sign", "X-App-Version", "X-User-Idea", "X-Tenant-Id",
 		"X-Csrf-Token", "X-Http-Method-Override", "Idempotency-Key", "Accept-Language", "Sec-Websocket-Key", "X-Wxpay-Signature",
-		"Wechatpay-Signature", "Last-Event-Id",
+		"Wechatpay-Signature", "Last-Event-Id", "Client-Version", "X-Real-Name", "X-Client-Version", "X-Client-Id",
 	} {
 		kept[name] = []string{"the application's"}
 	}
