@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -204,6 +205,18 @@ func (a *Administration) EndSession(ctx context.Context, c users.Change, id uuid
 			return nil, err
 		}
 		return []uuid.UUID{id}, nil
+	})
+}
+
+// EndLostSession is EndSession, and ends also a session whose row the database
+// has lost in a failover or a restore: access tokens of it may be alive.
+func (a *Administration) EndLostSession(ctx context.Context, c users.Change, id uuid.UUID) error {
+	err := a.EndSession(ctx, c, id)
+	if !errors.Is(err, ErrNoSession) {
+		return err
+	}
+	return a.change(c, "end a lost session", func(c users.Change) ([]uuid.UUID, error) {
+		return a.store.EndSessions(ctx, Ending{Proven: id, Reason: c.Reason, Actor: c.Actor, Now: c.Now})
 	})
 }
 

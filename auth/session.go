@@ -25,19 +25,19 @@ func (s *Service) Logout(ctx context.Context, refreshToken string) (Presented, e
 	return p, s.LogoutSession(ctx, p.UserID, p.SessionID)
 }
 
-// LogoutSession ends a session of a user; one that has ended already is no
-// error.
+// LogoutSession ends the session of a user that a signed token names; one that
+// has ended already is no error, nor is one whose row the database has lost.
 func (s *Service) LogoutSession(ctx context.Context, userID, sessionID uuid.UUID) error {
-	if err := s.EndSession(ctx, userID, sessionID); err != nil && !errors.Is(err, ErrNoSession) {
-		return err
-	}
-	return nil
+	_, err := s.end(ctx, Ending{UserID: userID, SessionID: sessionID, Proven: sessionID})
+	return err
 }
 
-// LogoutAll ends every session of a user.
-func (s *Service) LogoutAll(ctx context.Context, userID uuid.UUID) error {
+// LogoutAll ends every session of a user, and the one that a signed token names.
+func (s *Service) LogoutAll(ctx context.Context, userID, sessionID uuid.UUID) error {
 	now := s.clock()
-	ended, err := s.store.EndSessions(ctx, Ending{UserID: userID, Reason: ReasonLogoutAll, Actor: users.ActorUser, Now: now})
+	ended, err := s.store.EndSessions(ctx, Ending{
+		UserID: userID, Proven: sessionID, Reason: ReasonLogoutAll, Actor: users.ActorUser, Now: now,
+	})
 	if err != nil {
 		return fmt.Errorf("log out everywhere: %w", err)
 	}
@@ -48,18 +48,24 @@ func (s *Service) LogoutAll(ctx context.Context, userID uuid.UUID) error {
 // EndSession ends one of a user's own sessions. The error for another user's
 // session, or none, is ErrNoSession.
 func (s *Service) EndSession(ctx context.Context, userID, sessionID uuid.UUID) error {
-	now := s.clock()
-	ended, err := s.store.EndSession(ctx, Ending{
-		UserID: userID, SessionID: sessionID, Reason: ReasonLogout, Actor: users.ActorUser, Now: now,
-	})
-	if err != nil {
-		return fmt.Errorf("end a session: %w", err)
-	}
-	if !ended {
+	ended, err := s.end(ctx, Ending{UserID: userID, SessionID: sessionID})
+	if err == nil && !ended {
 		return ErrNoSession
 	}
-	s.revocations.Add(now, sessionID)
-	return nil
+	return err
+}
+
+// end ends one session at its user's wish.
+func (s *Service) end(ctx context.Context, e Ending) (bool, error) {
+	e.Reason, e.Actor, e.Now = ReasonLogout, users.ActorUser, s.clock()
+	ended, err := s.store.EndSession(ctx, e)
+	if err != nil {
+		return false, fmt.Errorf("end a session: %w", err)
+	}
+	if ended {
+		s.revocations.Add(e.Now, e.SessionID)
+	}
+	return ended, nil
 }
 
 // Sessions lists a user's live sessions, newest use first.

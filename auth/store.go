@@ -159,8 +159,9 @@ type Store interface {
 	Rotate(ctx context.Context, p Presented) (Rotated, error)
 
 	// EndSession revokes one live session of a user. It reports whether there
-	// was one; ending it again changes nothing. Revoking never moves the
-	// counters or RotatedAt.
+	// was one; ending it again changes nothing, but is a write all the same: an
+	// acknowledged repetition is as safe as the first call. Revoking never moves
+	// the counters or RotatedAt.
 	EndSession(ctx context.Context, e Ending) (bool, error)
 
 	// EndSessions revokes every live session of a user and returns their ids.
@@ -201,7 +202,11 @@ type Store interface {
 type Ending struct {
 	UserID    uuid.UUID
 	SessionID uuid.UUID
-	Reason    string
-	Actor     string
-	Now       time.Time
+	// Proven is a session that a signed token names, or an operator; zero: none.
+	// It ends also where it ran out, and where the database has lost its row:
+	// access tokens of it may be alive.
+	Proven uuid.UUID
+	Reason string
+	Actor  string
+	Now    time.Time
 }

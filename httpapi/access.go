@@ -48,8 +48,18 @@ type caller struct {
 // a code from which a client knows whether to refresh: the request was not
 // begun, so it can be sent again as it is.
 func (a *api) withAccess(next func(echo.Context, caller) error) echo.HandlerFunc {
+	return withToken(a.verifier.VerifyRequest, next)
+}
+
+// withSignature lets requests through whose access token we have signed, also
+// where its session has ended or it ran out moments ago.
+func (a *api) withSignature(next func(echo.Context, caller) error) echo.HandlerFunc {
+	return withToken(a.signed.VerifyRequest, next)
+}
+
+func withToken(check func(*http.Request) (*verify.Claims, error), next func(echo.Context, caller) error) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		claims, err := a.verifier.VerifyRequest(c.Request())
+		claims, err := check(c.Request())
 		if err != nil {
 			return err
 		}

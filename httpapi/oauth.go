@@ -257,7 +257,7 @@ func (a *api) oauthRevoke(c echo.Context) error {
 		return err
 	}
 	ctx := c.Request().Context()
-	claims, err := a.verifier.Verify(ctx, token)
+	claims, err := a.signed.Verify(ctx, token)
 	switch {
 	case err == nil:
 		var who caller

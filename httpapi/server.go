@@ -88,6 +88,7 @@ type api struct {
 	observe func(method, route string, status int, took time.Duration)
 
 	stopping <-chan struct{}
+	signed   *verify.Verifier // for logouts
 }
 
 // New makes the handler of the service.
@@ -105,6 +106,9 @@ func New(c Config) (*echo.Echo, error) {
 		accessKeys: c.AccessKeys, issuer: c.Issuer, pushes: c.Pushes, health: c.Health,
 		gatewayKey: c.GatewayKey, adminKey: c.AdminKey, avatarHosts: c.AvatarHosts, loginRate: rate, keyGuesses: guesses,
 		log: c.Log, now: c.Now, observe: c.Observe, stopping: c.Stopping,
+	}
+	if a.signed = c.Expired; a.signed == nil {
+		a.signed = c.Verifier
 	}
 
 	e := echo.New()

@@ -168,7 +168,9 @@ func (a *api) refresh(c echo.Context) error {
 }
 
 // logout takes a refresh token in the body or, where the body names none, an
-// access token. A session that has ended already is logged out: 204.
+// access token, also one whose session has ended or that ran out moments ago. A
+// session that has ended already is logged out: 204. It is ended again all the
+// same: the first call may have reached this database and not its standby.
 func (a *api) logout(c echo.Context) error {
 	var r refreshRequest
 	if _, err := bindIfAny(c, &r); err != nil {
@@ -176,7 +178,7 @@ func (a *api) logout(c echo.Context) error {
 	}
 	var err error
 	if r.RefreshToken == "" {
-		err = a.withAccess(func(c echo.Context, who caller) error {
+		err = a.withSignature(func(c echo.Context, who caller) error {
 			return a.auth.LogoutSession(c.Request().Context(), who.userID, who.sessionID)
 		})(c)
 	} else if err = r.check(); err == nil {
@@ -198,7 +200,7 @@ func (a *api) logoutByRefreshToken(c echo.Context, token string) error {
 }
 
 func (a *api) logoutAll(c echo.Context, who caller) error {
-	if err := a.auth.LogoutAll(c.Request().Context(), who.userID); err != nil {
+	if err := a.auth.LogoutAll(c.Request().Context(), who.userID, who.sessionID); err != nil {
 		return err
 	}
 	return noContent(c)

@@ -105,6 +105,16 @@ func TestTheCommandLineEndsSessions(t *testing.T) {
 		require.Equal(t, 200, p.refresh(second.refresh).status)
 		ok(t, "sessions", "revoke", "--user", id, "--reason", "all of them", "--json")
 		require.Equal(t, "session_revoked", p.refresh(third.refresh).text("code"))
+
+		// One whose row a failover has lost, named by the log of a gateway.
+		lost := "0192f0c4-7c1e-7b5a-9d3e-0a1b2c3d4e5f"
+		out, exit, err := command(t, "sessions", "revoke", lost, "--reason", "stolen")
+		require.Equal(t, exitFailed, exit, "%v: %s", err, out)
+		require.ErrorContains(t, err, "--lost")
+		for range 2 {
+			require.Contains(t, ok(t, "sessions", "revoke", lost, "--lost", "--reason", "stolen"), "has ended")
+		}
+
 		var none struct{ Sessions []any }
 		require.NoError(t, json.Unmarshal([]byte(ok(t, "sessions", "list", id, "--json")), &none))
 		require.Empty(t, none.Sessions)

@@ -79,6 +79,7 @@ func (o operator) sessionTable(list []auth.Session) error {
 
 func sessionsRevokeCommand() *cobra.Command {
 	var ofUser string
+	var lost bool
 	c := &cobra.Command{
 		Use:   "revoke SESSION_ID ... --reason WHY, or revoke --user USER_ID --reason WHY",
 		Short: "End sessions, or all of a user's; every pod refuses their tokens within a second",
@@ -106,23 +107,31 @@ func sessionsRevokeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return operate(cmd, func(ctx context.Context, o operator) error { return o.revoke(ctx, change, ids) })
+			return operate(cmd, func(ctx context.Context, o operator) error { return o.revoke(ctx, change, ids, lost) })
 		},
 	}
 	c.Flags().StringVar(&ofUser, "user", "", "end all sessions of this user")
+	c.Flags().BoolVar(&lost, "lost", false, "end sessions too whose rows the database has lost in a failover or a restore")
 	changeFlags(c)
 	return c
 }
 
 // revoke ends the sessions named, or all of the change's user where none is.
-func (o operator) revoke(ctx context.Context, change users.Change, ids []uuid.UUID) error {
+func (o operator) revoke(ctx context.Context, change users.Change, ids []uuid.UUID, lost bool) error {
+	end := o.EndSession
+	if lost {
+		end = o.EndLostSession
+	}
 	if len(ids) == 0 {
 		if err := o.SignOut(ctx, change); err != nil {
 			return err
 		}
 	}
 	for _, id := range ids {
-		if err := o.EndSession(ctx, change, id); err != nil {
+		switch err := end(ctx, change, id); {
+		case errors.Is(err, auth.ErrNoSession):
+			return fmt.Errorf("%s: %w (if a failover or a restore has lost it, end it with --lost)", id, err)
+		case err != nil:
 			return fmt.Errorf("%s: %w", id, err)
 		}
 		if !o.asJSON {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -94,6 +95,20 @@ func keySet(t *testing.T, algorithm string) *auth.KeySet {
 	set, err := auth.NewKeySet(key)
 	require.NoError(t, err)
 	return set
+}
+
+// forget loses the rows of a table, as a failover may.
+func (w *world) forget(table string) {
+	w.t.Helper()
+	driver, address := "pgx", w.database
+	if path, is := strings.CutPrefix(w.database, "sqlite:"); is {
+		driver, address = "sqlite", "file:"+path+"?_busy_timeout=5000"
+	}
+	db, err := sql.Open(driver, address)
+	require.NoError(w.t, err)
+	defer db.Close()
+	_, err = db.ExecContext(w.t.Context(), "DELETE FROM "+table)
+	require.NoError(w.t, err)
 }
 
 // settings are the defaults and what every pod of the world shares.

@@ -179,6 +179,31 @@ func TestLogoutEndsOneSessionAndMayBeRepeated(t *testing.T) {
 	})
 }
 
+// A failover or a restore has lost the row; its access token lives.
+func TestASessionWhoseRowIsLostCanBeEnded(t *testing.T) {
+	t.Parallel()
+	everyStore(t, func(t *testing.T, w *world) {
+		p, other := w.pod(), w.pod()
+		for name, end := range map[string]func(s tokens) answer{
+			"access token": func(s tokens) answer { return p.do("POST", "/api/v1/auth/logout", s.access, nil) },
+			"refresh token": func(s tokens) answer {
+				return p.do("POST", "/api/v1/auth/logout", "", map[string]any{"refreshToken": s.refresh})
+			},
+			"everywhere": func(s tokens) answer { return p.do("POST", "/api/v1/auth/logout-all", s.access, nil) },
+			"revocation": func(s tokens) answer { return p.form("/oauth2/revoke", "", "token", s.access) },
+		} {
+			mine := p.signIn("alice")
+			w.forget(`sessions`)
+			require.Equal(t, 200, p.me(mine.access).status)
+			a := end(mine)
+			require.Less(t, a.status, 300, "%s: %s", name, a.body)
+			expect(t, p.me(mine.access), 401, "session_revoked")
+			require.Eventually(t, func() bool { return other.me(mine.access).code() == "session_revoked" }, 10*time.Second, 5*time.Millisecond, name)
+			require.Less(t, end(mine).status, 500, "%s: again", name)
+		}
+	})
+}
+
 func TestLogoutEverywhereIsNoticedByEveryPodWithinASecond(t *testing.T) {
 	t.Parallel()
 	everyStore(t, func(t *testing.T, w *world) {

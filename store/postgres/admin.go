@@ -132,7 +132,7 @@ func note(ctx context.Context, tx pgx.Tx, c users.Change, kind users.EventKind, 
 // endAll ends every live session of a user within a change.
 func endAll(ctx context.Context, tx pgx.Tx, c users.Change, reason string) (ended []uuid.UUID, err error) {
 	var told int
-	err = tx.QueryRow(ctx, endSQL, c.UserID, uuid.NullUUID{}, c.Now, reason, c.Actor).Scan(&ended, &told)
+	err = tx.QueryRow(ctx, endSQL, c.UserID, uuid.NullUUID{}, c.Now, reason, c.Actor, uuid.NullUUID{}).Scan(&ended, &told)
 	return ended, err
 }
 

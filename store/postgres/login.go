@@ -329,8 +329,7 @@ VALUES ($1, $2, $3, 'wechat', jsonb_build_object('appId', $4::text, 'otherUserId
 		_, err = tx.Exec(ctx, identitySQL, l.AppID, l.OpenID, userID, l.UnionID, l.Now)
 	}
 	if err == nil && to.Event != "" {
-		other := uuid.NullUUID{UUID: to.OtherUserID, Valid: to.OtherUserID != uuid.Nil}
-		_, err = tx.Exec(ctx, eventSQL, l.Now, string(to.Event), userID, l.AppID, other)
+		_, err = tx.Exec(ctx, eventSQL, l.Now, string(to.Event), userID, l.AppID, optionalID(to.OtherUserID))
 	}
 	return to.NewUser(), err
 }

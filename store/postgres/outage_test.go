@@ -179,3 +179,53 @@ func TestAPoolerWithoutItsParameterIsToldWhichOne(t *testing.T) {
 	}
 	require.ErrorContains(t, failure, "behind PgBouncer in transaction mode WUGAN_DATABASE_URL needs default_query_exec_mode=exec")
 }
+
+// With synchronous replication a logout can time out while it waits for the
+// standby, and have committed on the primary. Its repetition is acknowledged no
+// sooner than the standby has it, or a failover brings the session back.
+func TestARepeatedLogoutWaitsForTheStandbyAsTheFirstOne(t *testing.T) {
+	cluster := pgtest.NewCluster(t, pgtest.Durable())
+	database, err := cluster.CreateMigrated(t.Context())
+	require.NoError(t, err)
+	s := open(t, cluster.URL(database), lifetimes)
+	var seats []auth.Presented
+	for _, name := range []string{"one", "all", "lost"} {
+		l := signIn(name, start)
+		in, err := s.Login(t.Context(), l)
+		require.NoError(t, err)
+		seats = append(seats, auth.Presented{UserID: in.User.ID, SessionID: l.SessionID})
+	}
+	admin := connect(t, cluster.URL(database))
+	_, err = admin.ExecContext(t.Context(), `DELETE FROM sessions WHERE id = $1`, seats[2].SessionID)
+	require.NoError(t, err)
+	calls := map[string]func(ctx context.Context) error{
+		"logout": func(ctx context.Context) error {
+			_, err := s.EndSession(ctx, auth.Ending{UserID: seats[0].UserID, SessionID: seats[0].SessionID, Now: start})
+			return err
+		},
+		"logout everywhere": func(ctx context.Context) error {
+			_, err := s.EndSessions(ctx, auth.Ending{UserID: seats[1].UserID, Now: start})
+			return err
+		},
+		"logout of a lost session": func(ctx context.Context) error {
+			_, err := s.EndSession(ctx, auth.Ending{UserID: seats[2].UserID, SessionID: seats[2].SessionID, Proven: seats[2].SessionID, Now: start})
+			return err
+		},
+	}
+	require.NoError(t, cluster.Exec(t.Context(), `ALTER SYSTEM SET synchronous_standby_names = 'nowhere'`, `SELECT pg_reload_conf()`))
+	require.Eventually(t, func() bool {
+		var names string
+		return admin.QueryRowContext(t.Context(), `SHOW synchronous_standby_names`).Scan(&names) == nil && names == "nowhere"
+	}, 5*time.Second, 10*time.Millisecond)
+	for name, call := range calls {
+		for _, try := range []string{"the first", "the second", "the third"} {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			require.ErrorIs(t, call(ctx), users.ErrUnavailable, "%s: %s call", name, try)
+			cancel()
+		}
+	}
+	require.NoError(t, cluster.Exec(t.Context(), `ALTER SYSTEM SET synchronous_standby_names = ''`, `SELECT pg_reload_conf()`))
+	for name, call := range calls {
+		require.Eventually(t, func() bool { return call(t.Context()) == nil }, 10*time.Second, 50*time.Millisecond, name)
+	}
+}

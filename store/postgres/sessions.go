@@ -23,12 +23,17 @@ func (s *Store) EndSessions(ctx context.Context, e auth.Ending) ([]uuid.UUID, er
 	return ended, failed("end the sessions of a user", err)
 }
 
-// endSQL ends one session of a user, or all where $2 is null.
+// endSQL ends one session of a user, or all where $2 is null. What a signed token
+// names ($6) ends also where it ran out or has no row.
+//
+// With synchronous replication a first call may time out while it waits for the
+// standby, and have committed here. Its repetition ends nothing, and writes a row
+// as it is (again), because a commit that writes nothing waits for no standby.
 const endSQL = `
 WITH held AS MATERIALIZED (
     SELECT user_id, id
     FROM sessions
-    WHERE user_id = $1 AND ($2::uuid IS NULL OR id = $2) AND revoked_at IS NULL AND expires_at > $3
+    WHERE user_id = $1 AND ($2::uuid IS NULL OR id = $2) AND revoked_at IS NULL AND (expires_at > $3 OR id = $6)
     ORDER BY user_id, id
     FOR UPDATE
 ), ended AS (
@@ -37,23 +42,46 @@ WITH held AS MATERIALIZED (
     FROM held h
     WHERE s.user_id = h.user_id AND s.id = h.id
     RETURNING s.user_id, s.id
+), again AS (
+    UPDATE sessions s
+    SET revoked_reason = s.revoked_reason
+    FROM (
+        SELECT user_id, id
+        FROM sessions
+        WHERE user_id = $1 AND ($2::uuid IS NULL OR id = $2) AND revoked_at IS NOT NULL
+        ORDER BY revoked_at DESC
+        LIMIT 1
+    ) AS newest
+    WHERE s.user_id = newest.user_id AND s.id = newest.id AND NOT EXISTS (SELECT FROM held)
+), lost AS (
+    INSERT INTO lost_sessions AS l (id, revoked_at)
+    SELECT $6::uuid, $3
+    WHERE $6::uuid IS NOT NULL AND NOT EXISTS (SELECT FROM sessions WHERE id = $6)
+    ON CONFLICT (id) DO UPDATE SET revoked_at = l.revoked_at
+    RETURNING id, xmax = 0 AS new
+), all_ended AS (
+    SELECT id, FALSE AS lost FROM ended UNION ALL SELECT id, TRUE FROM lost WHERE new
 ), noted AS (
     INSERT INTO events (at, kind, user_id, session_id, actor, detail)
-    SELECT $3, 'session_revoked', user_id, id, $5, jsonb_build_object('reason', $4::text)
-    FROM ended
+    SELECT $3, 'session_revoked', NULLIF($1, '00000000-0000-0000-0000-000000000000'::uuid), id, $5,
+           jsonb_build_object('reason', $4::text) || CASE WHEN lost THEN '{"rowLost": true}'::jsonb ELSE '{}' END
+    FROM all_ended
 ), told AS (
     -- It runs because its rows are counted below: a SELECT in WITH that is not read does not.
-    SELECT pg_notify('` + notifyRevoked + `', '') FROM ended
+    SELECT pg_notify('` + notifyRevoked + `', '') FROM all_ended
 )
-SELECT ARRAY(SELECT id FROM ended), (SELECT count(*) FROM told)`
+SELECT ARRAY(SELECT id FROM all_ended), (SELECT count(*) FROM told)`
 
 func (s *Store) end(ctx context.Context, e auth.Ending, id uuid.NullUUID) (ended []uuid.UUID, err error) {
 	err = s.call(ctx, func(ctx context.Context) error {
 		var told int
-		return s.pool.QueryRow(ctx, endSQL, e.UserID, id, e.Now, sanitize.Clean(e.Reason), sanitize.Clean(e.Actor)).Scan(&ended, &told)
+		return s.pool.QueryRow(ctx, endSQL, e.UserID, id, e.Now, sanitize.Clean(e.Reason), sanitize.Clean(e.Actor), optionalID(e.Proven)).Scan(&ended, &told)
 	})
 	return ended, err
 }
+
+// optionalID is an id, and NULL for the zero one.
+func optionalID(id uuid.UUID) uuid.NullUUID { return uuid.NullUUID{UUID: id, Valid: id != uuid.Nil} }
 
 // Sessions implements auth.Store.
 func (s *Store) Sessions(ctx context.Context, userID uuid.UUID, now time.Time) ([]auth.Session, error) {

@@ -122,7 +122,7 @@ func noteChange(ctx context.Context, tx *sql.Tx, c users.Change, kind users.Even
 
 // endAll ends every live session of a user within a change.
 func endAll(ctx context.Context, tx *sql.Tx, c users.Change, reason string) ([]uuid.UUID, error) {
-	rows, err := tx.QueryContext(ctx, allOf, c.UserID.String(), micros(c.Now), "")
+	rows, err := tx.QueryContext(ctx, allOf, c.UserID.String(), micros(c.Now), "", "")
 	if err != nil {
 		return nil, err
 	}

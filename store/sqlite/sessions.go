@@ -26,17 +26,18 @@ func (s *Store) EndSessions(ctx context.Context, e auth.Ending) ([]uuid.UUID, er
 }
 
 // Which live sessions of a user end: the one of an id, or all (for which the
-// id counts for nothing).
+// id counts for nothing). What a signed token names (?4) ends also where it ran
+// out.
 const (
-	oneOf = `SELECT id FROM sessions WHERE user_id = ?1 AND revoked_at IS NULL AND expires_at > ?2 AND id = ?3`
-	allOf = `SELECT id FROM sessions WHERE user_id = ?1 AND revoked_at IS NULL AND expires_at > ?2 AND ?3 IS NOT NULL`
+	oneOf = `SELECT id FROM sessions WHERE user_id = ?1 AND revoked_at IS NULL AND (expires_at > ?2 OR id = ?4) AND id = ?3`
+	allOf = `SELECT id FROM sessions WHERE user_id = ?1 AND revoked_at IS NULL AND (expires_at > ?2 OR id = ?4) AND ?3 IS NOT NULL`
 )
 
 func (s *Store) end(ctx context.Context, e auth.Ending, which string) ([]uuid.UUID, error) {
 	e.Reason, e.Actor = sanitize.Clean(e.Reason), sanitize.Clean(e.Actor)
 	var ended []uuid.UUID
 	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, which, e.UserID.String(), micros(e.Now), e.SessionID.String())
+		rows, err := tx.QueryContext(ctx, which, e.UserID.String(), micros(e.Now), e.SessionID.String(), e.Proven.String())
 		if err != nil {
 			return err
 		}
@@ -53,7 +54,11 @@ func (s *Store) end(ctx context.Context, e auth.Ending, which string) ([]uuid.UU
 				return err
 			}
 		}
-		return nil
+		lost, err := endLost(ctx, tx, e)
+		if lost {
+			ended = append(ended, e.Proven)
+		}
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -62,6 +67,33 @@ func (s *Store) end(ctx context.Context, e auth.Ending, which string) ([]uuid.UU
 		s.revoked.send()
 	}
 	return ended, nil
+}
+
+// endLost ends a session that a signed token names and that has no row, and
+// reports whether it had not ended before.
+func endLost(ctx context.Context, tx *sql.Tx, e auth.Ending) (bool, error) {
+	const query = `
+INSERT INTO lost_sessions (id, revoked_at)
+SELECT ?1, ?2
+WHERE NOT EXISTS (SELECT 1 FROM sessions WHERE id = ?1)
+ON CONFLICT DO NOTHING`
+	if e.Proven == uuid.Nil {
+		return false, nil
+	}
+	result, err := tx.ExecContext(ctx, query, e.Proven.String(), micros(e.Now))
+	if err != nil {
+		return false, err
+	}
+	if n, err := result.RowsAffected(); err != nil || n == 0 {
+		return false, err
+	}
+	detail, err := json.Marshal(map[string]any{"reason": e.Reason, "rowLost": true})
+	if err != nil {
+		return false, err
+	}
+	return true, note(ctx, tx, users.Event{
+		At: e.Now, Kind: users.EventSessionRevoked, UserID: e.UserID, SessionID: e.Proven, Actor: e.Actor, Detail: detail,
+	})
 }
 
 // revoke ends one live session and notes it. It moves neither the counters nor

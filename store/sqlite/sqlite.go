@@ -216,7 +216,10 @@ func optionalMicros(t time.Time) any {
 // note writes a line of the security record.
 func note(ctx context.Context, tx *sql.Tx, e users.Event) error {
 	const query = `INSERT INTO events (at, kind, user_id, session_id, actor, detail) VALUES (?, ?, ?, ?, ?, ?)`
-	var sessionID any
+	var userID, sessionID any
+	if e.UserID != uuid.Nil {
+		userID = e.UserID.String()
+	}
 	if e.SessionID != uuid.Nil {
 		sessionID = e.SessionID.String()
 	}
@@ -224,6 +227,6 @@ func note(ctx context.Context, tx *sql.Tx, e users.Event) error {
 	if detail == "" {
 		detail = "{}"
 	}
-	_, err := tx.ExecContext(ctx, query, micros(e.At), string(e.Kind), e.UserID.String(), sessionID, e.Actor, detail)
+	_, err := tx.ExecContext(ctx, query, micros(e.At), string(e.Kind), userID, sessionID, e.Actor, detail)
 	return err
 }

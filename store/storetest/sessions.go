@@ -91,6 +91,82 @@ func endSessions(t *testing.T, db *Database) {
 	require.Empty(t, ended)
 }
 
+// A failover or a restore has lost the row of a session, and its client holds
+// signed tokens.
+func endLost(t *testing.T, db *Database) {
+	s := db.open(t, lifetimes())
+	lose := func(p seat) { db.exec(t, `DELETE FROM sessions WHERE id = ?`, p.id) }
+	revoked := func() (ids []uuid.UUID) {
+		list, err := s.RevokedSince(t.Context(), start, uuid.Nil, 100)
+		noError(t, err)
+		for _, x := range list {
+			ids = append(ids, x.SessionID)
+		}
+		return ids
+	}
+	now := start.Add(time.Hour)
+
+	p := newcomer(t, s, start)
+	lose(p)
+	ended, err := s.EndSession(t.Context(), p.end(now, auth.ReasonLogout))
+	noError(t, err)
+	require.False(t, ended, "an id alone proves nothing")
+	require.Empty(t, revoked())
+	proven := p.end(now, auth.ReasonLogout)
+	proven.Proven = p.id
+	ended, err = s.EndSession(t.Context(), proven)
+	noError(t, err)
+	require.True(t, ended)
+	require.Equal(t, []uuid.UUID{p.id}, revoked())
+	events := db.events(t, p.userID)
+	require.Equal(t, users.EventSessionRevoked, events[len(events)-1].Kind)
+	require.Equal(t, p.id, events[len(events)-1].SessionID)
+	require.JSONEq(t, `{"reason": "logout", "rowLost": true}`, string(events[len(events)-1].Detail))
+	proven.Now = now.Add(time.Minute)
+	ended, err = s.EndSession(t.Context(), proven)
+	noError(t, err)
+	require.False(t, ended, "again")
+	require.Len(t, db.events(t, p.userID), len(events))
+	list, err := s.RevokedSince(t.Context(), start, uuid.Nil, 100)
+	noError(t, err)
+	require.Equal(t, []auth.Revocation{{SessionID: p.id, RevokedAt: now}}, list, "the first time stays")
+	require.Equal(t, auth.OutcomeUnknown, rotate(t, s, &p, now).Outcome)
+
+	// Everywhere: the lost session, and those that are there.
+	openID := someone()
+	_, here := login(t, s, signIn(t, app1, openID, start))
+	_, gone := login(t, s, signIn(t, app1, openID, start))
+	lose(gone)
+	all := auth.Ending{UserID: here.userID, Proven: gone.id, Reason: auth.ReasonLogoutAll, Actor: users.ActorUser, Now: now}
+	ids, err := s.EndSessions(t.Context(), all)
+	noError(t, err)
+	require.ElementsMatch(t, []uuid.UUID{here.id, gone.id}, ids)
+	require.ElementsMatch(t, []uuid.UUID{p.id, here.id, gone.id}, revoked())
+	ids, err = s.EndSessions(t.Context(), all)
+	noError(t, err)
+	require.Empty(t, ids)
+
+	// The user is lost, too, or not known to the operator who ends it.
+	for _, userID := range []uuid.UUID{newID(t), uuid.Nil} {
+		id := newID(t)
+		ids, err = s.EndSessions(t.Context(), auth.Ending{UserID: userID, Proven: id, Reason: "stolen", Actor: "operator", Now: now})
+		noError(t, err)
+		require.Equal(t, []uuid.UUID{id}, ids)
+		require.Contains(t, revoked(), id)
+	}
+
+	// A session that ran out, of which an access token is alive.
+	q := newcomer(t, s, start)
+	late := start.Add(lifetimes().RefreshTTL).Add(time.Hour)
+	proven = q.end(late, auth.ReasonLogout)
+	proven.Proven = q.id
+	ended, err = s.EndSession(t.Context(), proven)
+	noError(t, err)
+	require.True(t, ended)
+	require.Equal(t, late, *db.session(t, q.userID, q.id).RevokedAt)
+	require.Equal(t, 4, db.count(t, `lost_sessions`), "it has a row")
+}
+
 func sessionsOrder(t *testing.T, db *Database) {
 	p := lifetimes()
 	s := db.open(t, p)

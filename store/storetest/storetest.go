@@ -85,6 +85,7 @@ var cases = []struct {
 
 	{"ending a session does not move its counters, and ending it again changes nothing", endSession},
 	{"ending all sessions returns those that were alive", endSessions},
+	{"a session whose row is lost ends where a token proves it", endLost},
 	{"live sessions are listed, newest use first", sessionsOrder},
 	{"revocations are read from a moment on, that moment included", revokedSince},
 	{"revocations are read by pages", revokedByPages},
