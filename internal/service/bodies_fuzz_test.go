@@ -130,6 +130,7 @@ func FuzzRequestBodies(f *testing.F) {
 	c.WechatPush = secret.New(appID + ":" + pushToken + ":" + pushKey)
 	c.AccessSecret, c.RefreshSecret = secret.New("0123456789abcdef0123456789abcdef"), secret.New("fedcba9876543210fedcba9876543210")
 	c.DataKey = secret.New("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
+	c.Issuer = "https://auth.example.com"
 	c.Audience = c.Issuer
 	c.GatewayKey, c.AdminKey = secret.New(gatewayKey), secret.New(adminKey)
 	c.LoginRate, c.PhoneDailyLimit, c.MetricsAddr = 0, 0, ""
