@@ -245,10 +245,14 @@ type RefreshRequest struct {
 //
 // Errors: ErrRefreshInvalid, ErrRefreshExpired, ErrRefreshReused (the session
 // is revoked now), ErrSessionRevoked, ErrUserDisabled, users.ErrUnavailable.
+// With an error come the user and the session alone, where the token's signature
+// is good.
+//
 // After an outage the same token may be sent again: if the exchange had taken
 // effect, it is repeated.
 func (s *Service) Refresh(ctx context.Context, r RefreshRequest) (Tokens, error) {
 	p, err := s.presented(ctx, r.RefreshToken)
+	named := Tokens{UserID: p.UserID, SessionID: p.SessionID}
 	if err == nil && r.AppID != "" && r.AppID != p.AppID {
 		err = fmt.Errorf("%w: it was issued to another app", ErrRefreshInvalid)
 	}
@@ -261,13 +265,13 @@ func (s *Service) Refresh(ctx context.Context, r RefreshRequest) (Tokens, error)
 			outcome = OutcomeUnknown
 		}
 		s.observer.Refreshed("", outcome)
-		return Tokens{}, err
+		return named, err
 	}
 	p.IP, p.UserAgent, p.Now = r.IP, r.UserAgent, s.clock()
 	e, err := s.store.Rotate(ctx, p)
 	if err != nil {
 		s.observer.Refreshed(p.AppID, "error")
-		return Tokens{}, fmt.Errorf("refresh: %w", err)
+		return named, fmt.Errorf("refresh: %w", err)
 	}
 	s.observer.Refreshed(p.AppID, e.Outcome)
 	if e.Repeated {
@@ -282,15 +286,15 @@ func (s *Service) Refresh(ctx context.Context, r RefreshRequest) (Tokens, error)
 		})
 	case OutcomeReused:
 		s.revocations.Add(p.Now, p.SessionID)
-		return Tokens{}, ErrRefreshReused
+		return named, ErrRefreshReused
 	case OutcomeRevoked:
-		return Tokens{}, ErrSessionRevoked
+		return named, ErrSessionRevoked
 	case OutcomeExpired:
-		return Tokens{}, ErrRefreshExpired
+		return named, ErrRefreshExpired
 	case OutcomeDisabled:
-		return Tokens{}, ErrUserDisabled
+		return named, ErrUserDisabled
 	default:
-		return Tokens{}, ErrRefreshInvalid
+		return named, ErrRefreshInvalid
 	}
 }
 

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -48,19 +49,20 @@ type caller struct {
 // a code from which a client knows whether to refresh: the request was not
 // begun, so it can be sent again as it is.
 func (a *api) withAccess(next func(echo.Context, caller) error) echo.HandlerFunc {
-	return withToken(a.verifier.VerifyRequest, next)
+	return a.withToken(a.verifier.VerifyRequest, next)
 }
 
 // withSignature lets requests through whose access token we have signed, also
 // where its session has ended or it ran out moments ago.
 func (a *api) withSignature(next func(echo.Context, caller) error) echo.HandlerFunc {
-	return withToken(a.signed.VerifyRequest, next)
+	return a.withToken(a.signed.VerifyRequest, next)
 }
 
-func withToken(check func(*http.Request) (*verify.Claims, error), next func(echo.Context, caller) error) echo.HandlerFunc {
+func (a *api) withToken(check func(*http.Request) (*verify.Claims, error), next func(echo.Context, caller) error) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		claims, err := check(c.Request())
 		if err != nil {
+			a.whoWasRefused(c, err)
 			return err
 		}
 		who, err := callerOf(claims)
@@ -69,6 +71,21 @@ func withToken(check func(*http.Request) (*verify.Claims, error), next func(echo
 		}
 		c.Set(callerKey, who)
 		return next(c, who)
+	}
+}
+
+// whoWasRefused notes for the log whose token it was that has expired or whose
+// session has ended.
+func (a *api) whoWasRefused(c echo.Context, err error) {
+	if a.genuine == nil || !errors.Is(err, verify.ErrExpired) && !errors.Is(err, verify.ErrRevoked) {
+		return
+	}
+	claims, err := a.genuine.VerifyRequest(c.Request())
+	if err != nil {
+		return
+	}
+	if who, err := callerOf(claims); err == nil {
+		c.Set(callerKey, who)
 	}
 }
 

@@ -191,6 +191,7 @@ func newSite(t *testing.T, change ...func(*Config, *http.Server)) *site {
 		Admin:       auth.NewAdministration(store, box, s.moved.Now, revocations),
 		Verifier:    verify.New(issuerName, issuerName, access, verify.WithRevocations(revocations), verify.WithClock(s.moved.Now)),
 		Expired:     verify.New(issuerName, issuerName, access, verify.WithLeeway(verify.MaxLeeway), verify.WithClock(s.moved.Now)),
+		Genuine:     verify.New(issuerName, issuerName, access, verify.WithCache(0), verify.WithClock(func() time.Time { return time.Time{} })),
 		Revocations: revocations, AccessKeys: access, Issuer: issuerName, Pushes: noPushes{},
 		Health:     func() Health { return Health{Since: s.moved.Now()} },
 		GatewayKey: secret.New(testGateway), AdminKey: secret.New(testAdmin), LoginRate: 5,

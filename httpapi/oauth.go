@@ -217,13 +217,7 @@ func (a *api) refreshGrant(c echo.Context, f form, appID string) (auth.Tokens, e
 	if err != nil {
 		return auth.Tokens{}, err
 	}
-	tokens, err := a.auth.Refresh(c.Request().Context(), auth.RefreshRequest{
-		RefreshToken: token, AppID: appID, IP: c.RealIP(), UserAgent: userAgent(c),
-	})
-	if err == nil {
-		c.Set(callerKey, callerWith(tokens))
-	}
-	return tokens, err
+	return a.rotate(c, auth.RefreshRequest{RefreshToken: token, AppID: appID})
 }
 
 func (a *api) wechatGrant(c echo.Context, f form, appID string) (auth.Tokens, error) {

@@ -33,7 +33,11 @@ type Config struct {
 	// Expired checks as Verifier does, but for revocations, and takes a token for
 	// verify.MaxLeeway beyond its end: a logout is not held up by that. nil:
 	// none is.
-	Expired     *verify.Verifier
+	Expired *verify.Verifier
+	// Genuine checks as Verifier does, but neither whether a token has expired
+	// nor whether its session was ended: it says whose a refused token was, for
+	// the log. nil: that is not known.
+	Genuine     *verify.Verifier
 	Revocations *auth.Revocations
 	AccessKeys  *auth.Keyring
 	Issuer      string
@@ -72,6 +76,7 @@ type api struct {
 	users       *users.Service
 	admin       *auth.Administration
 	verifier    verifier
+	genuine     *verify.Verifier
 	revocations *auth.Revocations
 	accessKeys  *auth.Keyring
 	issuer      string
@@ -102,7 +107,7 @@ func New(c Config) (*echo.Echo, error) {
 		return nil, fmt.Errorf("httpapi: %w", err)
 	}
 	a := &api{
-		auth: c.Auth, users: c.Users, admin: c.Admin, verifier: verifier{c.Verifier, c.Revocations}, revocations: c.Revocations,
+		auth: c.Auth, users: c.Users, admin: c.Admin, verifier: verifier{c.Verifier, c.Revocations}, genuine: c.Genuine, revocations: c.Revocations,
 		accessKeys: c.AccessKeys, issuer: c.Issuer, pushes: c.Pushes, health: c.Health,
 		gatewayKey: c.GatewayKey, adminKey: c.AdminKey, avatarHosts: c.AvatarHosts, loginRate: rate, keyGuesses: guesses,
 		log: c.Log, now: c.Now, observe: c.Observe, stopping: c.Stopping,
@@ -114,7 +119,7 @@ func New(c Config) (*echo.Echo, error) {
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = a.answerProblem
-	e.IPExtractor = clientAddress(c.TrustedProxies)
+	e.IPExtractor = clientAddress(c.TrustedProxies, c.Log)
 
 	e.Use(c.Outermost...)
 	e.Use(withRequestID, a.withLog, a.withRecovery)
@@ -202,19 +207,6 @@ func get(e *echo.Echo, path string, handler echo.HandlerFunc, inner ...echo.Midd
 
 // everythingBelow ends the routes that only say that nothing is there.
 const everythingBelow = "/*"
-
-// clientAddress finds the address of the client: the peer's, or what trusted
-// proxies say of it.
-func clientAddress(trusted []netip.Prefix) echo.IPExtractor {
-	if len(trusted) == 0 {
-		return echo.ExtractIPDirect()
-	}
-	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
-	for _, prefix := range trusted {
-		options = append(options, echo.TrustIPRange(ipNet(prefix)))
-	}
-	return echo.ExtractIPFromXFFHeader(options...)
-}
 
 // noContent answers 204.
 func noContent(c echo.Context) error { return c.NoContent(http.StatusNoContent) }

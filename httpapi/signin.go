@@ -3,9 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -157,14 +155,21 @@ func (a *api) refresh(c echo.Context) error {
 	if err := r.check(); err != nil {
 		return err
 	}
-	tokens, err := a.auth.Refresh(c.Request().Context(), auth.RefreshRequest{
-		RefreshToken: r.RefreshToken, IP: c.RealIP(), UserAgent: userAgent(c),
-	})
+	tokens, err := a.rotate(c, auth.RefreshRequest{RefreshToken: r.RefreshToken})
 	if err != nil {
 		return err
 	}
-	c.Set(callerKey, callerWith(tokens))
 	return c.JSON(http.StatusOK, renderTokens(tokens))
+}
+
+// rotate refreshes, and notes for the log whose session it was, refused or not.
+func (a *api) rotate(c echo.Context, r auth.RefreshRequest) (auth.Tokens, error) {
+	r.IP, r.UserAgent = c.RealIP(), userAgent(c)
+	tokens, err := a.auth.Refresh(c.Request().Context(), r)
+	if tokens.SessionID != uuid.Nil {
+		c.Set(callerKey, callerWith(tokens))
+	}
+	return tokens, err
 }
 
 // logout takes a refresh token in the body or, where the body names none, an
@@ -219,8 +224,4 @@ func userAgent(c echo.Context) string {
 		text = string([]rune(text)[:maxUserAgent])
 	}
 	return text
-}
-
-func ipNet(p netip.Prefix) *net.IPNet {
-	return &net.IPNet{IP: p.Masked().Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}
 }

@@ -175,6 +175,9 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 			Verifier: verifier,
 			Expired: verify.New(c.Issuer, c.Audience, access,
 				verify.WithClientIDs(client.AppIDs()...), verify.WithLeeway(verify.MaxLeeway), verify.WithClock(now)),
+			// To a clock that stands at the beginning no token has expired.
+			Genuine: verify.New(c.Issuer, c.Audience, access, verify.WithClientIDs(client.AppIDs()...),
+				verify.WithCache(0), verify.WithClock(func() time.Time { return time.Time{} })),
 			Revocations: s.revocations, AccessKeys: access, Issuer: c.Issuer,
 			Health:     s.Health,
 			Pushes:     pushes(messages),

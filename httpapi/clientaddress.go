@@ -1,0 +1,78 @@
+package httpapi
+
+import (
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/labstack/echo/v4"
+)
+
+// clientAddress finds the address of the client: the peer's or, where that is a
+// trusted proxy, what X-Forwarded-For says: read from its end, the first address
+// that is no trusted proxy. An entry that cannot be read ends the search at the
+// proxy that sent it, and is logged once.
+func clientAddress(trusted []netip.Prefix, log *slog.Logger) echo.IPExtractor {
+	var once sync.Once
+	return func(r *http.Request) string {
+		peer, ok := hop(r.RemoteAddr)
+		if !ok {
+			return r.RemoteAddr
+		}
+		client := peer
+		lists := r.Header.Values(echo.HeaderXForwardedFor)
+		for _, list := range slices.Backward(lists) {
+			for _, entry := range slices.Backward(strings.Split(list, ",")) {
+				if !trusts(trusted, client) {
+					return client.String()
+				}
+				next, ok := hop(entry)
+				if !ok {
+					once.Do(func() {
+						log.WarnContext(r.Context(), "an entry of X-Forwarded-For is no address: the proxy that sent it is taken for the client",
+							slog.String("proxy", client.String()))
+					})
+					return client.String()
+				}
+				client = next
+			}
+		}
+		return client.String()
+	}
+}
+
+func trusts(trusted []netip.Prefix, addr netip.Addr) bool {
+	return slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(addr) })
+}
+
+// hop reads an address as proxies write it: with a port or without, an IPv6
+// address in brackets or without, and in quotation marks as RFC 7239 section 6
+// has them. The zone of an address says nothing outside the machine.
+func hop(entry string) (netip.Addr, bool) {
+	entry = strings.TrimSpace(entry)
+	if len(entry) > 1 && strings.HasPrefix(entry, `"`) && strings.HasSuffix(entry, `"`) {
+		entry = entry[1 : len(entry)-1]
+	}
+	if addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(entry, "["), "]")); err == nil {
+		return addr.Unmap().WithZone(""), true
+	}
+	host, port, found := cutPort(entry)
+	addr, err := netip.ParseAddr(host)
+	if !found || err != nil || strings.Trim(port, "0123456789") != "" {
+		return netip.Addr{}, false
+	}
+	return addr.Unmap().WithZone(""), true
+}
+
+// cutPort cuts host:port or [host]:port. The port of RFC 7239 may be an
+// obfuscated one, which is refused by its letters.
+func cutPort(entry string) (host, port string, found bool) {
+	if i := strings.LastIndex(entry, "]:"); i > 0 && entry[0] == '[' {
+		return entry[1:i], entry[i+2:], true
+	}
+	host, port, found = strings.Cut(entry, ":")
+	return host, port, found && !strings.Contains(port, ":")
+}
