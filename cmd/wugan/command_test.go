@@ -44,6 +44,7 @@ func TestTheProgram(t *testing.T) {
 		{"migrates once when eight start at the same moment", program.migratesAtOnce},
 		{"agrees with the goose command about what has been done", program.agreesWithGoose},
 		{"makes, rotates and lists keys without showing them", program.keys},
+		{"backs up while the service runs, and restores while it does not", program.backups},
 		{"plays WeChat for back ends in any language", program.playsWeChat},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -65,6 +65,7 @@ func rootCommand() *cobra.Command {
 	root.AddCommand(
 		devCommand(), serveCommand(), migrateCommand(), keysCommand(), fakewechatCommand(),
 		healthcheckCommand(), usersCommand(), sessionsCommand(), webhooksCommand(), copyCommand(), rekeyCommand(), versionCommand(),
+		backupCommand(), restoreCommand(),
 	)
 	root.InitDefaultCompletionCmd() // else cobra adds it later, without what follows
 	strictArgs(root)

@@ -79,6 +79,9 @@ func withRunner(do func(context.Context, *migrations.Runner, io.Writer) error) f
 		if err != nil {
 			return err
 		}
+		if err := service.CheckFile(cmd.Context(), c); err != nil {
+			return err
+		}
 		r, err := migrations.Open(cmd.Context(), c.DatabaseURL.Reveal())
 		if err != nil {
 			return service.Unusable(c, fmt.Errorf("migrate: %w", err))

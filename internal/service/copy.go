@@ -19,6 +19,9 @@ func Copy(ctx context.Context, c config.Config, path string, out io.Writer) (err
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("--from: %s", config.Reason(err))
 	}
+	if err := sqlite.Check(ctx, path); err != nil {
+		return fmt.Errorf("--from: %w", err)
+	}
 	source, err := sqlite.Open(ctx, path, c.Lifetimes())
 	if err != nil {
 		return err

@@ -41,10 +41,13 @@ func openDatabase(ctx context.Context, c config.Config, t *tracing.Tracing) (Dat
 		}
 		return postgres.Open(ctx, c.DatabaseURL.Reveal(), c.Lifetimes(), options...)
 	}
+	if err := CheckFile(ctx, c); err != nil {
+		return nil, err
+	}
 	if err := migrateUp(ctx, c.DatabaseURL.Reveal()); err != nil {
 		return nil, Unusable(c, err)
 	}
-	db, err := sqlite.Open(ctx, strings.TrimPrefix(c.DatabaseURL.Reveal(), "sqlite:"), c.Lifetimes())
+	db, err := sqlite.Open(ctx, filePath(c), c.Lifetimes())
 	if err != nil {
 		return nil, Unusable(c, err)
 	}
@@ -60,9 +63,12 @@ func OpenExisting(ctx context.Context, c config.Config) (Database, error) {
 	if c.DatabaseKind() == "postgres" {
 		db, err = postgres.Open(ctx, c.DatabaseURL.Reveal(), c.Lifetimes())
 	} else {
-		path := strings.TrimPrefix(c.DatabaseURL.Reveal(), "sqlite:")
+		path := filePath(c)
 		if _, err := os.Stat(path); err != nil {
 			return nil, config.Wrong("DATABASE_URL", "expected a database that is there: %s", config.Cause(err))
+		}
+		if err := CheckFile(ctx, c); err != nil {
+			return nil, err
 		}
 		db, err = sqlite.Open(ctx, path, c.Lifetimes())
 	}
@@ -73,6 +79,57 @@ func OpenExisting(ctx context.Context, c config.Config) (Database, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
+}
+
+// filePath is where the SQLite file of the settings lies.
+func filePath(c config.Config) string { return strings.TrimPrefix(c.DatabaseURL.Reveal(), "sqlite:") }
+
+// CheckFile refuses a SQLite file that is damaged, or beside which the log of
+// another one lies, before anything opens it. A PostgreSQL server looks after its
+// own files.
+func CheckFile(ctx context.Context, c config.Config) error {
+	if c.DatabaseKind() != "sqlite" {
+		return nil
+	}
+	if err := sqlite.Check(ctx, filePath(c)); err != nil {
+		return Unusable(c, err)
+	}
+	return nil
+}
+
+// Backup writes everything that the SQLite file of the settings holds to a new
+// file, also while a service runs on it.
+func Backup(ctx context.Context, c config.Config, to string) error {
+	if err := needFile(c, "pg_dump"); err != nil {
+		return err
+	}
+	return withoutPath(sqlite.Backup(ctx, filePath(c), to))
+}
+
+// Restore puts a backup in the place of the SQLite file of the settings, while no
+// service runs on it.
+func Restore(ctx context.Context, c config.Config, from string) error {
+	if err := needFile(c, "pg_restore"); err != nil {
+		return err
+	}
+	return withoutPath(sqlite.Restore(ctx, from, filePath(c)))
+}
+
+func needFile(c config.Config, instead string) error {
+	if c.DatabaseKind() != "sqlite" {
+		return config.Wrong("DATABASE_URL", "expected sqlite:PATH; for PostgreSQL use %s", instead)
+	}
+	return nil
+}
+
+// withoutPath is an error about a file without the file's path, which may be that of
+// the settings.
+func withoutPath(err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return errors.New(strings.ReplaceAll(err.Error(), path.Path, "the file"))
+	}
+	return err
 }
 
 // Unusable names the setting behind a SQLite file that cannot be opened or
@@ -87,7 +144,7 @@ func Unusable(c config.Config, err error) error {
 		error
 		Code() int
 	}
-	if errors.As(err, &ofSQLite) {
+	if errors.As(err, &ofSQLite) && !errors.Is(err, sqlite.ErrDamaged) {
 		why = ofSQLite.Error()
 	}
 	return config.Wrong("DATABASE_URL", "expected sqlite:PATH with a file that is or becomes wugan's database, in a folder that is there and can be written: %s",

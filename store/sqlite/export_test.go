@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -23,4 +24,11 @@ func Pragmas(t *testing.T, s *Store) map[string]string {
 		out[name] = value
 	}
 	return out
+}
+
+// ForgetProbe makes the next question for readiness write to the disk.
+func ForgetProbe(s *Store) {
+	s.probe.mu.Lock()
+	defer s.probe.mu.Unlock()
+	s.probe.last = time.Time{}
 }

@@ -53,6 +53,7 @@ type Store struct {
 	purging   sync.Mutex
 	revoked   signal
 
+	probe  probe
 	opened time.Time // by the machine's clock, with its monotonic reading
 }
 
@@ -77,10 +78,11 @@ func Open(ctx context.Context, path string, lifetimes auth.Lifetimes) (*Store, e
 	if err != nil {
 		return nil, fmt.Errorf("sqlite: open: %w", err)
 	}
-	if err := f.Close(); err != nil {
+	info, err := f.Stat()
+	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, fmt.Errorf("sqlite: open: %w", err)
 	}
-	s := &Store{lifetimes: lifetimes, opened: time.Now()}
+	s := &Store{lifetimes: lifetimes, opened: time.Now(), probe: probe{path: path, file: info}}
 	if s.writer, err = sql.Open("sqlite", address(path, "_txlock=immediate", "_journal_mode=WAL", "_synchronous=FULL")); err != nil {
 		return nil, fmt.Errorf("sqlite: open: %w", err)
 	}
@@ -116,12 +118,6 @@ func (s *Store) Ping(ctx context.Context) error {
 	defer cancel()
 	var one int
 	return failed("ping", s.reader.QueryRowContext(ctx, `SELECT 1 FROM sqlite_schema UNION ALL SELECT 1 LIMIT 1`).Scan(&one))
-}
-
-// Writable asks whether the file accepts changes, by taking the writer's turn
-// and giving it back.
-func (s *Store) Writable(ctx context.Context) error {
-	return failed("ask whether the database is writable", s.write(ctx, func(context.Context, *sql.Tx) error { return nil }))
 }
 
 // SchemaCurrent compares the schema with what this release needs. The error
@@ -182,6 +178,16 @@ func outage(err error) bool {
 		return true
 	}
 	return missing(err) // the schema is behind
+}
+
+// unreadable reports whether an error says that a file is no whole database.
+func unreadable(err error) bool {
+	var e *driver.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	code := e.Code() & 0xff
+	return code == codes.SQLITE_CORRUPT || code == codes.SQLITE_NOTADB || code == codes.SQLITE_FORMAT || code == codes.SQLITE_IOERR || code == codes.SQLITE_ERROR
 }
 
 // missing tells whether a table or column is not there. SQLite has no code for it.

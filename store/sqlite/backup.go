@@ -1,0 +1,166 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// ErrInUse says that a process has the file open.
+var ErrInUse = errors.New("a process has the file open: stop the service first")
+
+// The bytes of a database file that SQLite's connections lock; one of WAL mode
+// holds a shared lock there for as long as it is open.
+// https://sqlite.org/src/file?name=src/os.h
+const (
+	lockStart = 0x40000000
+	lockSize  = 512
+)
+
+// Backup writes everything that the file at path holds to a new file, readable by
+// its owner only. Services may use the file meanwhile: what they have committed
+// when it begins is in the backup. The error for a file that is there already is
+// fs.ErrExist, for one that is no good [ErrDamaged]; an error leaves no file.
+func Backup(ctx context.Context, path, to string) (err error) {
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("sqlite: backup: %w", err)
+	}
+	reserved, err := os.OpenFile(filepath.Clean(to), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("sqlite: backup: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(to))
+		}
+	}()
+	if err := reserved.Close(); err != nil {
+		return fmt.Errorf("sqlite: backup: %w", err)
+	}
+	whole, err := copyInto(ctx, path, filepath.Dir(to))
+	if err != nil {
+		return fmt.Errorf("sqlite: backup: %w", err)
+	}
+	if err := os.Rename(whole, to); err != nil {
+		return errors.Join(fmt.Errorf("sqlite: backup: %w", err), os.Remove(whole))
+	}
+	return syncFolder(to)
+}
+
+// Restore puts what a backup holds in the place of the file at path, and takes
+// away the write-ahead log of the file before. The error while a process has the
+// file open is [ErrInUse], for a backup that is no good [ErrDamaged]; after an
+// error nothing is changed.
+func Restore(ctx context.Context, from, path string) error {
+	source, err := os.Stat(from)
+	if err != nil {
+		return fmt.Errorf("sqlite: restore: %w", err)
+	}
+	if source.Size() == 0 {
+		return fmt.Errorf("sqlite: restore: %w: it is empty", ErrDamaged)
+	}
+	target, err := os.Stat(path)
+	switch {
+	case err == nil && os.SameFile(source, target):
+		return errors.New("sqlite: restore: expected another file than the database itself")
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("sqlite: restore: %w", err)
+	}
+	unlock, err := lockOut(path)
+	if err != nil {
+		return fmt.Errorf("sqlite: restore: %w", err)
+	}
+	defer unlock()
+	whole, err := copyInto(ctx, from, filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("sqlite: restore: %w", err)
+	}
+	if target != nil {
+		err = keepOwner(whole, target)
+	}
+	if err == nil {
+		err = os.Rename(whole, path)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("sqlite: restore: %w", err), os.Remove(whole))
+	}
+	// Whoever stops this process here finds a file that Check refuses to serve.
+	for _, suffix := range []string{"-wal", "-shm", "-journal"} {
+		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("sqlite: restore: %w", err)
+		}
+	}
+	return syncFolder(path)
+}
+
+// copyInto makes a whole, checked copy of a database in a folder, readable by its
+// owner only, and gives its path.
+func copyInto(ctx context.Context, path, folder string) (whole string, err error) {
+	if err := Check(ctx, path); err != nil {
+		return "", err
+	}
+	db, err := readOnly(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := ours(ctx, db); err != nil {
+		return "", err
+	}
+	f, err := os.CreateTemp(folder, ".wugan-copy-*") // of mode 0600
+	if err != nil {
+		return "", err
+	}
+	whole = f.Name()
+	_, err = db.ExecContext(ctx, `VACUUM INTO ?`, whole)
+	if err == nil {
+		err = Check(ctx, whole)
+	}
+	// Whatever wrote it: one descriptor syncs the file.
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(whole))
+	}
+	return whole, nil
+}
+
+// lockOut keeps every process from a database until it is called back. A file that
+// is not there needs no lock.
+func lockOut(path string) (unlock func(), err error) {
+	f, err := os.OpenFile(filepath.Clean(path), os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return func() {}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	lock := syscall.Flock_t{Type: syscall.F_WRLCK, Start: lockStart, Len: lockSize}
+	if err := syscall.FcntlFlock(f.Fd(), syscall.F_SETLK, &lock); err != nil {
+		if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES) {
+			err = ErrInUse
+		}
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() { _ = f.Close() }, nil // which gives the lock back
+}
+
+// keepOwner gives a file the owner and the group of the one whose place it takes.
+func keepOwner(path string, before fs.FileInfo) error {
+	old, ok := before.Sys().(*syscall.Stat_t)
+	if !ok || int(old.Uid) == os.Getuid() && int(old.Gid) == os.Getgid() {
+		return nil
+	}
+	return os.Chown(path, int(old.Uid), int(old.Gid))
+}
+
+// syncFolder makes sure that a file's name outlives a power cut.
+func syncFolder(path string) error {
+	folder, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("sqlite: sync the folder: %w", err)
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}
