@@ -9,28 +9,27 @@ export interface ErrorDetail {
   response?: ClientResponse
   /** Milliseconds that the service asked to wait. */
   retryAfter?: number
+  /** Why the service ended the session: `signed_out`, `operator`, `evicted` and so on. */
+  reason?: string
   /** What the host or `getCode` said. */
   cause?: unknown
 }
 
 /** What all three have in common. No message ever holds a token or a code. */
 export class ClientError extends Error {
+  /** A word for programs: the service's own code, or one of those that this package's documentation lists. */
+  readonly code!: string
+  /** Whether the same call may succeed later without anybody doing anything. */
+  readonly retryable!: boolean
   readonly status?: number
   readonly response?: ClientResponse
   readonly retryAfter?: number
+  readonly reason?: string
   readonly cause?: unknown
 
-  constructor(
-    override readonly name: string,
-    /** A word for programs: the service's own code, or one of those that this package's documentation lists. */
-    readonly code: string,
-    message: string,
-    /** Whether the same call may succeed later without anybody doing anything. */
-    readonly retryable: boolean,
-    detail?: ErrorDetail,
-  ) {
-    super(message)
-    Object.assign(this, detail)
+  constructor(name: string, code: string, message: string, retryable: boolean, detail?: ErrorDetail) {
+    super(message || code)
+    Object.assign(this, { name, code, retryable }, detail)
   }
 }
 
@@ -51,6 +50,6 @@ export class NetworkError extends ClientError {
 /** The caller gave the request up. */
 export class CancelError extends ClientError {
   constructor() {
-    super('CancelError', 'aborted', 'aborted', false)
+    super('CancelError', 'aborted', '', false)
   }
 }

@@ -3,47 +3,47 @@
  * and throws away what arrives for a user who is gone. There is a promise to join, and no flag beside a list:
  * whoever waits is settled, because the promise settles.
  */
-import { readTokens } from './answers'
+import { type Grant, parsed, readTokens } from './answers'
 import { AuthError, type ClientError, NetworkError } from './errors'
-import type { Store } from './tokens'
-import type { ClientOptions, ClientResponse, Paths, Tokens, User } from './types'
-import { call, limit, nothing, post, wait } from './wire'
+import { gone, type Sessions } from './session'
+import { type Ended, OVER } from './store'
+import { locked } from './tabs'
+import type { ClientOptions, ClientResponse, LoginRequest, Paths } from './types'
+import { type Call, call, limit, nothing, post, wait } from './wire'
 
 /** A limit for `wx.login` and for each call to the service's authentication, in milliseconds. */
 export const CALL_LIMIT = 10000
 /** All tries of a refresh together. */
 const TRIES_LIMIT = 15000
-/** After a login that was refused, until the next one. */
+/** After a login that was refused, until the next one; it doubles with each further refusal, … */
 const REFUSAL_PAUSE = 3000
+/** … up to this. */
+const LONGEST_REFUSAL_PAUSE = 300000
 /** The longest `Retry-After` that is believed. */
 const LONGEST_PAUSE = 60000
 
-/** One call for tokens, in so many milliseconds at most. */
-type Attempt = (milliseconds: number) => Promise<Tokens & { user?: User }>
-
+/** A login or refresh, while somebody waits for it. */
 interface Flight {
+  /** Whether it was asked for by `login()`. */
   explicit: boolean
   promise: Promise<string>
+  /** Settles the promise otherwise: what the flight still does is for nobody. */
+  stop: (instead?: string | Promise<string>) => void
 }
 
-export interface FlightParts {
-  options: ClientOptions
-  paths: Paths
-  storageKey: string
-  store: Store
-  now: () => number
-  /** Takes over what another tab stored meanwhile. */
-  sync: () => void
-  accepted: (isLogin: boolean, tokens: Tokens & { user?: User }) => void
-  failed: (type: 'loginFailed' | 'refreshFailed', error: ClientError) => void
-  /** Ends a session that nobody holds any more. */
-  revoke: (refreshToken?: string) => unknown
+interface Failure {
+  error: ClientError
+  at: number
+  pause: number
 }
 
 export interface Flights {
-  /** Joins the flight under way, or starts one. Resolves with an access token. `explicit`: a login, whatever is held. */
-  start: (explicit?: boolean, code?: string) => Promise<string>
-  current: () => Flight | undefined
+  /**
+   * Joins the flight under way, or starts one. Resolves with an access token. `login`: a login, whatever is held; it
+   * takes off the wire what nobody asked for. `dead`: the access token that the service refused.
+   */
+  start: (login?: LoginRequest, dead?: string) => Promise<string>
+  isBusy: () => boolean
   /** Good tokens came from elsewhere: but for a login that was asked for, nobody needs what is under way. */
   settle: () => void
   /** This user has the session now, or nobody: what is under way ends as nobody's, a login that was asked for only after a logout. */
@@ -52,83 +52,135 @@ export interface Flights {
   isPausing: () => boolean
 }
 
-export function createFlights(parts: FlightParts): Flights {
-  const { options, paths, storageKey, store, now } = parts
-  const { host, getCode, appId, deviceId, deviceName } = options
-  const canLogIn = !!(getCode || host.login)
-  /** Count what ends a flight: any change of the user, and logouts alone. */
-  let changes = 0
-  let logouts = 0
-  let flight: Flight | undefined
-  /** Settles when the last flight has: there is never a second one on the wire, not even beside one that was dropped. */
-  let tail: Promise<unknown> = Promise.resolve()
-  let failure: { error: ClientError; at: number; pause: number } | undefined
+/** `revoke` ends a session that nobody holds any more. */
+export function createFlights(
+  options: ClientOptions, paths: Paths, storageKey: string, now: () => number, session: Sessions,
+  revoke: (refreshToken?: string) => unknown,
+): Flights {
+  const { host, getCode, appId, deviceName, unwrap } = options
+  const { store } = session
+  const random = options.random || Math.random
+  /** The one that is joined. */
+  let current: Flight | undefined
+  /** What was sent last: there is never a second one on the wire. */
+  let wire: Call | undefined
+  /** Whether that is a login. */
+  let isLogin = false
+  let failure: Failure | undefined
+  /** Grows with each silent login that is refused. */
+  let refusals = 0
+  let deadToken: string | undefined
+  /** When a refresh was last given up without an answer. */
+  let doubt = 0
+  let device = options.deviceId
 
-  /** Whether the last failure is less than `pause` old. A clock that jumped, either way, ends the pause. */
-  const within = (pause: number): boolean => !!failure && Math.abs(now() - failure.at) < pause
+  /** Whether a failure is less than `pause` old, its own if none is given. A clock that jumped, either way, ends the pause. */
+  const within = (one: Failure | undefined, pause?: number): one is Failure =>
+    !!one && Math.abs(now() - one.at) < (pause === undefined ? one.pause : pause)
 
-  const ask = (path: string, data: object, milliseconds: number) =>
-    post(options, path, data, milliseconds).answer.then((response: ClientResponse) => readTokens(response, now()))
+  /** This device, for the service to know it again: made once, kept apart from the session. */
+  const deviceId = (): string => {
+    if (device === undefined) {
+      const key = storageKey + '.device'
+      try {
+        device = host.getStorageSync(key) as string
+        if (!device) host.setStorageSync(key, (device = (random() + '' + random()).slice(2)))
+      } catch {
+        // It lasts until a restart then.
+      }
+    }
+    return device!
+  }
 
   const newCode = (milliseconds: number): Promise<string> => {
-    if (!canLogIn) return Promise.reject(new AuthError('login_required', 'give getCode, or call login(code)'))
+    if (!getCode && !host.login) return Promise.reject(new AuthError('login_required', 'call login(code)'))
     const code = getCode
       ? limit(Promise.resolve().then(getCode), milliseconds, nothing).catch((cause: ClientError) => {
-          throw cause instanceof NetworkError ? cause : new AuthError('no_code', 'getCode failed', { cause })
+          throw cause instanceof NetworkError ? cause : new AuthError('no_code', '', { cause })
         })
       : call(host, 'login', {}, milliseconds).answer.then((result: { code?: string }) => result.code)
     return code.then((value) => {
-      if (!value) throw new NetworkError('no_code', 'no code')
+      if (!value) throw new NetworkError('no_code', '')
       return value
     })
   }
 
-  const start = (explicit = false, code?: string): Promise<string> => {
-    if (flight && (!explicit || (flight.explicit && !code))) return flight.promise
-    if (!explicit && store.isLoggedOut()) return Promise.reject(gone())
-    // A refused login does not hold up a code that somebody has just brought.
-    if (failure && within(failure.pause) && (!code || failure.error.retryable)) return Promise.reject(failure.error)
-    // A login that was asked for is ended by a logout alone, whoever else logs in meanwhile.
-    const count = (): number => (explicit ? logouts : changes)
-    const counted = count()
-    const isOver = (): boolean => count() !== counted
+  const start: Flights['start'] = (login, dead) => {
+    const explicit = !!login
+    const { code, ticket, phoneCode } = login || ({})
+    const brought = code || ticket
+    if (dead) deadToken = dead
+    if (current && (!explicit || (current.explicit && !brought && !phoneCode))) return current.promise
+    // Another tab may have logged in. And whoever emptied the storage after a logout has not.
+    if (store.held() && !store.live()) session.sync()
+    const ended = store.live() ? undefined : (store.held() as Ended | undefined)
+    if (!explicit && ended && !ended.refused) return Promise.reject(gone(ended.reason))
+    if (within(failure) && (failure.error.retryable || !explicit)) return Promise.reject(failure.error)
     const from = store.token()
-    let isLogin = false
+    const mine = { explicit } as Flight
+    const isOver = (): boolean => current !== mine
 
     /** Whether another tab has done the work meanwhile. */
     const isDone = (): boolean => {
-      parts.sync()
+      session.sync()
       if (isOver()) throw gone()
-      return store.token() !== from && store.usable()
+      return store.token() !== from && store.age() < OVER
     }
-    const accept = (tokens: Tokens & { user?: User }): string => {
-      // Another tab may have logged out while this answer was on its way.
-      parts.sync()
+    const accept = (grant: Grant): string => {
+      const wasLogin = isLogin
+      // Another tab may have logged out while this answer was on its way, or have been faster.
+      session.sync()
       if (isOver()) {
-        parts.revoke(tokens.refreshToken)
+        if (wasLogin) revoke(grant.refreshToken)
         throw gone()
       }
       // Whoever hears of the new tokens finds a session that is settled, and not one that is being renewed still.
-      if (flight === mine) flight = undefined
-      // A refresh that another tab was faster with needs no second one.
-      if (isLogin || store.token() === from) parts.accepted(isLogin, tokens)
+      current = undefined
+      session.accept(wasLogin, grant, doubt)
       return store.token()
     }
 
+    const ask = (path: string, data: object, milliseconds: number): Promise<Grant> => {
+      const sentAt = now()
+      wire = post(options, path, data, milliseconds)
+      return wire.answer.then((response: ClientResponse) => {
+        wire = undefined
+        return readTokens(unwrap ? Object.assign({}, response, { data: unwrap(parsed(response.data)) }) : response, sentAt, now())
+      })
+    }
+
+    /** One call for tokens, in so many milliseconds at most. */
+    const attempt = (milliseconds: number): Promise<Grant> =>
+      isLogin
+        ? (brought ? Promise.resolve(code) : newCode(milliseconds)).then((value) => {
+            if (isOver()) throw gone()
+            return ask(paths.login, Object.assign({ appId, deviceId: deviceId(), deviceName }, login, { code: value }), milliseconds)
+          })
+        : ask(paths.refresh, { refreshToken: store.live()!.refreshToken }, milliseconds)
+
     /** Tries up to three times, after 0.3 s and 0.9 s, while the error may pass. Time that the app slept does not count. */
-    const exchange = (attempt: Attempt): Promise<string> => {
+    const exchange = (): Promise<string> => {
       let left = TRIES_LIMIT
       let delay = 300
+      let hasNewCode = !brought
       let trouble: ClientError | undefined
-      const again = (): ReturnType<Attempt> => {
+      const again = (): Promise<Grant> => {
         const most = Math.min(CALL_LIMIT, left)
         const began = now()
         return attempt(most).catch((error: ClientError) => {
-          const pause = Math.max(delay * (0.75 + (options.random || Math.random)() / 2), error.retryAfter || 0)
+          const isSpent = /code_used|invalid_.*code/.test(error.code)
+          // The code was spent on an answer that got lost, or is too old: a new one may do (WeChat 40163, 40029).
+          // A code that somebody brought stands for that person, and is never replaced by the device's own.
+          if (isSpent && !phoneCode && hasNewCode) {
+            hasNewCode = false
+            return again()
+          }
+          if (!isLogin && error.code === 'timeout') doubt = now()
+          const pause = Math.max(delay * (0.75 + random() / 2), error.retryAfter || 0)
           left -= Math.max(0, Math.min(most, now() - began)) + pause
-          if (!error.retryable || delay > 900 || left <= 0) {
+          if (isOver() || !error.retryable || delay > 900 || left <= 0) {
             // A code that was brought may have been spent by a try whose answer was lost: then nobody refused it.
-            throw code && trouble && error.code === 'code_used' ? trouble : error
+            throw trouble && isSpent && (code || phoneCode) ? trouble : error
           }
           trouble = trouble || error
           delay *= 3
@@ -141,76 +193,80 @@ export function createFlights(parts: FlightParts): Flights {
       return again().then(accept)
     }
 
-    const refresh = (): Promise<string> =>
-      exchange((milliseconds) => ask(paths.refresh, { refreshToken: store.held()!.refreshToken }, milliseconds))
-
-    const logIn = (): Promise<string> => {
-      let fresh = 2
-      const attempt: Attempt = (milliseconds) =>
-        (code ? Promise.resolve(code) : newCode(milliseconds)).then((value) => {
-          if (isOver()) throw gone()
-          return ask(paths.login, { code: value, appId, deviceId, deviceName }, milliseconds).catch((error: ClientError) => {
-            // The code was spent on an answer that got lost, or is too old: a new one may do (WeChat 40163, 40029).
-            // A code that somebody brought stands for that person, and is never replaced by the device's own.
-            if (!code && /^(code_used|invalid_code)$/.test(error.code) && --fresh) return attempt(milliseconds)
-            throw error
-          })
-        })
-      isLogin = true
-      return exchange(attempt)
-    }
-
     const work = (): Promise<string> =>
       Promise.resolve().then(() => {
         const done = isDone()
-        if (explicit) return logIn()
-        if (done) return store.token()
-        const held = store.held()
-        if (!held || !held.refreshToken || (canLogIn && store.isTooOld())) return logIn()
-        return refresh().catch((error: ClientError) => {
-          if (error.retryable || isOver()) throw error
+        const live = store.live()
+        isLogin = explicit || !live || !live.refreshToken
+        return done && !explicit ? store.token() : exchange().catch((error: ClientError) => {
+          if (isLogin || error.retryable || isOver()) throw error
           // Refused for good. A tab without locks may have been faster: then its tokens are the good ones.
           if (isDone()) return store.token()
+          // A session that somebody ended stays ended; one that another of this device's took the place of does not matter.
+          if (error.reason && !/^(replaced|merged)$/.test(error.reason)) {
+            session.end(error.reason)
+            throw gone(error.reason)
+          }
           // Only what is known to be dead is dropped: the access token may be good to its own end.
-          store.write(Object.assign({}, store.held(), { refreshToken: '' }))
-          return logIn()
+          if (store.live()) store.write(Object.assign({}, store.live(), { refreshToken: '' }))
+          isLogin = true
+          return exchange()
         })
       })
 
-    const promise = tail.then(() => (host.withLock ? host.withLock(storageKey, CALL_LIMIT, work) : work()))
-    const mine: Flight = (flight = { explicit, promise })
-    const landed = (error?: ClientError): void => {
-      if (flight === mine) flight = undefined
-      if (isOver()) return
-      failure = error && { error, at: now(), pause: error.retryable ? Math.min(error.retryAfter || 0, LONGEST_PAUSE) : REFUSAL_PAUSE }
-      if (error) parts.failed(isLogin ? 'loginFailed' : 'refreshFailed', error)
+    mine.promise = new Promise((resolve, reject) => {
+      mine.stop = (instead) => {
+        current = undefined
+        resolve(instead || Promise.reject(gone()))
+      }
+      Promise.resolve().then(() => (explicit ? work() : locked(host, storageKey, CALL_LIMIT, () => mine.promise, work))).then((token) => {
+        isWell()
+        resolve(token)
+      }, (error: ClientError) => {
+        if (!isOver()) {
+          current = undefined
+          failure = { error, at: now(), pause: Math.min(error.retryAfter || 0, LONGEST_PAUSE) }
+          if (isLogin && !explicit && !error.retryable) {
+            failure.pause = Math.min((refusals = refusals * 2 || REFUSAL_PAUSE), LONGEST_REFUSAL_PAUSE)
+            session.refused(error, deadToken)
+          }
+          session.emit(isLogin ? 'loginFailed' : 'refreshFailed', error)
+        }
+        reject(error)
+      })
+    })
+    const before = current
+    current = mine
+    if (wire) wire.abort()
+    // Those who waited for a refresh or a silent login get this one's token; when it fails, they are where they were.
+    if (before) {
+      before.stop(mine.promise.catch((error: ClientError) => {
+        if (error.retryable || before.explicit) throw error
+        return start()
+      }))
+      current = mine
     }
-    tail = promise.then(() => {
-      landed()
-    }, landed)
-    return promise
+    return mine.promise
   }
 
-  const settle = (): void => {
-    if (flight && !flight.explicit) flight = undefined
+  const isWell = (): void => {
+    failure = undefined
+    refusals = 0
   }
 
   return {
     start,
-    current: () => flight,
-    settle,
-    drop: (user) => {
-      changes++
-      settle()
-      if (user) return
-      logouts++
-      flight = undefined
+    isBusy: () => !!current,
+    settle: () => {
+      isWell()
+      if (current && !current.explicit) current.stop(store.token())
     },
-    isPausing: () => within(REFUSAL_PAUSE),
+    drop: (user) => {
+      if (!current || (user && current.explicit)) return
+      current.stop()
+      // After a logout nobody waits for a refresh. A login is let through, for its session to be ended.
+      if (wire && !isLogin) wire.abort()
+    },
+    isPausing: () => within(failure, REFUSAL_PAUSE),
   }
-}
-
-/** What a request of an earlier user, or a flight for one, ends with. */
-export function gone(): AuthError {
-  return new AuthError('logged_out', 'logged out; call login()')
 }

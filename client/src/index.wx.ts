@@ -2,5 +2,5 @@
 export { createClient } from './client'
 export { AuthError, CancelError, ClientError, NetworkError } from './errors'
 export type { ErrorDetail } from './errors'
-export type { Host, HostCall, HostFunction, HostResult } from './hosts/wx'
+export type { Host, HostCall, HostFunction, HostResult } from './host'
 export type * from './types'

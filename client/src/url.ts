@@ -5,14 +5,15 @@
  * and with tabs or newlines between the slashes, which browsers leave out.
  */
 export function join(baseURL: string, url: string): string {
-  return isAbsolute(url) ? url : baseURL.replace(/\/+$/, '') + '/' + url.replace(/^[/\\\s]+/, '')
+  return /^[a-z][a-z\d+.-]*:/i.test(url) ? url : baseURL.replace(/\/+$/, '') + '/' + url.replace(/^[/\\\s]+/, '')
 }
 
-/** Whether an address lies under `baseURL`. `https://api.example.com.evil.example` does not lie under `https://api.example.com`. */
-export function isUnder(baseURL: string, url: string): boolean {
-  return !isAbsolute(url) || url.indexOf(join(baseURL, '')) === 0
+/** Whether what `join` made lies under `baseURL`. `https://api.example.com.evil.example` does not lie under `https://api.example.com`. */
+export function isUnder(baseURL: string, joined: string): boolean {
+  return joined.indexOf(join(baseURL, '')) === 0
 }
 
-function isAbsolute(url: string): boolean {
-  return /^[a-z][a-z\d+.-]*:/i.test(url)
+/** An address without its query and fragment. */
+export function bare(url: string): string {
+  return url.replace(/\/*([?#].*)?$/, '')
 }

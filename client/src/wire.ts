@@ -1,27 +1,31 @@
 /** One call to the host, and how many there may be at once. It knows nothing of tokens. */
 import { NetworkError } from './errors'
-import type { Host, HostResult } from './hosts/wx'
-import type { Progress } from './types'
+import type { Host, HostResult } from './host'
 import { join } from './url'
 
 export type HostMethod = 'request' | 'uploadFile' | 'downloadFile' | 'login'
+
+/** What a host's task tells while it runs. */
+export const SIGNALS = ['onProgressUpdate', 'onHeadersReceived', 'onChunkReceived'] as const
+export type Signal = (typeof SIGNALS)[number]
+/** Who is told of it. */
+export type Listener = (event: { statusCode?: number }) => void
 
 /** A call on the wire. `abort` settles it as well, for hosts that say nothing after an abort. */
 export interface Call {
   answer: Promise<HostResult>
   abort: () => void
-  onProgressUpdate: (listener: (progress: Progress) => void) => void
 }
 
-interface HostTask {
-  abort?: () => void
-  onProgressUpdate?: Call['onProgressUpdate']
-}
+type HostTask = { abort?: () => void } & Partial<Record<Signal, (listener: Listener) => void>>
 
-/** What hosts say when a call fails: `wx` in one way, an exception in the other. */
+/** What hosts say when a call fails: `wx` in one way, an exception in another, an answer that is no 2xx in a third. */
 interface Failure {
   errMsg?: string
   message?: string
+  statusCode?: unknown
+  status?: unknown
+  headers?: unknown
 }
 
 export const nothing = (): void => undefined
@@ -44,13 +48,24 @@ export function limit<T>(work: Promise<T>, milliseconds: number, late: () => voi
   })
 }
 
-/** Calls the host. Rejects with a `NetworkError` when it fails, throws, or does not answer in time. */
-export function call(host: Host, method: HostMethod, options: object, timeout: number): Call {
+/**
+ * Calls the host. Rejects with a `NetworkError` when it fails, throws, or does not answer in time. A failure that has
+ * a status is an answer: WeChat on PC and uni-app's Alipay runtime deliver a 401 like that. `tell` hears of what the
+ * host's task tells.
+ */
+export function call(host: Host, method: HostMethod, options: object, timeout: number, tell?: (signal: Signal) => Listener): Call {
   let task: HostTask | undefined
   let fail: (error?: Failure) => void = nothing
   const answer = new Promise<HostResult>((resolve, reject) => {
-    fail = (cause) => {
-      reject(new NetworkError('network', method + ' failed: ' + ((cause && (cause.errMsg || cause.message)) || ''), { cause }))
+    fail = (cause = {}) => {
+      const { statusCode = cause.status } = cause
+      const status = Number(statusCode)
+      if (status > 99 && method !== 'login') {
+        resolve(Object.assign({ header: cause.headers }, cause, { statusCode: status }))
+        return
+      }
+      const text = cause.errMsg || cause.message || ''
+      reject(new NetworkError(/time.?out/i.test(text) ? 'timeout' : 'network', method + ' failed: ' + text, { cause }))
     }
     try {
       task = (host[method] as (options: object) => HostTask | undefined)(Object.assign({}, options, { timeout, success: resolve, fail, complete: nothing }))
@@ -64,13 +79,14 @@ export function call(host: Host, method: HostMethod, options: object, timeout: n
     if (task && task.abort) task.abort()
     fail()
   }
-  return {
-    answer: limit(answer, timeout, abort),
-    abort,
-    onProgressUpdate: (listener) => {
-      if (task && task.onProgressUpdate) task.onProgressUpdate(listener)
-    },
-  }
+  if (tell) SIGNALS.forEach((signal) => {
+    try {
+      task![signal]!(tell(signal))
+    } catch {
+      // There is no task, or it has no such function, or one that throws (uni-app's H5 build).
+    }
+  })
+  return { answer: limit(answer, timeout, abort), abort }
 }
 
 /** Posts JSON to one of the service's own paths. */
@@ -87,9 +103,7 @@ export function createPlaces(most: number): (kind: HostMethod) => Promise<() => 
       const enter = (): void => {
         lane.free--
         // A promise settles once: giving the place back twice gives it back once.
-        void new Promise<void>((leave) => {
-          resolve(leave)
-        }).then(() => {
+        void new Promise<void>(resolve).then(() => {
           lane.free++
           const next = lane.queue.shift()
           if (next) next()

@@ -34,49 +34,31 @@ interface Told {
   device: Device
   service: Service
   outcomes: { what: string; seen: { now: Outcome<unknown> | undefined } }[]
-  /** Tokens sent although a 401 for them, or their successor, had arrived before. */
+  /** Tokens sent although their successor had arrived before. */
   oldTokens: string[]
 }
 
-/** Time for the client to read an answer: promises only, no timer. */
-async function digested(): Promise<void> {
-  for (let n = 0; n < 20; n++) await Promise.resolve()
-}
-
-/** Watches what passes between client and host: which tokens are known to be old, and when one is sent all the same. */
+/** Watches what passes between client and host: which tokens have been replaced, and when one is sent all the same. */
 function watchTokens(device: Device, oldTokens: string[]): void {
   const old = new Set<string>()
   let present = ''
-  const refusedOnce = new Set<string>()
   const { host } = device
   const write = host.setStorageSync
   host.setStorageSync = (key, value) => {
-    const { accessToken } = JSON.parse(value) as { accessToken: string }
-    // The moment from which the client knows better: an answer that was delivered has yet to be read.
-    if (present && present !== accessToken) old.add(present)
-    present = accessToken
+    if (key === 'wugan') {
+      const { accessToken } = JSON.parse(value) as { accessToken: string }
+      // The moment from which the client knows better: an answer that was delivered has yet to be read.
+      if (present && present !== accessToken) old.add(present)
+      present = accessToken
+    }
     write(key, value)
   }
-  const request = host.request
   for (const kind of ['request', 'uploadFile', 'downloadFile'] as const) {
-    const send = kind === 'request' ? request : host[kind]!
-    host[kind] = (options: { url: string; id?: string; header?: Record<string, string>; success: (result: { statusCode: number; data: { accessToken?: string } }) => void }) => {
+    const send = host[kind]!
+    host[kind] = (options: { url: string; header?: Record<string, string> }) => {
       const token = (options.header?.Authorization ?? '').replace('Bearer ', '')
       if (token && old.has(token)) oldTokens.push(`${token} to ${options.url}`)
-      const { success } = options
-      return send({
-        ...options,
-        success: (result: { statusCode: number; data: { accessToken?: string } }) => {
-          success(result)
-          // A 401 that the same request meets again with a new token is about the request: that token is as good as before.
-          if (!options.id || result.statusCode !== 401) return
-          const isFirst = !refusedOnce.has(options.id)
-          refusedOnce.add(options.id)
-          void digested().then(() => {
-            if (isFirst && token === present) old.add(token)
-          })
-        },
-      })
+      return send(options)
     }
   }
 }
@@ -106,9 +88,9 @@ async function tell(seed: number, gentle: boolean): Promise<Told> {
     if (dice < 0.4) {
       for (let n = 1 + upTo(chance(0.1) ? 14 : 4); n > 0; n--) {
         const id = String(told.outcomes.length)
-        const task = chance(0.15) ? client.uploadFile({ url: '/up', filePath: 'p', name: 'f', id })
-          : chance(0.1) ? client.downloadFile({ url: '/down', id })
-            : client.request({ url: '/a', method: chance(0.5) ? 'GET' : 'POST', retry: upTo(2), id })
+        const task = chance(0.15) ? client.uploadFile({ url: '/up', filePath: 'p', name: 'f', hostOptions: { id } })
+          : chance(0.1) ? client.downloadFile({ url: '/down', hostOptions: { id } })
+            : client.request({ url: '/a', method: chance(0.5) ? 'GET' : 'POST', retry: upTo(2), hostOptions: { id } })
         watch('request', task)
         if (chance(0.08)) setTimeout(() => { task.abort() }, upTo(400))
       }

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { HostCall } from '../src/hosts/wx'
+import type { HostCall } from '../src/host'
 import { Device, LOGIN, REFRESH } from './support/device'
 import { freeze, outcome } from './support/time'
 

@@ -1,6 +1,6 @@
 /** The rows of the case table (docs/client.md) about requests themselves: files, giving up, places, repeating. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { HostCall } from '../src/hosts/wx'
+import type { HostCall } from '../src/host'
 import type { Progress, RequestOptions } from '../src/types'
 import { BASE, REFRESH } from './support/device'
 import { problem } from './support/service'
@@ -231,7 +231,7 @@ describe('sending again', () => {
   it('never an upload: it is a POST without saying so', async () => {
     const { client, service } = await loggedIn()
     service.script('/upload', { kind: 'lost' })
-    expect(await outcome(client.uploadFile({ url: '/upload', filePath: 'p', name: 'f', retry: 5 }))).toMatchObject({ ok: false })
+    expect(await outcome(client.uploadFile({ url: '/upload', filePath: 'p', name: 'f', ...{ retry: 5 } }))).toMatchObject({ ok: false })
     expect(service.to('/upload')).toHaveLength(1)
   })
 

@@ -1,7 +1,7 @@
 /** Where tokens may lie and travel, and hosts with manners of their own (docs/client.md). */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createClient } from '../src/client'
-import type { Host, HostCall } from '../src/hosts/wx'
+import type { Host, HostCall } from '../src/host'
 import type { AuthEvent } from '../src/types'
 import { BASE, Device, LOGIN, REFRESH } from './support/device'
 import { problem } from './support/service'
@@ -14,9 +14,9 @@ afterEach(() => {
 })
 
 describe('storage', () => {
-  it('is one versioned JSON key', async () => {
+  it('is one versioned JSON key, and the device beside it', async () => {
     const { device } = await loggedIn({ storageKey: 'k' })
-    expect([...device.storage.values.keys()]).toEqual(['k'])
+    expect([...device.storage.values.keys()].sort()).toEqual(['k', 'k.device'])
     expect(JSON.parse(device.storage.values.get('k')!)).toMatchObject({ v: 1, n: 1, accessToken: expect.any(String) as string, user: { id: 'alice' } })
   })
 
@@ -35,7 +35,7 @@ describe('storage', () => {
     const { client, device, service } = await loggedIn()
     device.storageBroken = true
     await outcome(client.refresh())
-    expect(device.storage.values.size).toBe(0)
+    expect([...device.storage.values.keys()]).toEqual(['wugan.device'])
     const restarted = scene({}, new Device(service, device.storage))
     expect(await outcome(restarted.client.get('/a'))).toMatchObject({ ok: true })
   })
@@ -44,7 +44,7 @@ describe('storage', () => {
     const { client, device } = await loggedIn()
     device.storageBroken = true
     await outcome(client.logout())
-    expect(device.storage.values.size).toBe(0)
+    expect([...device.storage.values.keys()]).toEqual(['wugan.device'])
     expect(client.getSession().state).toBe('loggedOut')
   })
 

@@ -3,7 +3,7 @@
  * What tabs need of one another is in tabs.ts.
  */
 import { parsed } from '../answers'
-import type { Host, HostCall, HostResult } from './wx'
+import type { Host, HostCall, HostResult } from '../host'
 import { tabLock, watchKey } from './tabs'
 
 /** What the page may choose. In no words of the DOM's: these types are read in mini programs too. */
@@ -16,7 +16,7 @@ export interface FetchHostOptions {
     setItem: (key: string, value: string) => void
     removeItem: (key: string) => void
   }
-  /** As in fetch; the browser's own default unless said otherwise. */
+  /** As in fetch, for uploads too; the browser's own default unless said otherwise. */
   credentials?: 'include' | 'omit' | 'same-origin'
 }
 
@@ -26,6 +26,7 @@ type Sent = HostCall & {
   data?: unknown
   header?: Record<string, string>
   responseType?: string
+  enableChunked?: boolean
 }
 
 /** Makes the host. Nothing is touched until it is used, so that it can be made where there is no page yet. */
@@ -61,12 +62,22 @@ export function fetchHost(options: FetchHostOptions = {}): Host {
 
   return {
     request(sent: Sent) {
-      const gaveUp = run(sent, (response) =>
-        sent.responseType === 'arraybuffer'
+      let headers: (event: object) => void = () => undefined
+      let chunk: (event: object) => void = () => undefined
+      const gaveUp = run(sent, (response, header) => {
+        if (sent.enableChunked && response.body) {
+          headers({ statusCode: response.status, header })
+          return pieces(response.body, (piece) => { chunk({ data: piece.buffer.slice(piece.byteOffset, piece.byteOffset + piece.byteLength) }) }).then(() => ({ data: '' }))
+        }
+        return sent.responseType === 'arraybuffer'
           ? response.arrayBuffer().then((data) => ({ data }))
-          : response.text().then((text) => ({ data: parsed(text) })),
-      )
-      return { abort: () => { gaveUp.abort() } }
+          : response.text().then((text) => ({ data: parsed(text) }))
+      })
+      return {
+        abort: () => { gaveUp.abort() },
+        onHeadersReceived: (listener: typeof headers) => { headers = listener },
+        onChunkReceived: (listener: typeof chunk) => { chunk = listener },
+      }
     },
 
     downloadFile(sent: Sent) {
@@ -83,13 +94,19 @@ export function fetchHost(options: FetchHostOptions = {}): Host {
       }
     },
 
-    // fetch tells nothing of an upload's progress; XMLHttpRequest does.
+    // fetch tells nothing of an upload's progress; XMLHttpRequest does, and cannot leave cookies out.
     uploadFile(sent: Sent & { filePath: Blob; name: string; formData?: Record<string, string> }) {
-      const xhr = new XMLHttpRequest()
       const form = new FormData()
       for (const [name, value] of Object.entries(sent.formData ?? {})) form.append(name, value)
       form.append(sent.name, sent.filePath)
+      if (options.credentials === 'omit') {
+        const header = without(sent.header ?? {}, 'content-type')
+        const gaveUp = run({ ...sent, method: 'POST', header, data: form }, (response) => response.text().then((data) => ({ data })))
+        return { abort: () => { gaveUp.abort() } }
+      }
+      const xhr = new XMLHttpRequest()
       xhr.open('POST', sent.url)
+      xhr.withCredentials = options.credentials === 'include'
       for (const [name, value] of Object.entries(sent.header ?? {})) {
         // The browser writes the content type itself, with the boundary of the parts.
         if (name.toLowerCase() !== 'content-type') xhr.setRequestHeader(name, value)
@@ -188,15 +205,22 @@ function headersOf(xhr: XMLHttpRequest): Record<string, string> {
 function collect(response: Response, total: number, report: (progress: object) => void): Promise<Blob> {
   const type = response.headers.get('content-type') ?? ''
   if (!response.body) return response.blob()
-  const reader = response.body.getReader()
   const chunks: BlobPart[] = []
   let got = 0
-  const next = (): Promise<Blob> =>
+  return pieces(response.body, (piece) => {
+    chunks.push(piece)
+    got += piece.length
+    report({ progress: percent(got, total), totalBytesWritten: got, totalBytesExpectedToWrite: total || 0 })
+  }).then(() => new Blob(chunks, { type }))
+}
+
+/** Reads a body piece by piece. */
+function pieces(body: ReadableStream<Uint8Array<ArrayBuffer>>, take: (piece: Uint8Array<ArrayBuffer>) => void): Promise<void> {
+  const reader = body.getReader()
+  const next = (): Promise<void> =>
     reader.read().then(({ done, value }) => {
-      if (done) return new Blob(chunks, { type })
-      chunks.push(value)
-      got += value.length
-      report({ progress: percent(got, total), totalBytesWritten: got, totalBytesExpectedToWrite: total || 0 })
+      if (done) return
+      take(value)
       return next()
     })
   return next()

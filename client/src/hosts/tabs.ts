@@ -21,11 +21,11 @@ export function tabLock<T>(name: string, patience: number, work: () => Promise<T
   return (locks.request(name, { signal: gaveUp.signal }, start) as Promise<T>).catch(start)
 }
 
-/** Calls `changed` when another tab wrote `key`; the event's own value may be older than what the storage holds, and is not read. */
+/** Calls `changed` when another tab wrote `key`, or cleared the storage; the event's own value may be older than what the storage holds, and is not read. */
 export function watchKey(key: string, changed: () => void): () => void {
   if (typeof addEventListener === 'undefined') return () => undefined
   const listener = (event: StorageEvent) => {
-    if (event.key === key) changed()
+    if (event.key === key || event.key === null) changed()
   }
   addEventListener('storage', listener)
   return () => {

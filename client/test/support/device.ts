@@ -1,5 +1,5 @@
 /** A device with WeChat on it: a host in `wx`'s shape in front of a `Service`, on fake timers. */
-import type { Host, HostCall } from '../../src/hosts/wx'
+import type { Host, HostCall } from '../../src/host'
 import { type Fault, Service } from './service'
 
 type Sent = HostCall & { url: string; method?: string; data?: unknown; header?: Record<string, string>; filePath?: string }
@@ -22,6 +22,10 @@ export class Device {
   /** What `wx.login` does next, one call each; then it gives codes. */
   readonly loginScript: ('fail' | 'hang' | 'empty')[] = []
   storageBroken = false
+  /** Statuses of 400 and more arrive through `fail`, as on WeChat on PC, or with the names of uni-app's Alipay runtime. */
+  failsWith: 'statusCode' | 'status' | undefined
+  /** Until when the app sleeps: what arrives meanwhile is told afterwards. */
+  asleepUntil = 0
   readonly onWire: Record<string, number> = {}
   readonly most: Record<string, number> = {}
   /** Addresses as they went out, in order. */
@@ -99,6 +103,12 @@ export class Device {
     }
   }
 
+  /** Another tab, or the user, clears the origin's storage. */
+  clearStorage(): void {
+    this.storage.values.clear()
+    for (const watcher of this.storage.watchers) if (watcher.device !== this) setTimeout(watcher.changed, 1)
+  }
+
   private wire(kind: string, sent: Sent): { abort: () => void; onProgressUpdate: (listener: (event: object) => void) => void } {
     const path = sent.url.replace(BASE, '').split('?')[0] ?? ''
     const header = sent.header ?? {}
@@ -125,12 +135,18 @@ export class Device {
         end(() => { sent.fail({ errMsg: `${kind}:fail` }) })
         return
       }
+      const arrives = this.latency(path)
       setTimeout(() => {
         end(() => {
+          const { statusCode, ...rest } = answer as { statusCode: number }
+          if (this.failsWith && statusCode > 399) {
+            sent.fail({ errMsg: `${kind}:fail`, ...rest, [this.failsWith]: statusCode })
+            return
+          }
           if (fault?.kind === 'lost') sent.fail({ errMsg: `${kind}:fail interrupted` })
           else sent.success(answer)
         })
-      }, this.latency(path))
+      }, Math.max(arrives, this.asleepUntil - Date.now()))
     }, this.latency(path))
     return {
       abort: () => {

@@ -22,6 +22,9 @@ interface ServerSession {
   last: number
   rotatedAt: number
   revoked: boolean
+  /** Why it was ended; a service of before the second part of the contract says nothing. */
+  reason?: string
+  deviceId?: string
 }
 
 /** What a call meets instead of the usual: nothing is answered to `hang`, and `lost` answers fail on the way back. */
@@ -45,6 +48,12 @@ export class Service {
   grace = 10
   /** Every request to the resource is refused, whatever it carries. */
   refusesAll = false
+  /** Paths that refuse every token. */
+  readonly alwaysRefuses = new Set<string>()
+  /** Users who may not log in; their sessions are over. */
+  readonly disabled = new Set<string>()
+  /** What /users/me says beside the id. */
+  readonly profiles = new Map<string, Record<string, unknown>>()
   /** How often a token was taken for a stolen copy. */
   reused = 0
   private readonly sessions = new Map<string, ServerSession>()
@@ -82,8 +91,20 @@ export class Service {
   }
 
   /** Every session ends, as after "log out everywhere". */
-  revokeAll(): void {
-    for (const one of this.sessions.values()) one.revoked = true
+  revokeAll(reason?: string): void {
+    for (const one of this.sessions.values()) this.end(one, reason)
+  }
+
+  /** An operator disables an account. */
+  disable(user: string): void {
+    this.disabled.add(user)
+    for (const one of this.sessions.values()) if (one.user === user) this.end(one)
+  }
+
+  private end(session: ServerSession, reason?: string): void {
+    if (session.revoked) return
+    session.revoked = true
+    if (reason) session.reason = reason
   }
 
   liveSessions(): number {
@@ -95,21 +116,29 @@ export class Service {
   }
 
   handle(method: string, path: string, header: Record<string, string>, data: unknown): ClientResponse {
-    const body = (data ?? {}) as { code?: string; refreshToken?: string }
+    const body = (data ?? {}) as Record<string, string | undefined>
     const token = (header.Authorization ?? header.authorization ?? '').replace(/^Bearer /, '')
     this.calls.push({ at: this.now(), path, method, token, secret: body.refreshToken ?? body.code ?? '' })
-    if (path === '/api/v1/auth/login') return this.login(body.code ?? '')
+    if (path === '/api/v1/auth/login') return this.login(body)
     if (path === '/api/v1/auth/refresh') return this.refresh(body.refreshToken ?? '')
     if (path === '/api/v1/auth/logout') return this.logout(body.refreshToken ?? '')
     if (path.startsWith('/public')) return this.answer(200, { public: true })
     return this.resource(token, path)
   }
 
-  private login(code: string): ClientResponse {
+  private login({ code = '', ticket = '', phoneCode, deviceId }: Record<string, string | undefined>): ClientResponse {
+    if (ticket) return this.enter(ticket.split(':')[1] ?? '', deviceId)
+    if (phoneCode !== undefined && !this.codes.delete(phoneCode)) return this.refuse(400, 'invalid_phone_code')
     if (!this.codes.delete(code)) return this.refuse(400, code.startsWith('code:') ? 'code_used' : 'invalid_code')
-    const user = code.split(':')[1] ?? ''
+    return this.enter(code.split(':')[1] ?? '', deviceId)
+  }
+
+  private enter(user: string, deviceId?: string): ClientResponse {
+    if (this.disabled.has(user)) return this.refuse(403, 'user_disabled')
+    // A new login takes over the device's session.
+    for (const one of this.sessions.values()) if (deviceId && one.deviceId === deviceId && one.user === user) this.end(one, 'replaced')
     const id = `s${String(++this.count)}`
-    const session = { id, user, used: 0, last: 1, rotatedAt: this.now(), revoked: false }
+    const session: ServerSession = { id, user, used: 0, last: 1, rotatedAt: this.now(), revoked: false, ...(deviceId ? { deviceId } : {}) }
     this.sessions.set(id, session)
     return this.answer(200, { user: { id: user, nickname: user }, newUser: false, ...this.issue(session) })
   }
@@ -121,7 +150,7 @@ export class Service {
     const [seq, prev] = [Number(s), Number(p)]
     if (!session) return this.refuse(401, 'refresh_invalid')
     if (this.now() >= Number(expires)) return this.refuse(401, 'refresh_expired')
-    if (session.revoked) return this.refuse(401, 'session_revoked')
+    if (session.revoked) return this.refuse(401, 'session_revoked', session.reason)
     if (seq === session.used && this.now() - session.rotatedAt <= this.grace * 1000) return this.answer(200, this.issue(session))
     if (seq === session.used) {
       session.last++
@@ -139,7 +168,7 @@ export class Service {
 
   private logout(token: string): ClientResponse {
     const session = this.sessions.get(token.split('.')[1] ?? '')
-    if (session) session.revoked = true
+    if (session) this.end(session, 'logged_out')
     return this.answer(204, '')
   }
 
@@ -150,7 +179,9 @@ export class Service {
     if (!known) return this.refuse(401, 'token_invalid')
     if (known.refused === true || this.now() >= known.expires) return this.refuse(401, 'token_expired')
     const session = this.sessions.get(known.sid)
-    if (!session || session.revoked) return this.refuse(401, 'session_revoked')
+    if (!session || session.revoked) return this.refuse(401, 'session_revoked', session?.reason)
+    if (this.alwaysRefuses.has(path)) return this.refuse(401, 'token_invalid')
+    if (path.startsWith('/api/v1/users/me')) return this.answer(200, { id: session.user, nickname: session.user, ...this.profiles.get(session.user) })
     if (path === '/forbidden') return this.refuse(403, 'forbidden')
     return this.answer(200, { user: session.user })
   }
@@ -166,8 +197,8 @@ export class Service {
     return { statusCode, data, header: {} }
   }
 
-  private refuse(status: number, code: string): ClientResponse {
+  private refuse(status: number, code: string, reason?: string): ClientResponse {
     const fault = problem(status, code)
-    return this.answer(status, fault.kind === 'answer' ? fault.body : undefined)
+    return this.answer(status, fault.kind === 'answer' ? { ...(fault.body as object), ...(reason ? { reason } : {}) } : undefined)
   }
 }

@@ -1,7 +1,7 @@
-// Built from playground/src and client/src by playground/build.sh; do not edit.
+// Built from internal/playground/src and client/src by internal/playground/build.sh; do not edit.
 "use strict";
 (() => {
-  // playground/src/dom.ts
+  // internal/playground/src/dom.ts
   function make(tag, className = "", ...children) {
     const element = document.createElement(tag);
     if (className) element.className = className;
@@ -17,7 +17,7 @@
     if (element.textContent !== text2) element.textContent = text2;
   }
 
-  // playground/src/phone.ts
+  // internal/playground/src/phone.ts
   function drawPhone(stage2, text2) {
     const tokens = stage2.tokens();
     const { state } = stage2.phone.getSession();
@@ -69,7 +69,7 @@
     return units.slice(first, first + 2).map(([n, unit]) => `${String(n)} ${text2.say(unit)}`).join(" ");
   }
 
-  // playground/src/story.ts
+  // internal/playground/src/story.ts
   function rowOf(scene, call2) {
     const key = call2.kind === "request" ? `${call2.actor} ${call2.id}` : `${call2.actor} ${call2.kind}`;
     let row = scene.rows.find((one) => one.key === key);
@@ -101,11 +101,8 @@
   // client/src/errors.ts
   var ClientError = class extends Error {
     constructor(name, code, message, retryable, detail) {
-      super(message);
-      this.name = name;
-      this.code = code;
-      this.retryable = retryable;
-      Object.assign(this, detail);
+      super(message || code);
+      Object.assign(this, { name, code, retryable }, detail);
     }
   };
   var AuthError = class extends ClientError {
@@ -120,7 +117,7 @@
   };
   var CancelError = class extends ClientError {
     constructor() {
-      super("CancelError", "aborted", "aborted", false);
+      super("CancelError", "aborted", "", false);
     }
   };
 
@@ -132,40 +129,40 @@
       return data;
     }
   }
-  function retryAfter(header, now) {
-    for (const name in header) {
-      if (name.toLowerCase() === "retry-after") {
-        const value = String(header[name]);
-        return Math.max(0, +value * 1e3 || Date.parse(value) - now || 0);
-      }
-    }
-    return 0;
+  function isOk({ statusCode }) {
+    return statusCode > 199 && statusCode < 300;
   }
-  function readTokens(response, now) {
+  function retryAfter(header = {}, now) {
+    const value = header["retry-after"] || header["Retry-After"];
+    return Math.max(0, +value * 1e3 || Date.parse(value) - now || 0);
+  }
+  function refusal(response, now) {
     const status = response.statusCode;
     const body = parsed(response.data) || {};
-    if (status < 300 && body.accessToken && typeof body.accessToken === "string") return body;
-    const detail = { status, retryAfter: retryAfter(response.header, now), response: status < 300 ? void 0 : response };
+    const detail = { status, retryAfter: retryAfter(response.header, now), response: isOk(response) ? void 0 : response, reason: body.reason };
     const code = typeof body.code === "string" ? body.code : "";
     const message = "HTTP " + status + " " + (body.detail || code);
-    if (status === 401 || code && status > 399 && status < 500 && status !== 408 && status !== 429) {
-      throw new AuthError(code || "unauthorized", message, detail);
-    }
-    throw new NetworkError(code || "unavailable", message, detail);
+    return status === 401 || code && status > 399 && status < 500 && status !== 408 && status !== 429 ? new AuthError(code || "unauthorized", message, detail) : new NetworkError(code || "unavailable", message, detail);
+  }
+  function readTokens(response, sentAt, now) {
+    const body = parsed(response.data);
+    if (isOk(response) && body && body.accessToken && typeof body.accessToken === "string") return Object.assign({}, body, { at: sentAt });
+    throw refusal(response, now);
   }
 
   // client/src/url.ts
   function join(baseURL, url) {
-    return isAbsolute(url) ? url : baseURL.replace(/\/+$/, "") + "/" + url.replace(/^[/\\\s]+/, "");
+    return /^[a-z][a-z\d+.-]*:/i.test(url) ? url : baseURL.replace(/\/+$/, "") + "/" + url.replace(/^[/\\\s]+/, "");
   }
-  function isUnder(baseURL, url) {
-    return !isAbsolute(url) || url.indexOf(join(baseURL, "")) === 0;
+  function isUnder(baseURL, joined) {
+    return joined.indexOf(join(baseURL, "")) === 0;
   }
-  function isAbsolute(url) {
-    return /^[a-z][a-z\d+.-]*:/i.test(url);
+  function bare(url) {
+    return url.replace(/\/*([?#].*)?$/, "");
   }
 
   // client/src/wire.ts
+  var SIGNALS = ["onProgressUpdate", "onHeadersReceived", "onChunkReceived"];
   var nothing = () => void 0;
   var wait = (milliseconds) => new Promise((resolve) => {
     setTimeout(resolve, milliseconds);
@@ -181,12 +178,19 @@
       });
     });
   }
-  function call(host, method, options, timeout) {
+  function call(host, method, options, timeout, tell) {
     let task;
     let fail = nothing;
     const answer = new Promise((resolve, reject) => {
-      fail = (cause) => {
-        reject(new NetworkError("network", method + " failed: " + (cause && (cause.errMsg || cause.message) || ""), { cause }));
+      fail = (cause = {}) => {
+        const { statusCode = cause.status } = cause;
+        const status = Number(statusCode);
+        if (status > 99 && method !== "login") {
+          resolve(Object.assign({ header: cause.headers }, cause, { statusCode: status }));
+          return;
+        }
+        const text2 = cause.errMsg || cause.message || "";
+        reject(new NetworkError(/time.?out/i.test(text2) ? "timeout" : "network", method + " failed: " + text2, { cause }));
       };
       try {
         task = host[method](Object.assign({}, options, { timeout, success: resolve, fail, complete: nothing }));
@@ -199,13 +203,13 @@
       if (task && task.abort) task.abort();
       fail();
     };
-    return {
-      answer: limit(answer, timeout, abort),
-      abort,
-      onProgressUpdate: (listener) => {
-        if (task && task.onProgressUpdate) task.onProgressUpdate(listener);
+    if (tell) SIGNALS.forEach((signal) => {
+      try {
+        task[signal](tell(signal));
+      } catch {
       }
-    };
+    });
+    return { answer: limit(answer, timeout, abort), abort };
   }
   function post({ host, baseURL }, path, data, timeout) {
     return call(host, "request", { url: join(baseURL, path), method: "POST", data, header: { "content-type": "application/json" } }, timeout);
@@ -216,9 +220,7 @@
       const lane = lanes[kind] || (lanes[kind] = { free: most, queue: [] });
       const enter = () => {
         lane.free--;
-        void new Promise((leave) => {
-          resolve(leave);
-        }).then(() => {
+        void new Promise(resolve).then(() => {
           lane.free++;
           const next = lane.queue.shift();
           if (next) next();
@@ -229,68 +231,292 @@
     });
   }
 
+  // client/src/tabs.ts
+  function locked(host, key, patience, held, work) {
+    if (!host.withLock) return work();
+    return limit(new Promise((granted, failed) => {
+      host.withLock(key, patience, () => {
+        granted();
+        return held();
+      }).then(nothing, failed);
+    }), patience + 1e3, nothing).catch((cause) => {
+      throw new NetworkError("lock", "", { cause });
+    }).then(work);
+  }
+  function watched(host, key, changed) {
+    return host.watchStorage ? host.watchStorage(key, changed) : nothing;
+  }
+  function isShared(host) {
+    return !!host.watchStorage;
+  }
+
+  // client/src/store.ts
+  var GOOD = 0;
+  var ENDING = 1;
+  var OVER = 2;
+  function createStore(host, key, base, now, onWriteFailed) {
+    let held;
+    let seen;
+    const read = () => {
+      try {
+        return host.getStorageSync(key) || "";
+      } catch {
+        return "";
+      }
+    };
+    const write2 = (record) => {
+      held = Object.assign({}, record, { v: 1, n: held ? held.n + 1 : 1, base });
+      try {
+        host.setStorageSync(key, JSON.stringify(held));
+      } catch (cause) {
+        try {
+          host.removeStorageSync(key);
+        } catch {
+        }
+        onWriteFailed(cause);
+      }
+      seen = JSON.stringify(read());
+    };
+    const reread = () => {
+      const text2 = read();
+      const before = held;
+      const earlier = seen;
+      seen = JSON.stringify(text2);
+      if (seen === earlier) return false;
+      const record = parsed(text2) || {};
+      held = record.v === 1 && record.base === base ? record : void 0;
+      if (!held && before) {
+        if (!before.accessToken) write2(before);
+        else if (isShared(host)) held = { v: 1, n: before.n, base };
+      }
+      return held !== before;
+    };
+    const get = () => {
+      if (seen === void 0) reread();
+      return held;
+    };
+    const live = () => {
+      const record = get();
+      return record && record.accessToken ? record : void 0;
+    };
+    return {
+      held: get,
+      live,
+      reread,
+      write: write2,
+      token: () => (live() || { accessToken: "" }).accessToken,
+      age: () => {
+        const { at, expiresIn } = live() || { at: 0, expiresIn: 0 };
+        const life = expiresIn * 1e3;
+        const left = at + life - now();
+        return left <= 0 ? OVER : left < Math.min(6e4, life / 10) ? ENDING : GOOD;
+      }
+    };
+  }
+
+  // client/src/session.ts
+  var DOUBT = 6e4;
+  function createSessions({ host, baseURL }, storageKey, now, others) {
+    const listeners = /* @__PURE__ */ new Set();
+    const store = createStore(host, storageKey, join(baseURL, ""), now, (cause) => {
+      emit("storageFailed", new NetworkError("storage", "", { cause }));
+    });
+    const userId = () => {
+      const { user } = store.live() || {};
+      return user && user.id;
+    };
+    const present = () => {
+      const live = store.live();
+      const { v, refused, reason } = store.held() || {};
+      const isBusy = others.isBusy();
+      return live ? {
+        state: isBusy ? "renewing" : "authenticated",
+        user: live.user,
+        receivedAt: live.at,
+        expiresAt: live.at + live.expiresIn * 1e3,
+        refreshExpiresAt: live.at + live.refreshExpiresIn * 1e3
+      } : { state: isBusy ? "authenticating" : refused ? "refused" : v ? "loggedOut" : "anonymous", reason };
+    };
+    const emit = (type, error) => {
+      const event = { type, session: present(), error };
+      listeners.forEach((tell) => {
+        tell(event);
+      });
+    };
+    const changed = (before, type) => {
+      const user = userId();
+      if (user) others.endOthers(new AuthError("user_changed", ""), user);
+      if (before && user && before !== user) emit("userChanged");
+      emit(type);
+    };
+    const accept = (isLogin, grant, doubt = 0) => {
+      const before = store.live();
+      const user = userId();
+      const next = Object.assign({}, !isLogin && before, grant);
+      if (!isLogin && before) {
+        next.doubt = Math.max(doubt, before.doubt || 0);
+        if (Math.abs(now() - next.doubt) < DOUBT) next.refreshToken = before.refreshToken;
+      }
+      store.write(next);
+      changed(user, isLogin ? "loggedIn" : "refreshed");
+    };
+    const setUser = (user) => {
+      const live = store.live();
+      if (!live) return;
+      const next = Object.assign({}, live.user, user);
+      if (JSON.stringify(next) === JSON.stringify(live.user)) return;
+      store.write(Object.assign({}, live, { user: next }));
+      emit("userUpdated");
+    };
+    return {
+      store,
+      userId,
+      present,
+      emit,
+      listen: (listener, first) => {
+        const tell = (event) => {
+          void Promise.resolve(event).then(listener);
+        };
+        listeners.add(tell);
+        if (first) tell({ type: "initial", session: present() });
+        return () => {
+          listeners.delete(tell);
+        };
+      },
+      sync: () => {
+        const before = store.live();
+        const user = userId();
+        if (!store.reread()) return;
+        const after = store.live();
+        if (after) {
+          if (store.age() < OVER) others.settle();
+          changed(user, !before || user !== userId() ? "loggedIn" : before.accessToken === after.accessToken ? "userUpdated" : "refreshed");
+        } else if (before && store.held()) {
+          others.endOthers(gone());
+          emit("loggedOut");
+        }
+      },
+      accept,
+      end: (reason) => {
+        const had = store.live();
+        store.write({ reason });
+        others.endOthers(gone(reason));
+        if (had) emit("loggedOut");
+      },
+      refused: ({ code }, dead) => {
+        if (store.age() < OVER && store.token() !== dead) return;
+        store.write({ refused: true, reason: code });
+      },
+      setUser,
+      learn: (user) => {
+        if (user && user.id && user.id === userId()) setUser(user);
+      }
+    };
+  }
+  function gone(reason) {
+    return new AuthError("logged_out", "logged out; call login()", { reason });
+  }
+
   // client/src/flight.ts
   var CALL_LIMIT = 1e4;
   var TRIES_LIMIT = 15e3;
   var REFUSAL_PAUSE = 3e3;
+  var LONGEST_REFUSAL_PAUSE = 3e5;
   var LONGEST_PAUSE = 6e4;
-  function createFlights(parts) {
-    const { options, paths, storageKey, store, now } = parts;
-    const { host, getCode, appId, deviceId, deviceName } = options;
-    const canLogIn = !!(getCode || host.login);
-    let changes = 0;
-    let logouts = 0;
-    let flight;
-    let tail = Promise.resolve();
+  function createFlights(options, paths, storageKey, now, session, revoke) {
+    const { host, getCode, appId, deviceName, unwrap } = options;
+    const { store } = session;
+    const random = options.random || Math.random;
+    let current;
+    let wire;
+    let isLogin = false;
     let failure;
-    const within = (pause2) => !!failure && Math.abs(now() - failure.at) < pause2;
-    const ask = (path, data, milliseconds) => post(options, path, data, milliseconds).answer.then((response) => readTokens(response, now()));
+    let refusals = 0;
+    let deadToken;
+    let doubt = 0;
+    let device = options.deviceId;
+    const within = (one, pause2) => !!one && Math.abs(now() - one.at) < (pause2 === void 0 ? one.pause : pause2);
+    const deviceId = () => {
+      if (device === void 0) {
+        const key = storageKey + ".device";
+        try {
+          device = host.getStorageSync(key);
+          if (!device) host.setStorageSync(key, device = (random() + "" + random()).slice(2));
+        } catch {
+        }
+      }
+      return device;
+    };
     const newCode = (milliseconds) => {
-      if (!canLogIn) return Promise.reject(new AuthError("login_required", "give getCode, or call login(code)"));
+      if (!getCode && !host.login) return Promise.reject(new AuthError("login_required", "call login(code)"));
       const code = getCode ? limit(Promise.resolve().then(getCode), milliseconds, nothing).catch((cause) => {
-        throw cause instanceof NetworkError ? cause : new AuthError("no_code", "getCode failed", { cause });
+        throw cause instanceof NetworkError ? cause : new AuthError("no_code", "", { cause });
       }) : call(host, "login", {}, milliseconds).answer.then((result) => result.code);
       return code.then((value) => {
-        if (!value) throw new NetworkError("no_code", "no code");
+        if (!value) throw new NetworkError("no_code", "");
         return value;
       });
     };
-    const start = (explicit = false, code) => {
-      if (flight && (!explicit || flight.explicit && !code)) return flight.promise;
-      if (!explicit && store.isLoggedOut()) return Promise.reject(gone());
-      if (failure && within(failure.pause) && (!code || failure.error.retryable)) return Promise.reject(failure.error);
-      const count = () => explicit ? logouts : changes;
-      const counted = count();
-      const isOver = () => count() !== counted;
+    const start = (login, dead) => {
+      const explicit = !!login;
+      const { code, ticket, phoneCode } = login || {};
+      const brought = code || ticket;
+      if (dead) deadToken = dead;
+      if (current && (!explicit || current.explicit && !brought && !phoneCode)) return current.promise;
+      if (store.held() && !store.live()) session.sync();
+      const ended = store.live() ? void 0 : store.held();
+      if (!explicit && ended && !ended.refused) return Promise.reject(gone(ended.reason));
+      if (within(failure) && (failure.error.retryable || !explicit)) return Promise.reject(failure.error);
       const from = store.token();
-      let isLogin = false;
+      const mine = { explicit };
+      const isOver = () => current !== mine;
       const isDone = () => {
-        parts.sync();
+        session.sync();
         if (isOver()) throw gone();
-        return store.token() !== from && store.usable();
+        return store.token() !== from && store.age() < OVER;
       };
-      const accept = (tokens) => {
-        parts.sync();
+      const accept = (grant) => {
+        const wasLogin = isLogin;
+        session.sync();
         if (isOver()) {
-          parts.revoke(tokens.refreshToken);
+          if (wasLogin) revoke(grant.refreshToken);
           throw gone();
         }
-        if (flight === mine) flight = void 0;
-        if (isLogin || store.token() === from) parts.accepted(isLogin, tokens);
+        current = void 0;
+        session.accept(wasLogin, grant, doubt);
         return store.token();
       };
-      const exchange = (attempt) => {
+      const ask = (path, data, milliseconds) => {
+        const sentAt = now();
+        wire = post(options, path, data, milliseconds);
+        return wire.answer.then((response) => {
+          wire = void 0;
+          return readTokens(unwrap ? Object.assign({}, response, { data: unwrap(parsed(response.data)) }) : response, sentAt, now());
+        });
+      };
+      const attempt = (milliseconds) => isLogin ? (brought ? Promise.resolve(code) : newCode(milliseconds)).then((value) => {
+        if (isOver()) throw gone();
+        return ask(paths.login, Object.assign({ appId, deviceId: deviceId(), deviceName }, login, { code: value }), milliseconds);
+      }) : ask(paths.refresh, { refreshToken: store.live().refreshToken }, milliseconds);
+      const exchange = () => {
         let left = TRIES_LIMIT;
         let delay = 300;
+        let hasNewCode = !brought;
         let trouble;
         const again = () => {
           const most = Math.min(CALL_LIMIT, left);
           const began = now();
           return attempt(most).catch((error) => {
-            const pause2 = Math.max(delay * (0.75 + (options.random || Math.random)() / 2), error.retryAfter || 0);
+            const isSpent = /code_used|invalid_.*code/.test(error.code);
+            if (isSpent && !phoneCode && hasNewCode) {
+              hasNewCode = false;
+              return again();
+            }
+            if (!isLogin && error.code === "timeout") doubt = now();
+            const pause2 = Math.max(delay * (0.75 + random() / 2), error.retryAfter || 0);
             left -= Math.max(0, Math.min(most, now() - began)) + pause2;
-            if (!error.retryable || delay > 900 || left <= 0) {
-              throw code && trouble && error.code === "code_used" ? trouble : error;
+            if (isOver() || !error.retryable || delay > 900 || left <= 0) {
+              throw trouble && isSpent && (code || phoneCode) ? trouble : error;
             }
             trouble = trouble || error;
             delay *= 3;
@@ -302,322 +528,287 @@
         };
         return again().then(accept);
       };
-      const refresh = () => exchange((milliseconds) => ask(paths.refresh, { refreshToken: store.held().refreshToken }, milliseconds));
-      const logIn = () => {
-        let fresh = 2;
-        const attempt = (milliseconds) => (code ? Promise.resolve(code) : newCode(milliseconds)).then((value) => {
-          if (isOver()) throw gone();
-          return ask(paths.login, { code: value, appId, deviceId, deviceName }, milliseconds).catch((error) => {
-            if (!code && /^(code_used|invalid_code)$/.test(error.code) && --fresh) return attempt(milliseconds);
-            throw error;
-          });
-        });
-        isLogin = true;
-        return exchange(attempt);
-      };
       const work = () => Promise.resolve().then(() => {
         const done = isDone();
-        if (explicit) return logIn();
-        if (done) return store.token();
-        const held = store.held();
-        if (!held || !held.refreshToken || canLogIn && store.isTooOld()) return logIn();
-        return refresh().catch((error) => {
-          if (error.retryable || isOver()) throw error;
+        const live = store.live();
+        isLogin = explicit || !live || !live.refreshToken;
+        return done && !explicit ? store.token() : exchange().catch((error) => {
+          if (isLogin || error.retryable || isOver()) throw error;
           if (isDone()) return store.token();
-          store.write(Object.assign({}, store.held(), { refreshToken: "" }));
-          return logIn();
+          if (error.reason && !/^(replaced|merged)$/.test(error.reason)) {
+            session.end(error.reason);
+            throw gone(error.reason);
+          }
+          if (store.live()) store.write(Object.assign({}, store.live(), { refreshToken: "" }));
+          isLogin = true;
+          return exchange();
         });
       });
-      const promise = tail.then(() => host.withLock ? host.withLock(storageKey, CALL_LIMIT, work) : work());
-      const mine = flight = { explicit, promise };
-      const landed = (error) => {
-        if (flight === mine) flight = void 0;
-        if (isOver()) return;
-        failure = error && { error, at: now(), pause: error.retryable ? Math.min(error.retryAfter || 0, LONGEST_PAUSE) : REFUSAL_PAUSE };
-        if (error) parts.failed(isLogin ? "loginFailed" : "refreshFailed", error);
-      };
-      tail = promise.then(() => {
-        landed();
-      }, landed);
-      return promise;
+      mine.promise = new Promise((resolve, reject) => {
+        mine.stop = (instead) => {
+          current = void 0;
+          resolve(instead || Promise.reject(gone()));
+        };
+        Promise.resolve().then(() => explicit ? work() : locked(host, storageKey, CALL_LIMIT, () => mine.promise, work)).then((token) => {
+          isWell();
+          resolve(token);
+        }, (error) => {
+          if (!isOver()) {
+            current = void 0;
+            failure = { error, at: now(), pause: Math.min(error.retryAfter || 0, LONGEST_PAUSE) };
+            if (isLogin && !explicit && !error.retryable) {
+              failure.pause = Math.min(refusals = refusals * 2 || REFUSAL_PAUSE, LONGEST_REFUSAL_PAUSE);
+              session.refused(error, deadToken);
+            }
+            session.emit(isLogin ? "loginFailed" : "refreshFailed", error);
+          }
+          reject(error);
+        });
+      });
+      const before = current;
+      current = mine;
+      if (wire) wire.abort();
+      if (before) {
+        before.stop(mine.promise.catch((error) => {
+          if (error.retryable || before.explicit) throw error;
+          return start();
+        }));
+        current = mine;
+      }
+      return mine.promise;
     };
-    const settle = () => {
-      if (flight && !flight.explicit) flight = void 0;
+    const isWell = () => {
+      failure = void 0;
+      refusals = 0;
     };
     return {
       start,
-      current: () => flight,
-      settle,
+      isBusy: () => !!current,
+      settle: () => {
+        isWell();
+        if (current && !current.explicit) current.stop(store.token());
+      },
       drop: (user) => {
-        changes++;
-        settle();
-        if (user) return;
-        logouts++;
-        flight = void 0;
+        if (!current || user && current.explicit) return;
+        current.stop();
+        if (wire && !isLogin) wire.abort();
       },
-      isPausing: () => within(REFUSAL_PAUSE)
-    };
-  }
-  function gone() {
-    return new AuthError("logged_out", "logged out; call login()");
-  }
-
-  // client/src/tokens.ts
-  var GOOD = 0;
-  var ENDING = 1;
-  var OVER = 2;
-  function createStore(host, key, now, onWriteFailed) {
-    let held;
-    let refused;
-    let wasRead = false;
-    const count = () => held ? held.n : 0;
-    const token = () => held && held.accessToken || "";
-    const spent = () => now() - held.at;
-    const isRefused = () => token() === refused;
-    const reread = () => {
-      const before = held;
-      wasRead = true;
-      try {
-        const read = JSON.parse(host.getStorageSync(key));
-        if (read.v === 1 && read.n > count()) held = read;
-      } catch {
-      }
-      return held !== before;
-    };
-    const age = () => {
-      const life = held.expiresIn * 1e3;
-      return spent() > life - Math.min(6e4, life / 10) ? spent() < life ? ENDING : OVER : GOOD;
-    };
-    return {
-      held: () => {
-        if (!wasRead) reread();
-        return held;
-      },
-      reread,
-      write: (session) => {
-        held = Object.assign({ at: now() }, session, { v: 1, n: count() + 1 });
-        try {
-          host.setStorageSync(key, JSON.stringify(held));
-        } catch (cause) {
-          try {
-            host.removeStorageSync(key);
-          } catch {
-          }
-          onWriteFailed(cause);
-        }
-      },
-      token,
-      refuse: (old) => {
-        refused = old;
-      },
-      isRefused,
-      isLoggedOut: () => !!held && !token(),
-      userId: () => held && held.user && held.user.id,
-      age,
-      usable: () => !!token() && !isRefused() && age() < OVER,
-      isTooOld: () => spent() >= held.refreshExpiresIn * 1e3
+      isPausing: () => within(failure, REFUSAL_PAUSE)
     };
   }
 
-  // client/src/client.ts
-  function createClient(options) {
+  // client/src/copy.ts
+  function copied(value) {
+    if (Array.isArray(value)) return value.map(copied);
+    const { constructor } = Object(value);
+    if (!value || typeof value !== "object" || constructor && constructor.name !== "Object") return value;
+    const copy = {};
+    Object.keys(value).forEach((name) => {
+      copy[name] = copied(value[name]);
+    });
+    return copy;
+  }
+
+  // client/src/requests.ts
+  var FRESH = 3e4;
+  var STUBBORN = 6e4;
+  function createRequests(options, paths, now, place, tasks, session, flights) {
     const { host, baseURL } = options;
-    const now = options.now || (() => Date.now());
-    const paths = Object.assign(
-      { login: "/api/v1/auth/login", refresh: "/api/v1/auth/refresh", logout: "/api/v1/auth/logout" },
-      options.paths
-    );
-    const storageKey = options.storageKey || "wugan";
-    const timeout = options.timeout || 6e4;
+    const { store } = session;
     const isAuthError = options.isAuthError || ((response) => response.statusCode === 401);
-    const attach = options.attach || ((header, token2) => {
-      header.Authorization = "Bearer " + token2;
+    const attach = options.attach || ((header, token) => {
+      header.Authorization = "Bearer " + token;
     });
-    if (typeof host.request !== "function") throw new TypeError("host.request is no function");
-    const listeners = /* @__PURE__ */ new Set();
-    const pending = /* @__PURE__ */ new Set();
-    const place = createPlaces(options.maxConcurrent || 9);
-    const store = createStore(host, storageKey, now, (cause) => {
-      emit("storageFailed", new NetworkError("storage", "not stored", { cause }));
-    });
-    const getSession = () => {
-      const held = store.held();
-      const flying = flights.current();
-      const has = store.token();
-      const session = {
-        state: flying ? has ? "renewing" : "authenticating" : has ? "authenticated" : held ? "loggedOut" : "anonymous"
-      };
-      if (has) {
-        const { at, expiresIn, refreshExpiresIn, user } = held;
-        Object.assign(session, { user, receivedAt: at, expiresAt: at + expiresIn * 1e3, refreshExpiresAt: at + refreshExpiresIn * 1e3 });
-      }
-      return session;
-    };
-    const emit = (type, error) => {
-      const event = { type, session: getSession(), error };
-      listeners.forEach((tell) => {
-        tell(event);
-      });
-    };
-    const endOthers = (error, user) => {
-      flights.drop(user);
-      pending.forEach((one) => {
-        if (user ? one.owner && one.owner !== user : one.owner !== void 0) one.end(error);
-      });
-    };
-    const changed = (before, type) => {
-      const user = store.userId();
-      if (before && user && before !== user) {
-        endOthers(new AuthError("user_changed", "another user logged in"), user);
-        emit("userChanged");
-      }
-      emit(type);
-    };
-    const sync = () => {
-      const before = store.userId();
-      const had = store.token();
-      if (!store.reread()) return;
-      if (store.token()) {
-        if (store.usable()) flights.settle();
-        changed(before, had && before === store.userId() ? "refreshed" : "loggedIn");
-      } else if (had) {
-        endOthers(gone());
-        emit("loggedOut");
-      }
-    };
-    const recall = () => {
-      store.held();
-      sync();
-    };
-    const revoke = (refreshToken) => !refreshToken ? Promise.resolve() : place("request").then(
-      (leave) => (
-        // What cannot be revoked now ends by itself; the user is logged out here in any case.
-        post(options, paths.logout, { refreshToken }, CALL_LIMIT).answer.then(leave, leave)
-      )
-    );
-    const flights = createFlights({
-      options,
-      paths,
-      storageKey,
-      store,
-      now,
-      sync,
-      revoke,
-      failed: emit,
-      accepted: (isLogin, tokens) => {
-        const before = store.userId();
-        store.write(Object.assign({}, !isLogin && store.held(), tokens, { at: now() }));
-        store.refuse();
-        changed(before, isLogin ? "loggedIn" : "refreshed");
-      }
-    });
+    const stubborn = /* @__PURE__ */ new Map();
+    let count = 0;
+    let accepted;
+    let acceptedAt = 0;
+    const owner = () => session.userId() || "";
     const ready = (patient) => {
-      store.held();
-      if (!store.usable()) return flights.start();
-      const ahead = store.age() !== GOOD && !flights.isPausing() && flights.start().catch(nothing);
-      return Promise.resolve(patient && ahead).then(() => store.usable() ? void 0 : ready());
-    };
-    const task = (owner2, run) => {
-      const one = { owner: owner2, progress: [], stop: nothing, end: nothing };
-      const promise = new Promise((resolve, reject) => {
-        pending.add(one);
-        one.end = (error) => {
-          if (pending.delete(one)) {
-            reject(error);
-            one.stop();
-          }
-        };
-        run(one).then((value) => {
-          if (pending.delete(one)) resolve(value);
-        }, one.end);
-      });
-      return Object.assign(promise, {
-        abort: () => {
-          one.end(new CancelError());
-        },
-        onProgressUpdate: (listener) => {
-          one.progress.push(listener);
-        }
-      });
-    };
-    const owner = () => {
-      store.held();
-      return store.userId() || "";
-    };
-    const send = (method, given) => {
-      const url = join(baseURL, given.url);
-      const { auth, retry } = given;
-      const isOwn = isUnder(baseURL, url) && ![paths.login, paths.refresh, paths.logout].some((path) => join(baseURL, path) === url);
-      const withToken = auth === void 0 ? isOwn : auth;
-      let repeats = method !== "uploadFile" && (given.method || "GET") === "GET" ? retry | 0 : 0;
-      let delay = 100;
-      let waits = 0;
-      let wasRefused = false;
-      return task(withToken ? owner() : void 0, (one) => {
-        const claim = () => {
-          one.owner = owner();
-        };
-        const attempt = () => Promise.resolve(withToken && ready(method !== "request").then(claim)).then(() => place(method)).then((leave) => {
-          one.stop = leave;
-          if (!pending.has(one)) {
-            leave();
-            throw new CancelError();
-          }
-          if (withToken && (store.isRefused() || !store.usable() && waits++ < 2)) {
-            leave();
-            return attempt();
-          }
-          const token2 = store.token();
-          const header = Object.assign({}, given.header);
-          if (withToken) attach(header, token2);
-          const onWire = call(host, method, Object.assign({}, given, { url, header }), given.timeout || timeout);
-          onWire.onProgressUpdate((event) => {
-            one.progress.forEach((listener) => {
-              listener(event);
-            });
-          });
-          one.stop = onWire.abort;
-          return onWire.answer.then(
-            (response) => {
-              leave();
-              return check(response, token2);
-            },
-            (error) => {
-              leave();
-              if (repeats-- < 1 || !pending.has(one)) throw error;
-              return wait(delay *= 3).then(attempt);
-            }
-          );
-        });
-        const check = (response, token2) => {
-          const { statusCode } = response;
-          if (method === "downloadFile" && !(statusCode >= 200 && statusCode < 300)) dropFile(response);
-          if (!withToken || !isAuthError(method === "uploadFile" ? Object.assign({}, response, { data: parsed(response.data) }) : response)) return response;
-          if (wasRefused) throw new AuthError("unauthorized", "refused twice", { status: statusCode, response });
-          wasRefused = true;
-          if (store.token() === token2) store.refuse(token2);
-          return attempt();
-        };
-        return attempt();
-      });
+      if (store.age() === OVER) return flights.start();
+      const ahead = store.age() && !flights.isPausing() && flights.start().catch(nothing);
+      return Promise.resolve(patient && ahead).then(() => store.age() === OVER ? ready() : void 0);
     };
     const dropFile = (response) => {
       const filePath = response.filePath || response.tempFilePath;
       delete response.filePath;
       delete response.tempFilePath;
       try {
-        host.getFileSystemManager().unlink({ filePath, success: nothing, fail: nothing });
+        host.getFileSystemManager().unlink({ filePath });
       } catch {
       }
     };
+    const send = (method, handed) => {
+      const given = copied(handed);
+      const url = join(baseURL, given.url);
+      const address = bare(url);
+      const isAt = (path) => address === bare(join(baseURL, path));
+      const isOwn = isUnder(baseURL, url) && ![paths.login, paths.refresh, paths.logout].some(isAt);
+      const withToken = given.auth === void 0 ? isOwn : given.auth;
+      const isOptional = withToken === "optional";
+      let repeats = method !== "uploadFile" && (given.method || "GET") === "GET" ? given.retry | 0 : 0;
+      let delay = 100;
+      let waits = 0;
+      let refusals = 0;
+      return tasks.run(withToken && !isOptional ? owner() : void 0, given.deadline || options.deadline, (one) => {
+        const wants = () => !!withToken && (!isOptional || !!store.token() && refusals < 2);
+        const giveUp = (error) => {
+          if (!isOptional) throw error;
+          refusals = 2;
+        };
+        const attempt = () => Promise.resolve(wants() && ready(method !== "request").catch(giveUp)).then(() => {
+          if (wants()) one.owner = owner();
+          return place(method);
+        }).then((leave) => {
+          one.stop = leave;
+          const goOn = () => {
+            if (tasks.isPending(one)) return;
+            leave();
+            throw new CancelError();
+          };
+          goOn();
+          if (wants() && store.age() === OVER && waits++ < 2) {
+            leave();
+            return attempt();
+          }
+          const token = wants() ? store.token() : "";
+          const sent = Object.assign({}, given.hostOptions, given, { url, header: Object.assign({}, given.header) });
+          if (token) attach(sent.header, token);
+          const go = () => {
+            goOn();
+            const began = ++count;
+            let isRefused = false;
+            const onWire = call(host, method, sent, given.timeout || options.timeout || 6e4, (signal) => (event) => {
+              if (event.statusCode) isRefused = !!token && !refusals && event.statusCode === 401;
+              if (!isRefused) one.tell(signal, event);
+            });
+            one.stop = onWire.abort;
+            return onWire.answer.then(
+              (response) => {
+                leave();
+                return check(response, token, began);
+              },
+              (error) => {
+                leave();
+                if (repeats-- < 1 || !tasks.isPending(one)) throw error;
+                return wait(delay *= 3).then(attempt);
+              }
+            );
+          };
+          return options.onRequest ? Promise.resolve(options.onRequest(sent)).then(go) : go();
+        });
+        const check = (response, token, began) => {
+          response.ok = isOk(response);
+          if (method === "downloadFile" && !response.ok) dropFile(response);
+          if (!token || !isAuthError(method === "uploadFile" ? Object.assign({}, response, { data: parsed(response.data) }) : response)) {
+            if (token) stubborn.delete(address);
+            if (token && response.ok) {
+              accepted = token;
+              acceptedAt = ++count;
+            }
+            if (isOwn && response.ok && (isAt(paths.me) || isAt(paths.me + "/phone"))) session.learn(response.data);
+            return response;
+          }
+          const isPresent = store.token() === token;
+          const isIts = isPresent && (Math.abs(now() - stubborn.get(address)) < STUBBORN || accepted === token && acceptedAt > began && now() - store.live().at < Math.min(FRESH, store.live().expiresIn * 500));
+          if (refusals++ || isIts) {
+            if (!isIts) stubborn.set(address, now());
+            giveUp(new AuthError("unauthorized", "", { status: response.statusCode, response }));
+            return attempt();
+          }
+          return (isPresent ? flights.start(void 0, token) : Promise.resolve()).catch(giveUp).then(attempt);
+        };
+        return attempt().then((response) => Promise.resolve(options.onResponse && options.onResponse(response, given)).then((other) => other || response));
+      });
+    };
+    return { send, ready, owner };
+  }
+
+  // client/src/tasks.ts
+  function createTasks() {
+    const pending = /* @__PURE__ */ new Set();
+    return {
+      run: (owner, deadline, work) => {
+        const listeners = [];
+        const one = {
+          owner,
+          stop: nothing,
+          end: nothing,
+          tell: (signal, event) => {
+            listeners.forEach(([wanted, listener]) => {
+              if (wanted === signal) listener(event);
+            });
+          }
+        };
+        const task = new Promise((resolve, reject) => {
+          pending.add(one);
+          one.end = (error) => {
+            if (pending.delete(one)) {
+              reject(error);
+              one.stop();
+            }
+          };
+          const done = new Promise((begin) => {
+            begin(work(one));
+          });
+          (deadline ? limit(done, deadline, nothing) : done).then((value) => {
+            if (pending.delete(one)) resolve(value);
+          }, one.end);
+        });
+        task.abort = () => {
+          one.end(new CancelError());
+        };
+        SIGNALS.forEach((signal) => {
+          task[signal] = (listener) => {
+            listeners.push([signal, listener]);
+          };
+        });
+        return task;
+      },
+      isPending: (one) => pending.has(one),
+      endOthers: (error, user) => {
+        pending.forEach((one) => {
+          if (user ? one.owner && one.owner !== user : one.owner !== void 0) one.end(error);
+        });
+      }
+    };
+  }
+
+  // client/src/client.ts
+  function createClient(options) {
+    const { host } = options;
+    if (typeof host.request !== "function") throw new TypeError("host.request is no function");
+    const now = options.now || (() => Date.now());
+    const storageKey = options.storageKey || "wugan";
+    const auth = "/api/v1/auth/";
+    const paths = Object.assign(
+      { login: auth + "login", refresh: auth + "refresh", logout: auth + "logout", me: "/api/v1/users/me" },
+      options.paths
+    );
+    const place = createPlaces(options.maxConcurrent || 9);
+    const tasks = createTasks();
+    const session = createSessions(options, storageKey, now, {
+      isBusy: () => flights.isBusy(),
+      settle: () => {
+        flights.settle();
+      },
+      endOthers: (error, user) => {
+        flights.drop(user);
+        tasks.endOthers(error, user);
+      }
+    });
+    const { store } = session;
+    const revoke = (refreshToken) => !refreshToken ? Promise.resolve() : place("request").then((leave) => post(options, paths.logout, { refreshToken }, CALL_LIMIT).answer.then(leave, leave));
+    const flights = createFlights(options, paths, storageKey, now, session, revoke);
+    const { send, ready, owner } = createRequests(options, paths, now, place, tasks, session, flights);
     const withBody = (method) => (url, data, more) => send("request", Object.assign({ url, data, method }, more));
-    const token = (first) => task(owner(), () => first().then(() => store.token()));
+    const token = (first) => tasks.run(owner(), options.deadline, () => first().then(() => store.token()));
     const wake = () => {
-      store.held();
-      if (store.token()) ready().catch(nothing);
+      session.sync();
+      if (store.live()) ready().catch(nothing);
     };
     if (host.onAppShow) host.onAppShow(wake);
-    const unwatch = host.watchStorage ? host.watchStorage(storageKey, sync) : nothing;
+    const unwatch = watched(host, storageKey, session.sync);
     return {
       request: (given) => send("request", given),
       get: withBody("GET"),
@@ -626,36 +817,28 @@
       delete: withBody("DELETE"),
       uploadFile: (given) => send("uploadFile", given),
       downloadFile: (given) => send("downloadFile", given),
-      login: (code) => {
-        recall();
-        return task("", () => flights.start(true, code).then(getSession));
+      login: (request) => {
+        session.sync();
+        const login = typeof request === "string" ? { code: request } : Object.assign({}, request);
+        return tasks.run("", options.deadline, () => flights.start(login).then(session.present));
       },
-      refresh: (refusedToken) => token(() => {
-        if (refusedToken !== void 0) {
-          if (store.token() !== refusedToken) return ready();
-          store.refuse(refusedToken);
-        }
-        return flights.start();
-      }),
+      refresh: (refusedToken) => token(() => refusedToken !== void 0 && store.token() !== refusedToken ? ready() : flights.start(void 0, refusedToken)),
       logout: () => {
-        recall();
-        const held = store.held();
-        store.write({});
-        endOthers(gone());
-        if (held && held.accessToken) emit("loggedOut");
-        return revoke(held && held.refreshToken);
+        session.sync();
+        const live = store.live();
+        session.end();
+        return revoke(live && live.refreshToken).then(session.sync);
       },
       getAccessToken: () => token(ready),
-      getSession,
-      onAuthStateChange: (listener) => {
-        const tell = (event) => {
-          void Promise.resolve(event).then(listener);
-        };
-        listeners.add(tell);
-        return () => {
-          listeners.delete(tell);
-        };
+      cachedToken: () => store.age() < OVER ? store.token() : "",
+      getSession: session.present,
+      setSession: (grant) => {
+        session.sync();
+        flights.settle();
+        session.accept(true, Object.assign({}, grant, { at: now() }));
       },
+      setUser: session.setUser,
+      onAuthStateChange: (listener, { initial } = {}) => session.listen(listener, initial),
       close: () => {
         if (host.offAppShow) host.offAppShow(wake);
         unwatch();
@@ -681,7 +864,7 @@
   function watchKey(key, changed) {
     if (typeof addEventListener === "undefined") return () => void 0;
     const listener = (event) => {
-      if (event.key === key) changed();
+      if (event.key === key || event.key === null) changed();
     };
     addEventListener("storage", listener);
     return () => {
@@ -716,13 +899,28 @@
     };
     return {
       request(sent) {
-        const gaveUp = run(
-          sent,
-          (response) => sent.responseType === "arraybuffer" ? response.arrayBuffer().then((data) => ({ data })) : response.text().then((text2) => ({ data: parsed(text2) }))
-        );
-        return { abort: () => {
-          gaveUp.abort();
-        } };
+        let headers = () => void 0;
+        let chunk = () => void 0;
+        const gaveUp = run(sent, (response, header) => {
+          if (sent.enableChunked && response.body) {
+            headers({ statusCode: response.status, header });
+            return pieces(response.body, (piece) => {
+              chunk({ data: piece.buffer.slice(piece.byteOffset, piece.byteOffset + piece.byteLength) });
+            }).then(() => ({ data: "" }));
+          }
+          return sent.responseType === "arraybuffer" ? response.arrayBuffer().then((data) => ({ data })) : response.text().then((text2) => ({ data: parsed(text2) }));
+        });
+        return {
+          abort: () => {
+            gaveUp.abort();
+          },
+          onHeadersReceived: (listener) => {
+            headers = listener;
+          },
+          onChunkReceived: (listener) => {
+            chunk = listener;
+          }
+        };
       },
       downloadFile(sent) {
         let report = () => void 0;
@@ -741,13 +939,21 @@
           }
         };
       },
-      // fetch tells nothing of an upload's progress; XMLHttpRequest does.
+      // fetch tells nothing of an upload's progress; XMLHttpRequest does, and cannot leave cookies out.
       uploadFile(sent) {
-        const xhr = new XMLHttpRequest();
         const form = new FormData();
         for (const [name, value] of Object.entries(sent.formData ?? {})) form.append(name, value);
         form.append(sent.name, sent.filePath);
+        if (options.credentials === "omit") {
+          const header = without(sent.header ?? {}, "content-type");
+          const gaveUp = run({ ...sent, method: "POST", header, data: form }, (response) => response.text().then((data) => ({ data })));
+          return { abort: () => {
+            gaveUp.abort();
+          } };
+        }
+        const xhr = new XMLHttpRequest();
         xhr.open("POST", sent.url);
+        xhr.withCredentials = options.credentials === "include";
         for (const [name, value] of Object.entries(sent.header ?? {})) {
           if (name.toLowerCase() !== "content-type") xhr.setRequestHeader(name, value);
         }
@@ -835,14 +1041,19 @@
   function collect(response, total, report) {
     const type = response.headers.get("content-type") ?? "";
     if (!response.body) return response.blob();
-    const reader = response.body.getReader();
     const chunks = [];
     let got = 0;
-    const next = () => reader.read().then(({ done, value }) => {
-      if (done) return new Blob(chunks, { type });
-      chunks.push(value);
-      got += value.length;
+    return pieces(response.body, (piece) => {
+      chunks.push(piece);
+      got += piece.length;
       report({ progress: percent(got, total), totalBytesWritten: got, totalBytesExpectedToWrite: total || 0 });
+    }).then(() => new Blob(chunks, { type }));
+  }
+  function pieces(body, take) {
+    const reader = body.getReader();
+    const next = () => reader.read().then(({ done, value }) => {
+      if (done) return;
+      take(value);
       return next();
     });
     return next();
@@ -851,7 +1062,7 @@
     return total > 0 ? Math.floor(done / total * 100) : 0;
   }
 
-  // playground/src/wire.ts
+  // internal/playground/src/wire.ts
   var SLOW = 420;
   var STAGGER = 45;
   var AUTH = /^\/api\/v1\/auth\/(login|refresh|logout)$/;
@@ -908,7 +1119,7 @@
     }
   }
 
-  // playground/src/stage.ts
+  // internal/playground/src/stage.ts
   var KEY = "wugan-playground";
   var NAME_KEY = "wugan-playground-name";
   var KEPT = 6;
@@ -1073,7 +1284,7 @@
     }
   }
 
-  // playground/src/plays.ts
+  // internal/playground/src/plays.ts
   var me = "/users/me";
   var plays = {
     opened: async (stage2) => {
@@ -1176,7 +1387,7 @@
     if (!response.ok) throw new Error(`WeChat could not be switched: HTTP ${String(response.status)}`);
   }
 
-  // playground/src/text.ts
+  // internal/playground/src/text.ts
   var en = {
     title: "wugan playground",
     tagline: "Signed in without noticing. Break something, and watch the client mend it.",
@@ -1240,7 +1451,8 @@
     "state.authenticating": "signing in",
     "state.authenticated": "signed in",
     "state.renewing": "renewing",
-    "state.loggedOut": "logged out"
+    "state.loggedOut": "logged out",
+    "state.refused": "not let in"
   };
   var zh = {
     title: "wugan 无感 · 演练场",
@@ -1305,7 +1517,8 @@
     "state.authenticating": "登录中",
     "state.authenticated": "已登录",
     "state.renewing": "续期中",
-    "state.loggedOut": "已退出"
+    "state.loggedOut": "已退出",
+    "state.refused": "登录被拒绝"
   };
   var scenes = {
     en: {
@@ -1436,7 +1649,7 @@
     return /^zh\b/i.test(languages[0] ?? "") ? "zh" : "en";
   }
 
-  // playground/src/timeline.ts
+  // internal/playground/src/timeline.ts
   var LEAST = 1500;
   var STRIP = 4e4;
   function createTimeline(list, scenes2, words) {
@@ -1612,7 +1825,7 @@
     return (share * 100).toFixed(2) + "%";
   }
 
-  // playground/src/main.ts
+  // internal/playground/src/main.ts
   var LANGUAGE_KEY = "wugan-playground-language";
   var STEADY = 2e3;
   var narrow = matchMedia("(max-width: 38rem)");

@@ -52,7 +52,7 @@ const en = {
   'actor.phone': 'phone', 'actor.tablet': 'tablet', 'actor.thief': 'thief', 'actor.visitor': 'visitor', 'actor.wechat': 'WeChat',
   'kind.refresh': 'refresh', 'kind.login': 'login', 'kind.logout': 'logout', 'kind.request': 'request', 'kind.outage': 'down',
   'state.anonymous': 'nobody yet', 'state.authenticating': 'signing in', 'state.authenticated': 'signed in',
-  'state.renewing': 'renewing', 'state.loggedOut': 'logged out',
+  'state.renewing': 'renewing', 'state.loggedOut': 'logged out', 'state.refused': 'not let in',
 }
 
 export type Key = keyof typeof en
@@ -106,7 +106,7 @@ const zh: Record<Key, string> = {
   'actor.phone': '手机', 'actor.tablet': '平板', 'actor.thief': '小偷', 'actor.visitor': '新访客', 'actor.wechat': '微信',
   'kind.refresh': '刷新', 'kind.login': '登录', 'kind.logout': '退出', 'kind.request': '请求', 'kind.outage': '宕机',
   'state.anonymous': '尚未登录', 'state.authenticating': '登录中', 'state.authenticated': '已登录',
-  'state.renewing': '续期中', 'state.loggedOut': '已退出',
+  'state.renewing': '续期中', 'state.loggedOut': '已退出', 'state.refused': '登录被拒绝',
 }
 
 /** What a scene is called, what is being done, and what it shows when it went as told. */

@@ -7,7 +7,7 @@ interface Order {
   id: string
 }
 
-void client.get<Order[]>('/orders').then(({ data }) => data[0]?.id)
+void client.get<Order[]>('/orders').then((answer) => (answer.ok ? answer.data[0]?.id : answer.statusCode))
 client.uploadFile({ url: '/avatar', filePath: 'tmp/1', name: 'avatar' }).onProgressUpdate(({ progress }) => {
   console.log(progress)
 })
