@@ -23,7 +23,8 @@ func main() {
 	flag.StringVar(&o.docs, "docs", "docs", "folder that gets performance.md and performance.svg; empty: print only")
 	flag.StringVar(&o.binary, "binary", "", "the wugan binary (default: build it)")
 	flag.StringVar(&o.profile, "profile", "", "folder that gets CPU profiles of the service under 64 clients")
-	flag.StringVar(&o.algorithm, "alg", "ES256", "algorithm of the access keys")
+	flag.StringVar(&o.algorithm, "alg", "HS256", "algorithm of the access keys")
+	flag.StringVar(&o.level, "log", "warn", "log level of the service")
 	flag.IntVar(&o.rows, "rows", 0, "measure a database with so many sessions instead, such as 10000000, beside one with 10000")
 	only := flag.String("clients", "1,16,64", "numbers of clients")
 	flag.Parse()
@@ -54,9 +55,11 @@ type options struct {
 	docs    string
 	binary  string
 	profile string
-	// algorithm of the access keys; ES256 is what wugan keys new makes.
+	// algorithm of the access keys.
 	algorithm string
-	clients   []int // numbers of connections that each figure is measured with
+	// level of the service's log.
+	level   string
+	clients []int // numbers of connections that each figure is measured with
 	// rows is the number of sessions that scale is measured with; 0: it is not.
 	rows int
 }
@@ -69,7 +72,7 @@ func run(ctx context.Context, o options) error {
 	defer b.close()
 
 	var r results
-	r.machine = machine()
+	r.machine, r.algorithm, r.level = machine(), o.algorithm, o.level
 	if err := b.resources(ctx, &r); err != nil {
 		return err
 	}
@@ -83,6 +86,9 @@ func run(ctx context.Context, o options) error {
 		r.figures = append(r.figures, f)
 	}
 	if r.loadedMiB, err = b.service.memory(); err != nil {
+		return err
+	}
+	if err := b.variants(ctx, &r); err != nil {
 		return err
 	}
 	if err := b.rowsAfter(ctx, 10_000, &r); err != nil {

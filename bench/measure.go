@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -72,6 +73,48 @@ func (b *bench) figures(ctx context.Context, n int) (f figures, err error) {
 		return want(200)(c.ask("GET", "/healthz", "", ""))
 	})
 	return f, err
+}
+
+// variant is the service with other settings than those of the figures.
+type variant struct {
+	algorithm, level string
+	limit            float64 // of pgbench, before and after
+	refresh          load
+	cost             cost
+}
+
+// variants measures refreshes with the largest number of clients again, with
+// other keys and with a line in the log for each request.
+func (b *bench) variants(ctx context.Context, r *results) error {
+	usual := b.o
+	defer func() { b.o = usual }()
+	n := slices.Max(b.o.clients)
+	for _, v := range []variant{{algorithm: "ES256", level: usual.level}, {algorithm: usual.algorithm, level: "info"}} {
+		b.service.end()
+		b.o.algorithm, b.o.level, b.o.profile = v.algorithm, v.level, ""
+		var err error
+		if b.service, err = b.start(ctx); err != nil {
+			return err
+		}
+		before, err := b.pgbench(ctx, n)
+		if err != nil {
+			return err
+		}
+		if v.cost, err = b.cost(ctx, "refresh", n, func() (float64, error) {
+			v.refresh, err = b.refreshes(ctx, n)
+			return v.refresh.rate, err
+		}); err != nil {
+			return err
+		}
+		after, err := b.pgbench(ctx, n)
+		if err != nil {
+			return err
+		}
+		v.limit = (before + after) / 2
+		fmt.Fprintf(os.Stderr, "  %s, log %s: refresh %.0f/s (%.2f, %s)\n", v.algorithm, v.level, v.refresh.rate, v.refresh.rate/v.limit, v.cost)
+		r.variants = append(r.variants, v)
+	}
+	return nil
 }
 
 // want makes any other status an error.

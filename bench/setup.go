@@ -179,7 +179,8 @@ func (b *bench) start(ctx context.Context) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, k := range []struct{ file, alg string }{{"access.jwks", b.o.algorithm}, {"refresh.jwks", "HS256"}} {
+	accessKeys := "access-" + b.o.algorithm + ".jwks"
+	for _, k := range []struct{ file, alg string }{{accessKeys, b.o.algorithm}, {"refresh.jwks", "HS256"}} {
 		path := filepath.Join(b.folder, k.file)
 		if _, err := os.Stat(path); err == nil {
 			continue
@@ -201,11 +202,10 @@ func (b *bench) start(ctx context.Context) (*process, error) {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, b.o.binary, "serve") // our own binary
-	cmd.Env = append([]string{"WUGAN_LOG_LEVEL=warn"}, os.Environ()...)
-	cmd.Env = append(cmd.Env,
-		"WUGAN_ISSUER="+issuer, "WUGAN_GATEWAY_KEY="+gatewayKey, "WUGAN_ADDR="+address, "WUGAN_METRICS_ADDR="+metrics, "WUGAN_DATABASE_URL="+b.url,
+	cmd.Env = append(os.Environ(),
+		"WUGAN_LOG_LEVEL="+b.o.level, "WUGAN_ISSUER="+issuer, "WUGAN_GATEWAY_KEY="+gatewayKey, "WUGAN_ADDR="+address, "WUGAN_METRICS_ADDR="+metrics, "WUGAN_DATABASE_URL="+b.url,
 		"WUGAN_WECHAT_APPS="+appID+":"+appSecret, "WUGAN_WECHAT_API_URL="+string(wechat),
-		"WUGAN_ACCESS_KEYS="+filepath.Join(b.folder, "access.jwks"),
+		"WUGAN_ACCESS_KEYS="+filepath.Join(b.folder, accessKeys),
 		"WUGAN_REFRESH_KEYS="+filepath.Join(b.folder, "refresh.jwks"),
 		"WUGAN_ISSUER=http://"+address,
 		"WUGAN_DATA_KEY="+base64.StdEncoding.EncodeToString(dataKey),

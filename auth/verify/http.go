@@ -44,16 +44,21 @@ func isB64Token(text string) bool {
 		return false
 	}
 	for i := range len(text) {
-		c := text[i]
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		case c == '-', c == '.', c == '_', c == '~', c == '+', c == '/':
-		default:
+		if !b64Token[text[i]] {
 			return false
 		}
 	}
 	return true
 }
+
+// b64Token marks the characters of a b64token. A token has some five hundred of
+// them: to compare each with six ranges was a fifth of a check from the cache.
+var b64Token = func() (set [256]bool) {
+	for _, c := range []byte("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~+/") {
+		set[c] = true
+	}
+	return set
+}()
 
 type contextKey struct{}
 

@@ -237,7 +237,7 @@ func (s *Store) login(ctx context.Context, db batcher, group []auth.Login) (out 
 		u       = &r.User
 	)
 	_, err = pgx.ForEachRow(rows, []any{
-		&ordinal, &u.ID, &u.Nickname, &u.AvatarURL, &u.SealedPhone, &u.Roles, &u.Metadata, &u.CreatedAt,
+		&ordinal, &u.ID, &u.Nickname, &u.AvatarURL, &u.SealedPhone, &u.Roles, (*[]byte)(&u.Metadata), &u.CreatedAt,
 		&u.LastLoginAt, &u.DisabledAt, &u.DisabledReason, &r.Ended, &stuck, &told,
 	}, func() error {
 		r.ExpiresAt = ends[ordinal-1]

@@ -190,7 +190,7 @@ func (s *Store) rotate(ctx context.Context, group []auth.Presented) (out []batch
 		e       auth.Rotated
 	)
 	_, err = pgx.ForEachRow(rows, []any{
-		&ordinal, &e.Outcome, &e.Used, &e.Last, &e.RotatedAt, &e.CreatedAt, &e.ExpiresAt, &e.Roles, &e.Metadata, &e.Repeated, &told,
+		&ordinal, &e.Outcome, &e.Used, &e.Last, &e.RotatedAt, &e.CreatedAt, &e.ExpiresAt, &e.Roles, (*[]byte)(&e.Metadata), &e.Repeated, &told,
 	}, func() error {
 		out[ordinal-1].Value = e
 		e = auth.Rotated{}
