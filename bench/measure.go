@@ -378,7 +378,7 @@ var microLine = regexp.MustCompile(`(?m)^Benchmark(\S+?)(?:-\d+)?\s+\d+\s+([0-9.
 // microbenchmarks runs the Go benchmarks and reads what they say.
 func microbenchmarks(ctx context.Context) ([]micro, error) {
 	out, err := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", ".", "-benchtime", "1s",
-		"./auth", "./auth/verify").CombinedOutput()
+		"github.com/wugan/wugan/auth", "github.com/wugan/wugan/auth/verify").CombinedOutput()
 	if err != nil {
 		return nil, fmt.Errorf("go test -bench: %w\n%s", err, out)
 	}

@@ -203,11 +203,11 @@ func (b *bench) start(ctx context.Context) (*process, error) {
 	}
 	cmd := exec.CommandContext(ctx, b.o.binary, "serve") // our own binary
 	cmd.Env = append(os.Environ(),
-		"WUGAN_LOG_LEVEL="+b.o.level, "WUGAN_ISSUER="+issuer, "WUGAN_GATEWAY_KEY="+gatewayKey, "WUGAN_ADDR="+address, "WUGAN_METRICS_ADDR="+metrics, "WUGAN_DATABASE_URL="+b.url,
+		"WUGAN_LOG_LEVEL="+b.o.level, "WUGAN_ISSUER="+issuer, "WUGAN_GATEWAY_KEY="+gatewayKey,
+		"WUGAN_ADDR="+address, "WUGAN_METRICS_ADDR="+metrics, "WUGAN_DATABASE_URL="+b.url,
 		"WUGAN_WECHAT_APPS="+appID+":"+appSecret, "WUGAN_WECHAT_API_URL="+string(wechat),
 		"WUGAN_ACCESS_KEYS="+filepath.Join(b.folder, accessKeys),
 		"WUGAN_REFRESH_KEYS="+filepath.Join(b.folder, "refresh.jwks"),
-		"WUGAN_ISSUER=http://"+address,
 		"WUGAN_DATA_KEY="+base64.StdEncoding.EncodeToString(dataKey),
 	)
 	log, err := os.Create(filepath.Join(b.folder, "service.log"))
