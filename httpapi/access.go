@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -108,10 +109,11 @@ type keyPaths struct {
 	echo    *echo.Echo
 	exist   bool
 	withKey echo.MiddlewareFunc
+	outer   []echo.MiddlewareFunc // run before withKey
 }
 
 func (a *api) keyPaths(e *echo.Echo, key secret.String) keyPaths {
-	return keyPaths{e, !key.Empty(), a.withKey(key)}
+	return keyPaths{echo: e, exist: !key.Empty(), withKey: a.withKey(key)}
 }
 
 func (k keyPaths) add(method, path string, handler echo.HandlerFunc, inner ...echo.MiddlewareFunc) {
@@ -119,7 +121,7 @@ func (k keyPaths) add(method, path string, handler echo.HandlerFunc, inner ...ec
 		k.echo.RouteNotFound(path, absent) // a route all the same, so that no upstream gets the path
 		return
 	}
-	inner = append([]echo.MiddlewareFunc{k.withKey}, inner...)
+	inner = slices.Concat(k.outer, []echo.MiddlewareFunc{k.withKey}, inner)
 	if method == http.MethodGet {
 		get(k.echo, path, handler, inner...)
 		return

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -31,6 +32,23 @@ type serverMetadata struct {
 	Documentation     string   `json:"service_documentation"`
 }
 
+// metadataPaths are where clients look for the metadata. Of an issuer with a
+// path, that path comes after the well-known one (RFC 8414 sections 3.1 and 5);
+// OpenID Connect Discovery has it in front, where the gateway that makes the
+// path takes it off.
+func metadataPaths(issuer string) []string {
+	paths := []string{"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"}
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return paths
+	}
+	path := strings.TrimRight(u.EscapedPath(), "/")
+	if path == "" || strings.ContainsAny(path, "*:") { // of which Echo would make parameters
+		return paths
+	}
+	return append(paths, paths[0]+path, paths[1]+path)
+}
+
 // metadata answers at the path of RFC 8414 and at that of OpenID Connect
 // Discovery, which many libraries know alone.
 func (a *api) metadata(c echo.Context) error {
@@ -48,7 +66,7 @@ func (a *api) metadata(c echo.Context) error {
 		Documentation:      at("/docs"),
 	}
 	if !a.gatewayKey.Empty() {
-		m.IntrospectionEndpoint, m.IntrospectionAuth = at("/oauth2/introspect"), []string{"Bearer"}
+		m.IntrospectionEndpoint, m.IntrospectionAuth = at("/oauth2/introspect"), []string{"client_secret_basic", "client_secret_post", "Bearer"}
 	}
 	for _, k := range a.accessKeys.Set().Keys() {
 		// Nobody but us can check HS256.

@@ -44,7 +44,8 @@ type oauthError struct {
 	Code        string `json:"error"`
 	Description string `json:"error_description,omitempty"`
 
-	status int
+	status    int
+	challenge string // WWW-Authenticate
 	// outcome is the code that this refusal has elsewhere, for the log.
 	outcome    string
 	retryAfter time.Duration
@@ -117,6 +118,9 @@ func inOAuthForm(next echo.HandlerFunc) echo.HandlerFunc {
 		if e.cause != nil {
 			c.Set(causeKey, e.cause)
 		}
+		if e.challenge != "" {
+			h.Set(echo.HeaderWWWAuthenticate, e.challenge)
+		}
 		if e.retryAfter > 0 {
 			h.Set("Retry-After", strconv.Itoa(int(math.Ceil(e.retryAfter.Seconds()))))
 		}
@@ -178,7 +182,7 @@ type oauthTokens struct {
 // oauthToken is the token endpoint (RFC 6749 section 3.2). Clients are public:
 // client_id names the app and nothing authenticates it.
 func (a *api) oauthToken(c echo.Context) error {
-	f, err := readForm(c, "grant_type", "client_id", "refresh_token", "code")
+	f, err := readForm(c, "grant_type", "client_id", "client_secret", "refresh_token", "code")
 	if err != nil {
 		return err
 	}
@@ -193,14 +197,9 @@ func (a *api) oauthToken(c echo.Context) error {
 	if !known {
 		return oauthRefusal(oauthUnsupported, "The grant_type is neither refresh_token nor "+grantWechat+".")
 	}
-	// Libraries that try HTTP Basic first send no client_id. They are refused
-	// before a token is exchanged, and try again with the parameter.
-	appID, err := f.need("client_id", maxDeviceID)
+	appID, err := a.publicClient(c, f)
 	if err != nil {
 		return err
-	}
-	if !slices.Contains(a.auth.Apps(), appID) {
-		return auth.ErrUnknownApp
 	}
 	tokens, err := exchange(c, f, appID)
 	if err != nil {
@@ -210,6 +209,27 @@ func (a *api) oauthToken(c echo.Context) error {
 		AccessToken: tokens.AccessToken.Reveal(), RefreshToken: tokens.RefreshToken.Reveal(),
 		TokenType: "Bearer", ExpiresIn: int64(tokens.ExpiresIn / time.Second),
 	})
+}
+
+// publicClient returns the app that asks. Its name may come by HTTP Basic, as
+// some libraries send it; a secret beside it has nothing to be compared with.
+func (a *api) publicClient(c echo.Context, f form) (appID string, err error) {
+	who, err := clientOf(c.Request().Header, f)
+	switch {
+	case err != nil:
+		return "", err
+	case !who.basic:
+		if who.id, err = f.need("client_id", maxDeviceID); err != nil {
+			return "", err
+		}
+	}
+	switch {
+	case slices.Contains(a.auth.Apps(), who.id):
+		return who.id, nil
+	case who.basic:
+		return "", invalidClient("The client_id is not the appid of an app that is configured.")
+	}
+	return "", auth.ErrUnknownApp
 }
 
 func (a *api) refreshGrant(c echo.Context, f form, appID string) (auth.Tokens, error) {

@@ -166,15 +166,18 @@ func (a *api) routes(e *echo.Echo) {
 	e.DELETE("/api/v1/sessions/:id", a.withAccess(a.endSession))
 
 	get(e, "/.well-known/jwks.json", a.jwks)
-	get(e, "/.well-known/oauth-authorization-server", a.metadata)
-	get(e, "/.well-known/openid-configuration", a.metadata)
+	for _, path := range metadataPaths(a.issuer) {
+		get(e, path, a.metadata)
+	}
 
 	gateways := a.keyPaths(e, a.gatewayKey)
 	gateways.add(http.MethodGet, "/api/v1/revocations", a.listRevocations)
 
 	e.POST("/oauth2/token", a.oauthToken, inOAuthForm)
 	e.POST("/oauth2/revoke", a.oauthRevoke, inOAuthForm)
-	gateways.add(http.MethodPost, "/oauth2/introspect", a.oauthIntrospect, inOAuthForm)
+	introspection := gateways
+	introspection.outer = []echo.MiddlewareFunc{a.withClientSecret}
+	introspection.add(http.MethodPost, "/oauth2/introspect", a.oauthIntrospect, inOAuthForm)
 
 	a.adminRoutes(e)
 

@@ -38,6 +38,8 @@ var endpoints = []endpoint{
 	{method: "POST", path: "/api/v1/auth/logout-all"},
 	{method: "PATCH", path: "/api/v1/users/me"},
 	{method: "POST", path: "/api/v1/users/me"},
+	{method: "DELETE", path: "/api/v1/users/me"},
+	{method: "POST", path: "/api/v1/auth/ticket"},
 	{method: "POST", path: "/api/v1/users/me/phone"},
 	{method: "POST", path: "/api/v1/wechat/check-session"},
 	{method: "POST", path: "/api/v1/wechat/decrypt"},
