@@ -5,15 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/auth/verify"
-	"github.com/wugan/wugan/internal/secret"
 )
 
 // verifier checks access tokens as verify.Verifier does, once it is known which
@@ -102,78 +99,3 @@ func callerOf(claims *verify.Claims) (caller, error) {
 
 // callerWith is who got these tokens, for the log.
 func callerWith(t auth.Tokens) caller { return caller{userID: t.UserID, sessionID: t.SessionID} }
-
-// keyPaths registers the paths of an operator's key. Where the key is not
-// configured they do not exist, by any method: a 405 would tell of them.
-type keyPaths struct {
-	echo    *echo.Echo
-	exist   bool
-	withKey echo.MiddlewareFunc
-	outer   []echo.MiddlewareFunc // run before withKey
-}
-
-func (a *api) keyPaths(e *echo.Echo, key secret.String) keyPaths {
-	return keyPaths{echo: e, exist: !key.Empty(), withKey: a.withKey(key)}
-}
-
-func (k keyPaths) add(method, path string, handler echo.HandlerFunc, inner ...echo.MiddlewareFunc) {
-	if !k.exist {
-		k.echo.RouteNotFound(path, absent) // a route all the same, so that no upstream gets the path
-		return
-	}
-	inner = slices.Concat(k.outer, []echo.MiddlewareFunc{k.withKey}, inner)
-	if method == http.MethodGet {
-		get(k.echo, path, handler, inner...)
-		return
-	}
-	k.echo.Add(method, path, handler, inner...)
-}
-
-// absent answers for what is not there.
-func absent(echo.Context) error { return newProblem("not_found", nil) }
-
-// withKey lets requests with an operator's key through. Another of our keys is
-// told from a wrong one, for that is a mistake in a configuration. Guesses are
-// limited for each client address.
-func (a *api) withKey(key secret.String) echo.MiddlewareFunc {
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			text, err := keyText(c.Request().Header)
-			if err != nil {
-				p := newProblem("token_missing", nil)
-				p.Detail = "Send the key as: Authorization: Bearer KEY."
-				return p
-			}
-			switch found, err := a.keyGuesses.check(c, text, key, a.adminKey, a.gatewayKey); {
-			case err != nil:
-				return err
-			case found == 0:
-				return next(c)
-			case found > 0:
-				return newProblem("forbidden", nil)
-			}
-			return keyRefused()
-		}
-	}
-}
-
-func keyRefused() *problem {
-	p := newProblem("token_invalid", nil)
-	p.Title, p.Detail = "Key refused", "It is not the key of these paths."
-	p.challenge = refusedBearer(p.Title)
-	return p
-}
-
-// keyText reads the key from the Authorization header. Unlike an access token it
-// may hold any printable character.
-func keyText(h http.Header) (string, error) {
-	values := h.Values(echo.HeaderAuthorization)
-	if len(values) != 1 {
-		return "", verify.ErrMissing
-	}
-	scheme, text, _ := strings.Cut(values[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") || strings.TrimSpace(text) == "" {
-		return "", verify.ErrMissing
-	}
-	return strings.TrimSpace(text), nil
-}

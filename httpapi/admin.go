@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/internal/apikey"
 	"github.com/wugan/wugan/users"
 )
 
@@ -20,20 +21,21 @@ const (
 	maxPage     = 100
 )
 
-// adminRoutes are the paths for operators. All of them need the admin key.
+// adminRoutes are the paths for operators. Support reads, ends sessions, disables
+// and enables; the rest needs a key of the scope admin.
 func (a *api) adminRoutes(e *echo.Echo) {
-	operators := a.keyPaths(e, a.adminKey)
-	operators.add(http.MethodGet, "/api/v1/admin/users", a.adminFind)
-	operators.add(http.MethodGet, "/api/v1/admin/users/:id", a.adminUser)
-	operators.add(http.MethodDelete, "/api/v1/admin/users/:id", a.adminDelete)
-	operators.add(http.MethodPost, "/api/v1/admin/users/:id/disable", a.adminDisable)
-	operators.add(http.MethodPost, "/api/v1/admin/users/:id/enable", a.adminEnable)
-	operators.add(http.MethodPut, "/api/v1/admin/users/:id/roles", a.adminSetRoles)
-	operators.add(http.MethodPut, "/api/v1/admin/users/:id/metadata", a.adminSetMetadata)
-	operators.add(http.MethodPost, "/api/v1/admin/users/:id/logout-all", a.adminSignOut)
-	operators.add(http.MethodGet, "/api/v1/admin/users/:id/sessions", a.adminSessions)
-	operators.add(http.MethodGet, "/api/v1/admin/users/:id/events", a.adminEvents)
-	operators.add(http.MethodDelete, "/api/v1/admin/sessions/:id", a.adminEndSession)
+	support, admin := a.keyPaths(e, apikey.Support), a.keyPaths(e, apikey.Admin)
+	support.add(http.MethodGet, "/api/v1/admin/users", a.adminFind)
+	support.add(http.MethodGet, "/api/v1/admin/users/:id", a.adminUser)
+	admin.add(http.MethodDelete, "/api/v1/admin/users/:id", a.adminDelete)
+	support.add(http.MethodPost, "/api/v1/admin/users/:id/disable", a.adminDisable)
+	support.add(http.MethodPost, "/api/v1/admin/users/:id/enable", a.adminEnable)
+	admin.add(http.MethodPut, "/api/v1/admin/users/:id/roles", a.adminSetRoles)
+	admin.add(http.MethodPut, "/api/v1/admin/users/:id/metadata", a.adminSetMetadata)
+	support.add(http.MethodPost, "/api/v1/admin/users/:id/logout-all", a.adminSignOut)
+	support.add(http.MethodGet, "/api/v1/admin/users/:id/sessions", a.adminSessions)
+	support.add(http.MethodGet, "/api/v1/admin/users/:id/events", a.adminEvents)
+	support.add(http.MethodDelete, "/api/v1/admin/sessions/:id", a.adminEndSession)
 }
 
 type adminIdentity struct {

@@ -17,13 +17,10 @@ func (a *api) change(c echo.Context, reason string, do func(ctx context.Context,
 	if err != nil {
 		return uuid.Nil, err
 	}
-	actor := "admin"
-	if values := c.Request().Header.Values("X-Actor"); len(values) > 0 {
-		if actor = values[0]; len(values) > 1 {
-			return uuid.Nil, invalid("The header X-Actor is given twice.")
-		}
+	by, onBehalfOf, err := actor(c)
+	if err == nil {
+		err = do(c.Request().Context(), users.Change{UserID: id, Actor: by, OnBehalfOf: onBehalfOf, Reason: reason})
 	}
-	err = do(c.Request().Context(), users.Change{UserID: id, Actor: actor, Reason: reason})
 	var input *users.InputError
 	if errors.As(err, &input) {
 		if input.Field == "actor" {

@@ -88,8 +88,10 @@ func (a *api) withClientSecret(next echo.HandlerFunc) echo.HandlerFunc {
 		if who.secret == "" && !who.basic {
 			return next(c)
 		}
-		if plain := unescaped(who.secret); plain != who.secret && a.gatewayKey.Matches(plain) {
-			who.secret = plain
+		if plain := unescaped(who.secret); plain != who.secret {
+			if _, known := a.keys.Find(plain); known {
+				who.secret = plain
+			}
 		}
 		r.Header.Set(echo.HeaderAuthorization, "Bearer "+who.secret)
 		err = next(c)

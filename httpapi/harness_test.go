@@ -25,6 +25,8 @@ import (
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/auth/verify"
+	"github.com/wugan/wugan/events"
+	"github.com/wugan/wugan/internal/apikey"
 	"github.com/wugan/wugan/internal/seal"
 	"github.com/wugan/wugan/internal/secret"
 	"github.com/wugan/wugan/internal/test/apicheck"
@@ -37,6 +39,7 @@ const (
 	testApp     = "wx4f4bc4dec97d474b"
 	testGateway = "gateway-key-for-tests-0123456789abcdef"
 	testAdmin   = "admin-key-for-tests-0123456789abcdefgh"
+	testService = "service-key-of-the-tests-0123456789"
 	issuerName  = "https://auth.example.com/tenant"
 )
 
@@ -193,8 +196,13 @@ func newSite(t *testing.T, change ...func(*Config, *http.Server)) *site {
 		Expired:     verify.New(issuerName, issuerName, access, verify.WithLeeway(verify.MaxLeeway), verify.WithClock(s.moved.Now)),
 		Genuine:     verify.New(issuerName, issuerName, access, verify.WithCache(0), verify.WithClock(func() time.Time { return time.Time{} })),
 		Revocations: revocations, AccessKeys: access, Issuer: issuerName, Pushes: noPushes{},
-		Health:     func() Health { return Health{Since: s.moved.Now()} },
-		GatewayKey: secret.New(testGateway), AdminKey: secret.New(testAdmin), LoginRate: 5,
+		Health: func() Health { return Health{Since: s.moved.Now()} },
+		Keys: apikey.NewSet(
+			apikey.Key{Name: "gateway", Scope: apikey.Gateway, Text: secret.New(testGateway)},
+			apikey.Key{Name: "admin", Scope: apikey.Admin, Text: secret.New(testAdmin)},
+			apikey.Key{Name: "shop", Scope: apikey.Service, Text: secret.New(testService)},
+		),
+		Directory: users.NewDirectory(store, box, s.moved.Now), Events: events.NewFeed(store), LoginRate: 5,
 		Log: log, Now: s.moved.Now, Stopping: stopping,
 	}
 	s.server = NewServer(nil, log)

@@ -7,7 +7,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"github.com/labstack/echo/v4"
 
-	"github.com/wugan/wugan/internal/secret"
+	"github.com/wugan/wugan/internal/apikey"
 )
 
 // How many wrong keys one address may send.
@@ -33,30 +33,24 @@ func newKeyGuesses(now func() time.Time) (*keyGuesses, error) {
 	return &keyGuesses{newAttempts[netip.Prefix](keyEarns, keyFailures, now), trusted}, nil
 }
 
-// check returns which of the keys a text is, or -1. The error is the problem
-// rate_limited.
-func (g *keyGuesses) check(c echo.Context, text string, keys ...secret.String) (found int, err error) {
+// check returns the key with this text, and whether there is one. The error is
+// the problem rate_limited.
+func (g *keyGuesses) check(c echo.Context, text string, keys *apikey.Set) (key apikey.Key, known bool, err error) {
 	client := network(c.RealIP())
 	done, err := g.failures.begin(c.Request().Context(), client)
 	if err != nil && !g.trusted.Contains(client) {
-		return -1, guessedTooOften(err)
+		return apikey.Key{}, false, guessedTooOften(err)
 	}
-	found = -1
-	for i, key := range keys {
-		if key.Matches(text) {
-			found = i
-			break
-		}
-	}
-	if found >= 0 {
+	key, known = keys.Find(text)
+	if known {
 		g.trusted.Add(client, struct{}{})
 	}
 	if err == nil {
-		done(found < 0)
-	} else if found < 0 {
-		return -1, guessedTooOften(err)
+		done(!known)
+	} else if !known {
+		return apikey.Key{}, false, guessedTooOften(err)
 	}
-	return found, nil
+	return key, known, nil
 }
 
 func guessedTooOften(err error) error {

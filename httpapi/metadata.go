@@ -9,6 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/wugan/wugan/auth/verify"
+	"github.com/wugan/wugan/internal/apikey"
 )
 
 // serverMetadata is the document of RFC 8414 section 2. There is no
@@ -65,7 +66,7 @@ func (a *api) metadata(c echo.Context) error {
 		SubjectTypes:       []string{"public"},
 		Documentation:      at("/docs"),
 	}
-	if !a.gatewayKey.Empty() {
+	if a.keys.Any(apikey.Gateway) {
 		m.IntrospectionEndpoint, m.IntrospectionAuth = at("/oauth2/introspect"), []string{"client_secret_basic", "client_secret_post", "Bearer"}
 	}
 	for _, k := range a.accessKeys.Set().Keys() {

@@ -63,6 +63,7 @@ var kinds = map[string]kind{
 	"token_missing":   {http.StatusUnauthorized, "Access token missing", "Send the access token as: Authorization: Bearer TOKEN."},
 	"token_invalid":   {http.StatusUnauthorized, "Access token refused", "It is not an access token of this service: refresh the tokens and send the request again."},
 	"token_expired":   {http.StatusUnauthorized, "Access token expired", "Refresh the tokens at POST /api/v1/auth/refresh and send the request again."},
+	"key_invalid":     {http.StatusUnauthorized, "Key refused", "It is no key of this service: look at WUGAN_API_KEYS."},
 	"session_revoked": {http.StatusUnauthorized, "Session ended", "The session was ended: log in again."},
 	"refresh_invalid": {http.StatusUnauthorized, "Refresh token refused", "It is not a refresh token of this service, or its session is gone: log in again."},
 	"refresh_expired": {http.StatusUnauthorized, "Refresh token expired", "The session was not refreshed in time: log in again."},
@@ -226,6 +227,10 @@ func answerNobody(c echo.Context) {
 // answerProblem is Echo's error handler.
 func (a *api) answerProblem(err error, c echo.Context) {
 	p := problemOf(err)
+	if p.Status == http.StatusMethodNotAllowed && a.missing(c.Path()) {
+		p = newProblem("not_found", nil)
+		c.Response().Header().Del(echo.HeaderAllow)
+	}
 	if p.Status >= http.StatusInternalServerError && errors.Is(c.Request().Context().Err(), context.Canceled) {
 		answerNobody(c)
 		return

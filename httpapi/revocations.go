@@ -95,6 +95,13 @@ func parseWait(text string) (time.Duration, error) {
 	return wait, nil
 }
 
+// holdOpen lets a response be held back. While a handler works, net/http reads on
+// to learn whether the client has gone; the deadline for the request's body would
+// pass for that.
+func holdOpen(c echo.Context) {
+	_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Time{})
+}
+
 // awaitRevocations reads the feed, and holds it back for as long as the reader
 // knows all of it, by its cursor or by its entity tag. The wait ends early when
 // the service stops, so that a stop waits for no reader, and when the reader
@@ -103,9 +110,7 @@ func (a *api) awaitRevocations(c echo.Context, since string, wait time.Duration)
 	ctx, cancel := context.WithTimeout(c.Request().Context(), wait)
 	defer cancel()
 	if wait > 0 {
-		// While a handler works, net/http reads on to learn whether the client
-		// has gone; the deadline for the request's body would pass for that.
-		_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Time{})
+		holdOpen(c)
 	}
 	for {
 		feed, err := a.revocations.Since(since)

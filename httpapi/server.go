@@ -17,19 +17,22 @@ import (
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/auth/verify"
+	"github.com/wugan/wugan/events"
 	"github.com/wugan/wugan/gateway"
 	"github.com/wugan/wugan/httpapi/docs"
-	"github.com/wugan/wugan/internal/secret"
+	"github.com/wugan/wugan/internal/apikey"
 	"github.com/wugan/wugan/users"
 )
 
-// Config is what the HTTP side is made of. Auth, Users, Admin, Verifier, Revocations,
+// Config is what the HTTP side is made of. Auth, Users, Admin, Directory, Events, Keys, Verifier, Revocations,
 // AccessKeys, Pushes, Health, Log and Now are needed.
 type Config struct {
-	Auth     *auth.Service
-	Users    *users.Service
-	Admin    *auth.Administration
-	Verifier *verify.Verifier
+	Auth      *auth.Service
+	Users     *users.Service
+	Admin     *auth.Administration
+	Directory *users.Directory
+	Events    *events.Feed
+	Verifier  *verify.Verifier
 	// Expired checks as Verifier does, but for revocations, and takes a token for
 	// verify.MaxLeeway beyond its end: a logout is not held up by that. nil:
 	// none is.
@@ -46,7 +49,8 @@ type Config struct {
 	// Health is asked for each answer of /readyz; it must not wait.
 	Health func() Health
 
-	GatewayKey, AdminKey secret.String
+	// Keys are those of machines and operators.
+	Keys *apikey.Set
 	// AvatarHosts are the hosts, in lower case and with a port that is not 443,
 	// on which avatars have to be; none: on any.
 	AvatarHosts []string
@@ -75,6 +79,8 @@ type api struct {
 	auth        *auth.Service
 	users       *users.Service
 	admin       *auth.Administration
+	directory   *users.Directory
+	events      *events.Feed
 	verifier    verifier
 	genuine     *verify.Verifier
 	revocations *auth.Revocations
@@ -83,10 +89,11 @@ type api struct {
 	pushes      Pushes
 	health      func() Health
 
-	gatewayKey, adminKey secret.String
-	avatarHosts          []string
-	loginRate            *loginRate
-	keyGuesses           *keyGuesses
+	keys        *apikey.Set
+	keyed       map[string][]apikey.Scope // the scopes that the methods of a path need
+	avatarHosts []string
+	loginRate   *loginRate
+	keyGuesses  *keyGuesses
 
 	log     *slog.Logger
 	now     func() time.Time
@@ -109,7 +116,7 @@ func New(c Config) (*echo.Echo, error) {
 	a := &api{
 		auth: c.Auth, users: c.Users, admin: c.Admin, verifier: verifier{c.Verifier, c.Revocations}, genuine: c.Genuine, revocations: c.Revocations,
 		accessKeys: c.AccessKeys, issuer: c.Issuer, pushes: c.Pushes, health: c.Health,
-		gatewayKey: c.GatewayKey, adminKey: c.AdminKey, avatarHosts: c.AvatarHosts, loginRate: rate, keyGuesses: guesses,
+		keys: c.Keys, keyed: map[string][]apikey.Scope{}, directory: c.Directory, events: c.Events, avatarHosts: c.AvatarHosts, loginRate: rate, keyGuesses: guesses,
 		log: c.Log, now: c.Now, observe: c.Observe, stopping: c.Stopping,
 	}
 	if a.signed = c.Expired; a.signed == nil {
@@ -170,7 +177,7 @@ func (a *api) routes(e *echo.Echo) {
 		get(e, path, a.metadata)
 	}
 
-	gateways := a.keyPaths(e, a.gatewayKey)
+	gateways := a.keyPaths(e, apikey.Gateway)
 	gateways.add(http.MethodGet, "/api/v1/revocations", a.listRevocations)
 
 	e.POST("/oauth2/token", a.oauthToken, inOAuthForm)
@@ -180,6 +187,7 @@ func (a *api) routes(e *echo.Echo) {
 	introspection.add(http.MethodPost, "/oauth2/introspect", a.oauthIntrospect, inOAuthForm)
 
 	a.adminRoutes(e)
+	a.serviceRoutes(e)
 
 	site := docs.New(OpenAPI)
 	for _, path := range site.Paths() {

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -59,9 +61,33 @@ func (q Query) Check() error {
 // Change is what an operator does to a user, and the event that records it.
 type Change struct {
 	UserID uuid.UUID
-	Actor  string // who
-	Reason string // why
-	Now    time.Time
+	Actor  string // who: the name of a key, or of an operator at the command line
+	// OnBehalfOf is whom the actor names as having asked for it; "": no one.
+	OnBehalfOf string
+	Reason     string // why
+	Now        time.Time
+}
+
+// Detail is what the event of the change says beside its kind: these members,
+// the reason, and on whose behalf.
+func (c Change) Detail(members map[string]any) (json.RawMessage, error) {
+	all := map[string]any{"reason": c.Reason}
+	maps.Copy(all, members)
+	if c.OnBehalfOf != "" {
+		all["onBehalfOf"] = c.OnBehalfOf
+	}
+	return json.Marshal(all)
+}
+
+// CheckOnBehalfOf refuses a name that is empty, too long, or not fit for a log.
+func CheckOnBehalfOf(name string) error {
+	switch {
+	case strings.TrimSpace(name) == "" || utf8.RuneCountInString(name) > MaxActor:
+		return &InputError{"actor", fmt.Sprintf("must be 1 to %d characters", MaxActor)}
+	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
+		return &InputError{"actor", "holds a control character"}
+	}
+	return nil
 }
 
 // InputError says what is wrong with a value that an operator gave. It never

@@ -201,6 +201,7 @@ var wrongValues = map[string][]struct{ value, expected string }{
 	"REFRESH_GRACE":         {{"ten", "a duration"}, {"-1s", "0s or more"}, {"61s", "a minute at most"}},
 	"SESSION_MAX_AGE":       {{"90d", "a duration"}, {"-1h", "0s or more"}},
 	"MAX_SESSIONS_PER_USER": {{"many", "a whole number"}, {"2.5", "a whole number"}, {"-1", "0 (no limit) or more"}},
+	"API_KEYS":              {{"hunter2", "name:scope:key"}, {"shop:root:hunter2-0123456789abcdefghijklmnop", "the scope of shop"}, {"shop:service:hunter2", "32 or more"}, {"a:admin:hunter2-0123456789abcdefghijklmnop,b:support:hunter2-0123456789abcdefghijklmnop", "one and the same key"}},
 	"ADMIN_KEY":             keysThatCannotWork,
 	"GATEWAY_KEY":           keysThatCannotWork,
 	"LOGIN_RATE":            {{"fast", "a number"}, {"-1", "0 (no limit)"}, {"NaN", "0 (no limit)"}, {"+Inf", "0 (no limit)"}},

@@ -56,7 +56,7 @@ func weakKey(text string) bool {
 // composite are settings whose text holds more than a secret of their own, or one
 // that is given and not chosen. An old data key may be what it was: it is there so
 // that it can be left behind.
-var composite = map[string]bool{"DATABASE_URL": true, "WECHAT_APPS": true, "WECHAT_PUSH": true, "DATA_KEY_OLD": true}
+var composite = map[string]bool{"DATABASE_URL": true, "API_KEYS": true, "WECHAT_APPS": true, "WECHAT_PUSH": true, "DATA_KEY_OLD": true}
 
 // checkSecrets refuses secrets that were not made at random, and one that serves
 // two purposes: who learns it for the one has the other.

@@ -48,7 +48,7 @@ func TestADisabledUserIsOutEverywhereWithinASecond(t *testing.T) {
 		alice, bob := there.signIn("alice"), there.signIn("bob")
 		id := there.userOf(alice.access)
 
-		a := here.admin("POST", "/users/"+id+"/disable", because, "X-Actor", "li.wei")
+		a := here.admin("POST", "/users/"+id+"/disable", because, "X-Actor", "%E6%9D%8E%E4%BC%9F")
 		require.Equal(t, 200, a.status, "%s", a.body)
 		require.NotNil(t, a.json()["disabledAt"])
 		require.Equal(t, "ticket 4711", a.text("disabledReason"))
@@ -69,8 +69,8 @@ func TestADisabledUserIsOutEverywhereWithinASecond(t *testing.T) {
 		require.Equal(t, "ticket 4711", last["reason"])
 		before := events[1].(map[string]any)
 		require.Equal(t, "user_disabled", before["kind"])
-		require.Equal(t, "li.wei", before["actor"])
-		require.Equal(t, map[string]any{}, before["detail"])
+		require.Equal(t, "admin", before["actor"])
+		require.Equal(t, map[string]any{"onBehalfOf": "李伟"}, before["detail"])
 	})
 }
 
@@ -206,7 +206,7 @@ func TestOnlyTheAdminKeyOpensOperatorsPaths(t *testing.T) {
 	require.Equal(t, "forbidden", p.do("GET", "/api/v1/admin/users", gatewayKey, nil).code())
 	require.Equal(t, "token_missing", p.do("GET", "/api/v1/admin/users", "", nil).code())
 	for _, token := range []string{alice.access, alice.refresh, adminKey + "x", adminKey[:len(adminKey)-1]} {
-		require.Equal(t, "token_invalid", p.do("GET", "/api/v1/admin/users", token, nil).code())
+		require.Equal(t, "key_invalid", p.do("GET", "/api/v1/admin/users", token, nil).code())
 	}
 	require.Equal(t, 404, w.pod().do("GET", "/api/v1/admin/users", adminKey, nil).status, "no key, no paths")
 }
@@ -221,21 +221,23 @@ func TestWhatOperatorsSendIsChecked(t *testing.T) {
 		body         any
 		actor        string
 	}{
-		"no body":             {"POST", path + "/disable", nil, ""},
-		"no reason":           {"POST", path + "/disable", map[string]any{}, ""},
-		"a blank reason":      {"POST", path + "/enable", map[string]any{"reason": " "}, ""},
-		"a reason too long":   {"POST", path + "/logout-all", map[string]any{"reason": strings.Repeat("字", 501)}, ""},
-		"an actor too long":   {"POST", path + "/disable", because, strings.Repeat("a", 129)},
-		"an actor not ASCII":  {"POST", path + "/disable", because, "李伟"},
-		"no roles":            {"PUT", path + "/roles", because, ""},
-		"roles of null":       {"PUT", path + "/roles", map[string]any{"roles": nil, "reason": "x"}, ""},
-		"a role with a comma": {"PUT", path + "/roles", map[string]any{"roles": []string{"a,b"}, "reason": "x"}, ""},
-		"no metadata":         {"PUT", path + "/metadata", because, ""},
-		"metadata of null":    {"PUT", path + "/metadata", map[string]any{"metadata": nil, "reason": "x"}, ""},
-		"a list as metadata":  {"PUT", path + "/metadata", map[string]any{"metadata": []int{1}, "reason": "x"}, ""},
-		"metadata too long":   {"PUT", path + "/metadata", map[string]any{"metadata": map[string]any{"a": strings.Repeat("x", 2048)}, "reason": "x"}, ""},
-		"two spellings":       {"PUT", path + "/metadata", `{"metadata":{"a":1,"A":2},"reason":"x"}`, ""},
-		"a cursor of others":  {"GET", path + "/events?cursor=x", nil, ""},
+		"no body":               {"POST", path + "/disable", nil, ""},
+		"no reason":             {"POST", path + "/disable", map[string]any{}, ""},
+		"a blank reason":        {"POST", path + "/enable", map[string]any{"reason": " "}, ""},
+		"a reason too long":     {"POST", path + "/logout-all", map[string]any{"reason": strings.Repeat("字", 501)}, ""},
+		"an actor too long":     {"POST", path + "/disable", because, strings.Repeat("a", 129)},
+		"an actor of bad UTF-8": {"POST", path + "/disable", because, "%ff"},
+		"an actor of controls":  {"POST", path + "/disable", because, "a%0ab"},
+		"an actor cut short":    {"POST", path + "/disable", because, "%e6%9"},
+		"no roles":              {"PUT", path + "/roles", because, ""},
+		"roles of null":         {"PUT", path + "/roles", map[string]any{"roles": nil, "reason": "x"}, ""},
+		"a role with a comma":   {"PUT", path + "/roles", map[string]any{"roles": []string{"a,b"}, "reason": "x"}, ""},
+		"no metadata":           {"PUT", path + "/metadata", because, ""},
+		"metadata of null":      {"PUT", path + "/metadata", map[string]any{"metadata": nil, "reason": "x"}, ""},
+		"a list as metadata":    {"PUT", path + "/metadata", map[string]any{"metadata": []int{1}, "reason": "x"}, ""},
+		"metadata too long":     {"PUT", path + "/metadata", map[string]any{"metadata": map[string]any{"a": strings.Repeat("x", 2048)}, "reason": "x"}, ""},
+		"two spellings":         {"PUT", path + "/metadata", `{"metadata":{"a":1,"A":2},"reason":"x"}`, ""},
+		"a cursor of others":    {"GET", path + "/events?cursor=x", nil, ""},
 	} {
 		var header []string
 		if r.actor != "" {

@@ -76,8 +76,8 @@ func TestTheFeedIsForGatewaysAlone(t *testing.T) {
 	w := newSQLiteWorld(t)
 	p := w.pod(withOperatorKeys)
 	require.Equal(t, "token_missing", p.do("GET", "/api/v1/revocations", "", nil).code())
-	require.Equal(t, "token_invalid", p.do("GET", "/api/v1/revocations", "another-key-0123456789abcdef01234567", nil).code())
-	require.Equal(t, "token_invalid", p.do("GET", "/api/v1/revocations", p.signIn("alice").access, nil).code())
+	require.Equal(t, "key_invalid", p.do("GET", "/api/v1/revocations", "another-key-0123456789abcdef01234567", nil).code())
+	require.Equal(t, "key_invalid", p.do("GET", "/api/v1/revocations", p.signIn("alice").access, nil).code())
 	require.Equal(t, "forbidden", p.do("GET", "/api/v1/revocations", adminKey, nil).code())
 	require.Equal(t, 404, w.pod().do("GET", "/api/v1/revocations", gatewayKey, nil).status)
 	for _, query := range []string{"?since=nonsense", "?wait=26s", "?wait=-1s", "?wait=soon", "?since=1-2-3"} {

@@ -188,7 +188,7 @@ func TestIntrospectionTellsGatewaysAloneWhatAnAccessTokenIs(t *testing.T) {
 	inactive("nonsense", "nonsense")
 
 	require.Equal(t, "token_missing", p.form("/oauth2/introspect", "", "token", pair.access).code())
-	require.Equal(t, "token_invalid", p.form("/oauth2/introspect", pair.access, "token", pair.access).code())
+	require.Equal(t, "key_invalid", p.form("/oauth2/introspect", pair.access, "token", pair.access).code())
 	require.Equal(t, "forbidden", p.form("/oauth2/introspect", adminKey, "token", pair.access).code())
 	require.Equal(t, "invalid_request", p.form("/oauth2/introspect", gatewayKey).text("error"))
 

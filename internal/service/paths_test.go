@@ -152,7 +152,7 @@ func TestARefusedKeyIsNotCalledAnAccessToken(t *testing.T) {
 	p := w.pod(withOperatorKeys)
 	for _, path := range []string{"/api/v1/admin/users", "/api/v1/revocations"} {
 		a := p.do("GET", path, strings.Repeat("w", 40), nil)
-		expect(t, a, 401, "token_invalid")
+		expect(t, a, 401, "key_invalid")
 		require.Equal(t, "Key refused", a.text("title"))
 		require.Equal(t, `Bearer error="invalid_token", error_description="Key refused"`, a.header.Get("WWW-Authenticate"))
 	}

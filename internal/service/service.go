@@ -21,6 +21,7 @@ import (
 	"github.com/wugan/wugan/events"
 	"github.com/wugan/wugan/gateway"
 	"github.com/wugan/wugan/httpapi"
+	"github.com/wugan/wugan/internal/apikey"
 	"github.com/wugan/wugan/internal/config"
 	"github.com/wugan/wugan/internal/metrics"
 	"github.com/wugan/wugan/internal/tracing"
@@ -66,6 +67,7 @@ type Service struct {
 	tls         *tls.Config // nil: plain HTTP
 	revocations *auth.Revocations
 	keys        *keyWatcher
+	operators   *apikey.Set
 	metrics     *metrics.Metrics   // nil where nobody reads them
 	webhooks    *events.Dispatcher // nil where none are wanted
 	stopping    atomic.Bool
@@ -108,6 +110,10 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 	if err != nil {
 		return nil, err
 	}
+	operators, err := c.OperatorKeys()
+	if err != nil {
+		return nil, err
+	}
 	proxies, err := c.Proxies()
 	if err != nil {
 		return nil, err
@@ -120,7 +126,7 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{clock: o.clock(log), log: log, tls: certificates}
+	s := &Service{operators: apikey.NewSet(operators...), clock: o.clock(log), log: log, tls: certificates}
 	now := s.clock.Now
 	access, refresh := auth.NewKeyring(accessKeys), auth.NewKeyring(refreshKeys)
 	s.keys = &keyWatcher{config: c, access: access, refresh: refresh}
@@ -179,9 +185,10 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 			Genuine: verify.New(c.Issuer, c.Audience, access, verify.WithClientIDs(client.AppIDs()...),
 				verify.WithCache(0), verify.WithClock(func() time.Time { return time.Time{} })),
 			Revocations: s.revocations, AccessKeys: access, Issuer: c.Issuer,
-			Health:     s.Health,
-			Pushes:     pushes(messages),
-			GatewayKey: c.GatewayKey, AdminKey: c.AdminKey, LoginRate: c.LoginRate,
+			Health: s.Health,
+			Pushes: pushes(messages),
+			Keys:   s.operators, LoginRate: c.LoginRate,
+			Directory: users.NewDirectory(db, box, now), Events: events.NewFeed(db),
 			AvatarHosts:    avatarHosts,
 			TrustedProxies: proxies, CORS: httpapi.CORS{Origins: c.CORSOrigins, Headers: c.CORSHeaders, Expose: c.CORSExpose},
 			Log: log, Now: now, Observe: s.metrics.Request, Outermost: o.Tracing.Requests(),

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -117,11 +116,8 @@ func note(ctx context.Context, tx pgx.Tx, c users.Change, kind users.EventKind, 
 	// As text and with a cast, because a pooler may allow no statement to be
 	// described first, and then pgx does not know that jsonb is wanted.
 	const sql = `INSERT INTO events (at, kind, user_id, actor, detail) VALUES ($1, $2, $3, $4, $5::text::jsonb)`
-	if detail == nil {
-		detail = map[string]any{}
-	}
-	detail["reason"] = sanitize.Clean(c.Reason)
-	data, err := json.Marshal(detail)
+	c.Reason = sanitize.Clean(c.Reason)
+	data, err := c.Detail(detail)
 	if err != nil {
 		return err
 	}

@@ -109,11 +109,8 @@ func (s *Store) change(ctx context.Context, op string, c users.Change, do func(c
 
 // noteChange records what an operator did.
 func noteChange(ctx context.Context, tx *sql.Tx, c users.Change, kind users.EventKind, detail map[string]any) error {
-	if detail == nil {
-		detail = map[string]any{}
-	}
-	detail["reason"] = sanitize.Clean(c.Reason)
-	data, err := json.Marshal(detail)
+	c.Reason = sanitize.Clean(c.Reason)
+	data, err := c.Detail(detail)
 	if err != nil {
 		return err
 	}
