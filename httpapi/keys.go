@@ -37,8 +37,17 @@ func (k keyPaths) add(method, path string, handler echo.HandlerFunc, inner ...ec
 	k.echo.Add(method, path, handler, inner...)
 }
 
-// missing reports whether a path is one of a scope of which no key is
-// configured: it does not exist then, by any method, for a 405 would tell of it.
+// withExisting responds 404 on the paths of a scope of which no key is
+// configured, to any method: a 405 would tell of them.
+func (a *api) withExisting(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if a.missing(c.Path()) {
+			return absent(c)
+		}
+		return next(c)
+	}
+}
+
 func (a *api) missing(path string) bool {
 	scopes := a.keyed[path]
 	for _, needs := range scopes {

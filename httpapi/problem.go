@@ -227,10 +227,6 @@ func answerNobody(c echo.Context) {
 // answerProblem is Echo's error handler.
 func (a *api) answerProblem(err error, c echo.Context) {
 	p := problemOf(err)
-	if p.Status == http.StatusMethodNotAllowed && a.missing(c.Path()) {
-		p = newProblem("not_found", nil)
-		c.Response().Header().Del(echo.HeaderAllow)
-	}
 	if p.Status >= http.StatusInternalServerError && errors.Is(c.Request().Context().Err(), context.Canceled) {
 		answerNobody(c)
 		return

@@ -142,7 +142,7 @@ func New(c Config) (*echo.Echo, error) {
 		e.Use(withCORS(c.CORS, upstreams.has))
 	}
 	e.Use(upstreams.pass)
-	e.Use(withHeaders, withLimits)
+	e.Use(withHeaders, withLimits, a.withExisting)
 	a.routes(e)
 	return e, nil
 }
