@@ -27,6 +27,8 @@ type Config struct {
 	DatabaseURL secret.String `split_words:"true" default:"sqlite:wugan.db"`
 
 	WechatApps secret.String `split_words:"true"`
+	// AppsFile is a YAML file of apps of any provider.
+	AppsFile   string        `split_words:"true"`
 	WechatPush secret.String `split_words:"true"`
 	WechatAPI  struct {
 		URL string `default:"https://api.weixin.qq.com"`
@@ -97,6 +99,8 @@ type Config struct {
 	// ShutdownDelay is how long readyz says no before the listener closes, so
 	// that whoever balances load has noticed.
 	ShutdownDelay time.Duration `split_words:"true" default:"0s"`
+
+	files map[string]string // of the settings that came from one
 }
 
 // Load reads the environment and checks each setting by itself. What a command
@@ -106,7 +110,8 @@ func Load() (Config, error) {
 	if err := checkNames(); err != nil {
 		return Config{}, err
 	}
-	if err := readFiles(); err != nil {
+	files, err := readFiles()
+	if err != nil {
 		return Config{}, err
 	}
 	if err := envconfig.Process(prefix, &c); err != nil {
@@ -117,6 +122,7 @@ func Load() (Config, error) {
 		}
 		return Config{}, errors.New("the settings could not be read")
 	}
+	c.files = files
 	if c.Audience == "" {
 		c.Audience = c.Issuer
 	}

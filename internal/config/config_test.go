@@ -172,6 +172,7 @@ var wrongValues = map[string][]struct{ value, expected string }{
 		{appID + ":has space", "appid:secret"},
 		{appID + ":" + appSecret + "," + appID + ":hunter2hunter2", "each appid once"},
 	},
+	"APPS_FILE": {{"/no/such/hunter2.yaml", "no such file"}},
 	"WECHAT_PUSH": {
 		{appID + ":hunter2", "appid:token:EncodingAESKey"},
 		{appID + ":hunter2:" + strings.Repeat("a", 42), "appid:token:EncodingAESKey"},

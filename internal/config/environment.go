@@ -18,13 +18,14 @@ func CollectorGiven() bool { return os.Getenv("GOGC") != "" }
 
 // pathSettings are settings that name a file themselves, so that X_FILE and X
 // mean the same.
-var pathSettings = map[string]bool{"ACCESS_KEYS": true, "REFRESH_KEYS": true, "TLS_CERT": true, "TLS_KEY": true}
+var pathSettings = map[string]bool{"ACCESS_KEYS": true, "REFRESH_KEYS": true, "TLS_CERT": true, "TLS_KEY": true, "APPS_FILE": true}
 
 // readFiles sets WUGAN_X from the file that WUGAN_X_FILE names: a mounted
 // secret. White space at the end is not part of the value; the members of a list
 // may stand on lines of their own. No error repeats what should be the path: it
-// may be the secret itself, put where its file was meant.
-func readFiles() error {
+// may be the secret itself, put where its file was meant. The answer says which
+// settings came from which file.
+func readFiles() (files map[string]string, err error) {
 	for _, s := range settingsOf(reflect.TypeFor[Config]()) {
 		key := prefix + "_" + s.name
 		path, named := os.LookupEnv(key + "_FILE")
@@ -32,24 +33,28 @@ func readFiles() error {
 			continue
 		}
 		if os.Getenv(key) != "" {
-			return Error{key, "is set, and so is " + key + "_FILE: expected one of them"}
+			return nil, Error{key, "is set, and so is " + key + "_FILE: expected one of them"}
 		}
 		value := path
 		if !pathSettings[s.name] {
 			data, err := os.ReadFile(path)
 			if err != nil {
-				return Error{key + "_FILE", "expected the path of a file that can be read: " + Cause(err)}
+				return nil, Error{key + "_FILE", "expected the path of a file that can be read: " + Cause(err)}
 			}
+			if files == nil {
+				files = map[string]string{}
+			}
+			files[s.name] = path
 			value = strings.TrimRight(string(data), " \t\r\n")
 			if s.list {
 				value = strings.Join(splitList(value), ",")
 			}
 		}
 		if err := os.Setenv(key, value); err != nil {
-			return Error{key + "_FILE", "expected a file of text, without a zero byte"}
+			return nil, Error{key + "_FILE", "expected a file of text, without a zero byte"}
 		}
 	}
-	return nil
+	return files, nil
 }
 
 // wordBreak is where envconfig's split_words puts an underscore.
@@ -77,6 +82,9 @@ func Names() []string {
 func settingsOf(of reflect.Type) []setting {
 	var out []setting
 	for field := range of.Fields() {
+		if !field.IsExported() {
+			continue
+		}
 		name := strings.ToUpper(wordBreak.ReplaceAllString(field.Name, "${1}${3}_${2}${4}"))
 		if field.Type.Kind() != reflect.Struct || field.Type == reflect.TypeFor[secret.String]() {
 			out = append(out, setting{name, field.Type.Kind() == reflect.Slice, field.Index})

@@ -17,6 +17,9 @@ import (
 func defaultsOf(of reflect.Type) []string {
 	var out []string
 	for field := range of.Fields() {
+		if !field.IsExported() {
+			continue
+		}
 		if field.Type.Kind() == reflect.Struct && field.Type != reflect.TypeFor[secret.String]() {
 			out = append(out, defaultsOf(field.Type)...)
 			continue

@@ -12,7 +12,6 @@ import (
 	"github.com/wugan/wugan/internal/keyfile"
 	"github.com/wugan/wugan/internal/seal"
 	"github.com/wugan/wugan/internal/secret"
-	"github.com/wugan/wugan/wechat"
 )
 
 // Level is the least level that is logged.
@@ -66,30 +65,6 @@ func (c *Config) AvatarHosts() ([]string, error) {
 	return out, nil
 }
 
-// appForm is an appid and its secret as WeChat makes them, with room to spare.
-var appForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}:[A-Za-z0-9_-]{1,256}$`)
-
-// Apps reads appid:secret pairs, separated by commas or lines.
-func (c *Config) Apps() ([]wechat.App, error) {
-	var out []wechat.App
-	for _, field := range splitList(c.WechatApps.Reveal()) {
-		if !appForm.MatchString(field) {
-			return nil, Wrong("WECHAT_APPS", "expected appid:secret,appid:secret")
-		}
-		id, appSecret, _ := strings.Cut(field, ":")
-		for _, earlier := range out {
-			if earlier.ID == id {
-				return nil, Wrong("WECHAT_APPS", "expected each appid once, but %s comes twice", id)
-			}
-		}
-		out = append(out, wechat.App{ID: id, Secret: wechat.NewSecret(appSecret)})
-	}
-	if len(out) == 0 {
-		return nil, Wrong("WECHAT_APPS", "expected appid:secret, but it is not set")
-	}
-	return out, nil
-}
-
 // Complete names everything that serving needs and that is not set, in one line.
 func (c *Config) Complete() error {
 	var missing []string
@@ -97,7 +72,7 @@ func (c *Config) Complete() error {
 		name string
 		set  bool
 	}{
-		{"WECHAT_APPS", !c.WechatApps.Empty()},
+		{"WECHAT_APPS (or " + prefix + "_APPS_FILE)", !c.WechatApps.Empty() || c.AppsFile != ""},
 		{"ACCESS_KEYS (or " + prefix + "_ACCESS_SECRET)", c.AccessKeys != "" || !c.AccessSecret.Empty()},
 		{"REFRESH_KEYS (or " + prefix + "_REFRESH_SECRET)", c.RefreshKeys != "" || !c.RefreshSecret.Empty()},
 		{"DATA_KEY", !c.DataKey.Empty()},

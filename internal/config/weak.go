@@ -66,7 +66,7 @@ func (c *Config) checkSecrets() error {
 	apps, err := c.Apps()
 	if err == nil {
 		for _, app := range apps {
-			earlier = append(earlier, named{"WECHAT_APPS", app.Secret.Reveal()})
+			earlier = append(earlier, named{app.Setting, app.Secret.Reveal()})
 		}
 	}
 	value := reflect.ValueOf(*c)

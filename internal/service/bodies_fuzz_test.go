@@ -146,7 +146,7 @@ func FuzzRequestBodies(f *testing.F) {
 	})
 
 	now := &current{}
-	transport := apicheck.New(now, httpapi.OpenAPI).Transport(handlerTransport{s.handler})
+	transport := apicheck.New(now, httpapi.OpenAPI).Transport(handlerTransport{s.Handler()})
 	send := func(t *testing.T, method, path, contentType, bearer string, body []byte) answer {
 		t.Helper()
 		r, err := http.NewRequestWithContext(t.Context(), method, "http://wugan.test"+path, bytes.NewReader(body))

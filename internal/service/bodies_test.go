@@ -38,7 +38,7 @@ type withoutLength struct{ io.Reader }
 // overHTTP2 is a client that speaks HTTP/2 to a pod.
 func (p *pod) overHTTP2(t *testing.T) (base string, client *http.Client) {
 	t.Helper()
-	server := httptest.NewUnstartedServer(p.service.handler)
+	server := httptest.NewUnstartedServer(p.service.Handler())
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	t.Cleanup(server.Close)

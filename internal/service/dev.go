@@ -77,7 +77,7 @@ func useDevIssuer(c *config.Config) {
 // brings a WeChat of its own.
 func ignoredInDev() string {
 	var text strings.Builder
-	for _, name := range []string{"WECHAT_APPS", "WECHAT_API_URL"} {
+	for _, name := range []string{"WECHAT_APPS", "APPS_FILE", "WECHAT_API_URL"} {
 		if config.Given(name) {
 			_, _ = fmt.Fprintf(&text, "WUGAN_%s is ignored: wugan dev has an app and a stand-in for WeChat of its own. wugan serve takes it.\n", name)
 		}
@@ -166,7 +166,7 @@ func useFake(ctx context.Context, c *config.Config, fake *fakewechat.Server) (st
 	server := &http.Server{Handler: fake.Handler(), ReadHeaderTimeout: headersWithin}
 	go func() { _ = server.Serve(listener) }() // ends when stop closes it
 	c.WechatAPI.URL = "http://" + listener.Addr().String()
-	c.WechatApps = secret.New(devAppID + ":" + devAppSecret)
+	c.ReplaceApps(secret.New(devAppID + ":" + devAppSecret))
 	return func() {
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()

@@ -201,7 +201,7 @@ func TestAReaderThatGoesAwayEndsItsPoll(t *testing.T) {
 	p := w.pod(withOperatorKeys)
 	ended := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		p.service.handler.ServeHTTP(rw, r)
+		p.service.Handler().ServeHTTP(rw, r)
 		close(ended)
 	}))
 	defer server.Close()

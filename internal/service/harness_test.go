@@ -186,7 +186,7 @@ func (w *world) startingWith(o Options, change ...func(*config.Config)) *pod {
 	ctx, cancel := context.WithCancel(context.Background())
 	s, err := New(ctx, c, o, log)
 	require.NoError(w.t, err)
-	p := &pod{w: w, service: s, server: httptest.NewServer(s.handler)}
+	p := &pod{w: w, service: s, server: httptest.NewServer(s.Handler())}
 	checker := apicheck.New(w.t, httpapi.OpenAPI)
 	p.client = &http.Client{Transport: checker.Transport(p.server.Client().Transport), Timeout: 20 * time.Second}
 

@@ -13,7 +13,6 @@ import (
 
 	"github.com/wugan/wugan/internal/config"
 	"github.com/wugan/wugan/internal/metrics"
-	"github.com/wugan/wugan/wechat"
 )
 
 // newMetrics makes the figures of a service whose database is opened later; nil
@@ -73,7 +72,7 @@ func serveMetrics(ctx context.Context, c config.Config, m *metrics.Metrics, log 
 	return func() { _ = server.Close() }, nil // a scrape that is cut off is repeated
 }
 
-func appIDs(apps []wechat.App) []string {
+func appIDs(apps []config.App) []string {
 	ids := make([]string, len(apps))
 	for i, app := range apps {
 		ids[i] = app.ID

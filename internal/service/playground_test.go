@@ -44,7 +44,7 @@ func playgroundPod(t *testing.T, w *world, change ...func(*config.Config)) *pod 
 	s, err := New(ctx, c, Options{Now: w.clock.Now, DevCodes: true, Around: withPlayground(c.Lifetimes(), w.wechat)}, log)
 	require.NoError(t, err)
 	require.NoError(t, s.revocations.Sync(ctx, s.db, time.Time{}))
-	p := &pod{w: w, service: s, server: httptest.NewServer(s.handler)}
+	p := &pod{w: w, service: s, server: httptest.NewServer(s.Handler())}
 	p.client = p.server.Client()
 	t.Cleanup(func() {
 		p.server.Close()

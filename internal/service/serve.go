@@ -45,7 +45,7 @@ func Run(ctx context.Context, c config.Config, o Options) (err error) {
 	if err != nil {
 		return config.Wrong("ADDR", "expected an address that can be listened on: %s", config.Cause(err))
 	}
-	server := httpapi.NewServer(s.handler, log)
+	server := httpapi.NewServer(s.Handler(), log)
 	server.TLSConfig = s.tls
 	server.BaseContext = func(net.Listener) context.Context { return context.WithoutCancel(ctx) }
 

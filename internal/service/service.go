@@ -63,7 +63,9 @@ func (o Options) clock(log *slog.Logger) *auth.Clock {
 type Service struct {
 	db          Database
 	log         *slog.Logger
-	handler     http.Handler
+	handler     atomic.Pointer[http.Handler]
+	apps        *apps
+	followApps  func(context.Context)
 	tls         *tls.Config // nil: plain HTTP
 	revocations *auth.Revocations
 	keys        *keyWatcher
@@ -77,14 +79,17 @@ type Service struct {
 }
 
 // Handler answers requests.
-func (s *Service) Handler() http.Handler { return s.handler }
+func (s *Service) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*s.handler.Load()).ServeHTTP(w, r) })
+}
 
-// Background follows revocations and key files and delivers webhooks until ctx ends. Without it no
+// Background follows revocations, key files and apps and delivers webhooks until ctx ends. Without it no
 // token can be checked.
 func (s *Service) Background(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { s.revocations.Run(ctx, s.db) })
 	wg.Go(func() { s.keys.watch(ctx, s.log) })
+	wg.Go(func() { s.followApps(ctx) })
 	wg.Go(func() { s.watchHealth(ctx) })
 	wg.Go(func() { s.deliver(ctx) })
 	wg.Wait()
@@ -98,7 +103,7 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 	if err := c.Complete(); err != nil {
 		return nil, err
 	}
-	apps, err := c.Apps()
+	appSettings, err := c.Apps()
 	if err != nil {
 		return nil, err
 	}
@@ -131,11 +136,11 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 	access, refresh := auth.NewKeyring(accessKeys), auth.NewKeyring(refreshKeys)
 	s.keys = &keyWatcher{config: c, access: access, refresh: refresh}
 	s.revocations = auth.NewRevocations(c.AccessTTL, s.clock, log)
-	s.metrics = s.newMetrics(c, o.Version, appIDs(apps))
-	client, err := wechat.New(wechat.Config{
-		BaseURL: c.WechatAPI.URL, Apps: apps, Observe: s.metrics.WeChat, Around: o.Tracing.Calls,
-	})
-	if err != nil {
+	s.metrics = s.newMetrics(c, o.Version, appIDs(appSettings))
+	s.apps = &apps{use: platformUse{
+		devCodes: o.DevCodes, wechat: wechat.Config{Observe: s.metrics.WeChat, Around: o.Tracing.Calls},
+	}}
+	if err := s.apps.replace(appSettings); err != nil {
 		return nil, err
 	}
 	db, err := openDatabase(ctx, c, o.Tracing)
@@ -149,15 +154,14 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 	if s.webhooks, err = s.newDispatcher(c); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	wechatSide := provider{client: client, devCodes: o.DevCodes}
 	// Once for the service itself, and in wugan dev again for the playground's
 	// tokens of another life.
-	people := users.New(db, wechatSide, box, c.PhoneDailyLimit, now)
+	people := users.New(db, s.apps, box, c.PhoneDailyLimit, now)
 	api := func(p auth.Lifetimes) (http.Handler, error) {
 		signIn, err := auth.New(auth.Config{
-			Issuer: c.Issuer, Audience: c.Audience, Apps: client.AppIDs(), Lifetimes: p,
+			Issuer: c.Issuer, Audience: c.Audience, Apps: s.apps.ids(), Lifetimes: p,
 			AccessKeys: access, RefreshKeys: refresh,
-			Store: db, Exchanger: wechatSide, People: people, Tickets: db, Vault: box,
+			Store: db, Exchanger: s.apps, People: people, Tickets: db, Vault: box,
 			Now: now, Revocations: s.revocations, Observer: s.metrics,
 			MetadataClaims: c.MetadataClaims,
 		})
@@ -173,16 +177,16 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 			return nil, err
 		}
 		verifier := verify.New(c.Issuer, c.Audience, access,
-			verify.WithClientIDs(client.AppIDs()...), verify.WithRevocations(s.revocations), verify.WithClock(now))
+			verify.WithClientIDs(s.apps.ids()...), verify.WithRevocations(s.revocations), verify.WithClock(now))
 		return httpapi.New(httpapi.Config{
 			Auth:     signIn,
 			Users:    people,
 			Admin:    auth.NewAdministration(db, box, now, s.revocations),
 			Verifier: verifier,
 			Expired: verify.New(c.Issuer, c.Audience, access,
-				verify.WithClientIDs(client.AppIDs()...), verify.WithLeeway(verify.MaxLeeway), verify.WithClock(now)),
+				verify.WithClientIDs(s.apps.ids()...), verify.WithLeeway(verify.MaxLeeway), verify.WithClock(now)),
 			// To a clock that stands at the beginning no token has expired.
-			Genuine: verify.New(c.Issuer, c.Audience, access, verify.WithClientIDs(client.AppIDs()...),
+			Genuine: verify.New(c.Issuer, c.Audience, access, verify.WithClientIDs(s.apps.ids()...),
 				verify.WithCache(0), verify.WithClock(func() time.Time { return time.Time{} })),
 			Revocations: s.revocations, AccessKeys: access, Issuer: c.Issuer,
 			Health: s.Health,
@@ -195,13 +199,22 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 			Stopping: ctx.Done(), Upstreams: upstreams,
 		})
 	}
-	s.handler, err = api(c.Lifetimes())
-	if err == nil && o.Around != nil {
-		s.handler, err = o.Around(s.handler, api)
+	// Again when other apps are configured: their ids are those of the tokens that
+	// are taken.
+	build := func() error {
+		handler, err := api(c.Lifetimes())
+		if err == nil && o.Around != nil {
+			handler, err = o.Around(handler, api)
+		}
+		if err == nil {
+			s.handler.Store(&handler)
+		}
+		return err
 	}
-	if err != nil {
+	if err := build(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	s.followApps = func(ctx context.Context) { s.watchApps(ctx, c, log, build) }
 	return s, nil
 }
 
