@@ -117,7 +117,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)`
 	for _, x := range s.lifetimes.EndedBy(auth.Login{AppID: appID, Device: device, Now: l.Now}, live) {
 		var ended []uuid.UUID
 		var told int
-		err := tx.QueryRow(ctx, endSQL, t.UserID, uuid.NullUUID{UUID: x.SessionID, Valid: true}, l.Now, x.Reason, users.ActorSystem).Scan(&ended, &told)
+		err := tx.QueryRow(ctx, endSQL, t.UserID, uuid.NullUUID{UUID: x.SessionID, Valid: true}, l.Now, x.Reason, users.ActorSystem, uuid.NullUUID{}).Scan(&ended, &told)
 		if err != nil {
 			return in, "", false, err
 		}
