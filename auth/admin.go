@@ -22,6 +22,14 @@ type AdminStore interface {
 	// The directory: FindUsers, PatchUser, NoteOnce.
 	users.DirectoryStore
 
+	// CountUsers counts the people who fit a query, up to its limit.
+	CountUsers(ctx context.Context, q users.Query) (int, error)
+
+	// NthUser returns the id of the nth row before an id in the order of
+	// FindUsers (zero: from the newest), the deleted ones counted; zero where
+	// there are fewer.
+	NthUser(ctx context.Context, before uuid.UUID, n int) (uuid.UUID, error)
+
 	// DisableUser bars a user from signing in and ends their live sessions,
 	// which it returns. No login that is under way slips through: it opens its
 	// session before, and that is ended, or it is refused. Repeating it
@@ -66,6 +74,9 @@ type AdminStore interface {
 	// Events lists what happened to a user, newest first: at most limit
 	// events whose ID is below before (0: from the newest).
 	Events(ctx context.Context, userID uuid.UUID, before int64, limit int) ([]users.RecordedEvent, error)
+
+	// CountEvents counts them, up to most.
+	CountEvents(ctx context.Context, userID uuid.UUID, most int) (int, error)
 }
 
 // AdminVault opens phone numbers and makes the hashes by which they are found.
@@ -92,25 +103,6 @@ func NewAdministration(store AdminStore, vault AdminVault, now func() time.Time,
 
 // Now returns the time of the database, by which the state of a session is told.
 func (a *Administration) Now() time.Time { return a.now() }
-
-// Find lists people, with their phone numbers in clear. The phone number of a
-// query, "" for any, is looked for in each form that it may be stored in.
-func (a *Administration) Find(ctx context.Context, q users.Query, phone string) ([]users.Person, error) {
-	if phone != "" {
-		q.PhoneHashes = [][]byte{}
-		for _, form := range users.PhoneForms(phone) {
-			q.PhoneHashes = append(q.PhoneHashes, a.vault.Hashes(form)...)
-		}
-	}
-	people, err := a.store.FindUsers(ctx, q)
-	if err != nil {
-		return nil, fmt.Errorf("find users: %w", err)
-	}
-	for i := range people {
-		people[i].OpenPhone(a.vault)
-	}
-	return people, nil
-}
 
 // Person returns one person.
 func (a *Administration) Person(ctx context.Context, id uuid.UUID) (users.Person, error) {

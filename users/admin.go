@@ -35,6 +35,9 @@ type Query struct {
 	PhoneHashes [][]byte
 	// Nickname is what the nickname begins with, letter case counting.
 	Nickname string
+	// NicknamePart is what the nickname holds anywhere, the letters A to Z in
+	// either case. No index serves it: From bounds how many people are looked at.
+	NicknamePart string
 	// AppID and OpenID go together: one without the other is an error.
 	AppID, OpenID string
 	// UnionID is the unionid of one of their identities.
@@ -42,6 +45,8 @@ type Query struct {
 	// Before is the id of the last person of the page before; people come
 	// newest first. Zero: from the beginning.
 	Before uuid.UUID
+	// From is the id of the oldest person that is looked at. Zero: to the end.
+	From uuid.UUID
 	// Limit is how many people come at most; it must be positive.
 	Limit int
 }

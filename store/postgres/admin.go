@@ -17,43 +17,15 @@ import (
 
 var _ auth.AdminStore = (*Store)(nil)
 
-// FindUsers implements auth.AdminStore. Each condition stands in the statement
-// only where it is asked for, so that the planner sees which index fits.
+// FindUsers implements auth.AdminStore.
 func (s *Store) FindUsers(ctx context.Context, q users.Query) ([]users.Person, error) {
 	if err := q.Check(); err != nil {
 		return nil, err
 	}
-	if sanitize.Check(q.Nickname, q.AppID, q.OpenID, q.UnionID) != nil {
+	if sanitize.Check(q.Nickname, q.NicknamePart, q.AppID, q.OpenID, q.UnionID) != nil {
 		return nil, nil // no column holds such a string
 	}
-	var args []any
-	where := "u.deleted_at IS NULL"
-	and := func(condition string, values ...any) {
-		for _, v := range values {
-			args = append(args, v)
-			condition = strings.Replace(condition, "?", fmt.Sprint("$", len(args)), 1)
-		}
-		where += " AND " + condition
-	}
-	if q.ID != uuid.Nil {
-		and("u.id = ?", q.ID)
-	}
-	if q.PhoneHashes != nil {
-		and("u.phone_hash = ANY (?)", q.PhoneHashes)
-	}
-	if q.Nickname != "" {
-		// The index on nickname serves LIKE; it leaves out empty ones.
-		and("u.nickname <> '' AND u.nickname LIKE ?", likePrefix(q.Nickname))
-	}
-	if q.AppID != "" {
-		and("EXISTS (SELECT FROM identities i WHERE i.user_id = u.id AND i.app_id = ? AND i.openid = ?)", q.AppID, q.OpenID)
-	}
-	if q.UnionID != "" {
-		and("EXISTS (SELECT FROM identities i WHERE i.user_id = u.id AND i.unionid = ?)", q.UnionID)
-	}
-	if q.Before != uuid.Nil {
-		and("u.id < ?", q.Before)
-	}
+	where, args := conditions(q)
 	args = append(args, q.Limit)
 	sql := `SELECT ` + userColumns + ` FROM users u WHERE ` + where + ` ORDER BY u.id DESC LIMIT ` + fmt.Sprint("$", len(args))
 	const identitiesSQL = `

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -21,39 +20,10 @@ func (s *Store) FindUsers(ctx context.Context, q users.Query) ([]users.Person, e
 	if err := q.Check(); err != nil {
 		return nil, err
 	}
-	if sanitize.Check(q.Nickname, q.AppID, q.OpenID, q.UnionID) != nil {
+	if sanitize.Check(q.Nickname, q.NicknamePart, q.AppID, q.OpenID, q.UnionID) != nil {
 		return nil, nil // no column holds such a string
 	}
-	var args []any
-	where := "u.deleted_at IS NULL"
-	and := func(condition string, values ...any) {
-		where += " AND " + condition
-		args = append(args, values...)
-	}
-	if q.ID != uuid.Nil {
-		and("u.id = ?", q.ID.String())
-	}
-	if q.PhoneHashes != nil {
-		hashes := make([]any, len(q.PhoneHashes))
-		for i, h := range q.PhoneHashes {
-			hashes[i] = h
-		}
-		and("u.phone_hash IN ("+strings.TrimPrefix(strings.Repeat(", ?", len(hashes)), ", ")+")", hashes...)
-	}
-	if q.Nickname != "" {
-		// The index leaves out empty ones. No UTF-8 has the byte 0xff, so all
-		// that begins so lies between.
-		and("u.nickname <> '' AND u.nickname >= ? AND u.nickname < ?", q.Nickname, q.Nickname+"\xff")
-	}
-	if q.AppID != "" {
-		and("EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id AND i.app_id = ? AND i.openid = ?)", q.AppID, q.OpenID)
-	}
-	if q.UnionID != "" {
-		and("EXISTS (SELECT 1 FROM identities i WHERE i.user_id = u.id AND i.unionid = ?)", q.UnionID)
-	}
-	if q.Before != uuid.Nil {
-		and("u.id < ?", q.Before.String())
-	}
+	where, args := conditions(q)
 	query := `SELECT ` + userColumns + ` FROM users u WHERE ` + where + ` ORDER BY u.id DESC LIMIT ?`
 	const identitiesQuery = `
 SELECT app_id, openid, COALESCE(unionid, ''), created_at

@@ -59,6 +59,8 @@ func Admin(t *testing.T, open func(t *testing.T, p auth.Lifetimes) AdminStore) {
 		"sessions are listed with their ends, and belong to somebody":           operatorsSessionsOf,
 		"events are listed newest first, page by page, with who did it and why": operatorsEventsOf,
 		"people are found by their unionid":                                     directoryByUnionID,
+		"people are found by a part of the nickname, and no further than asked": searchByPart,
+		"people and events are counted up to a bound":                           searchCounts,
 		"a patch changes roles and metadata together or not at all":             directoryPatch,
 		"a reading is recorded once a day for each reader":                      directoryNoteOnce,
 		"changes to nobody change nothing":                                      operatorsNobodyThere,
