@@ -1,5 +1,7 @@
 package verify
 
+import "time"
+
 // CacheLen is the number of tokens that a verifier remembers.
 func CacheLen(v *Verifier) int {
 	if v.cache == nil {
@@ -16,3 +18,8 @@ func HeaderSeen(encoded string) bool {
 
 // HeadersSeen is the number of headers that are remembered.
 func HeadersSeen() int { return len(*headersSeen.list.Load()) }
+
+// WithWall sets the wall clock of a feed's reader.
+func WithWall(wall func() time.Time) RemoteOption {
+	return func(r *remote) { r.wall = wall }
+}

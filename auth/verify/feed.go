@@ -2,7 +2,6 @@ package verify
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,9 +12,16 @@ import (
 )
 
 const (
-	maxFeed        = 64 << 20 // bytes; some 500,000 sessions in one answer
-	maxFeedWait    = 25 * time.Second
-	feedPause      = time.Second // between answers that bring nothing and come at once
+	maxFeed     = 256 << 20 // bytes; some two million sessions in one answer
+	maxFeedWait = 25 * time.Second
+	feedPause   = time.Second // between answers that bring nothing and come at once
+	// feedWhole is how long the whole feed may take.
+	feedWhole = time.Minute
+	// feedAgain is how often it is read again from the start, whatever went wrong
+	// before; feedStep is the step of the wall clock after which it is, too: the
+	// machine may have slept.
+	feedAgain      = 5 * time.Minute
+	feedStep       = 5 * time.Second
 	feedSweep      = time.Minute
 	feedSweepBatch = 1000
 )
@@ -25,9 +31,11 @@ const (
 // [Revocations].
 //
 // A revoked session is remembered until the last access token that it can have
-// has expired, and [MaxLeeway] longer. While the service is down nothing is
-// forgotten, nothing new is learnt, and tokens are accepted all the same; the
-// reader tries again after 1, 2, 4 … 60 seconds. Watch [RevocationFeed.Lag].
+// has expired, and [MaxLeeway] longer, by the service's time and the monotonic
+// clock: this machine's wall clock may be wrong, or jump. Every five minutes, and
+// after a jump, everything is read again. While the service is down nothing new is
+// learnt, and tokens are accepted all the same; the reader tries again after 1, 2,
+// 4 … 60 seconds. Watch [RevocationFeed.Lag]. A session takes some 40 bytes.
 type RevocationFeed struct {
 	remote
 	address   func() string // closures: fmt would print a password or key in a field
@@ -38,19 +46,11 @@ type RevocationFeed struct {
 	cancel    context.CancelFunc
 	done      chan struct{}
 
+	began    time.Time // the moments of until are counted from here
 	mu       sync.RWMutex
-	until    map[string]time.Time // session id → when it may be forgotten
+	until    map[sessionKey]moment // when a session may be forgotten
 	lastGood time.Time
 	lastErr  error
-}
-
-// feedAnswer is the body of GET /api/v1/revocations.
-type feedAnswer struct {
-	Cursor   string `json:"cursor"`
-	Sessions []struct {
-		ID        string    `json:"id"`
-		ExpiresAt time.Time `json:"expiresAt"`
-	} `json:"sessions"`
 }
 
 // Feed starts to read the revocation feed of the service at base (its address
@@ -64,7 +64,8 @@ func Feed(base, gatewayKey string, opts ...RemoteOption) *RevocationFeed {
 		authorize: func(h http.Header) { h.Set("Authorization", "Bearer "+gatewayKey) },
 		ready:     make(chan struct{}),
 		done:      make(chan struct{}),
-		until:     make(map[string]time.Time),
+		began:     time.Now(),
+		until:     make(map[sessionKey]moment),
 	}
 	f.interval = min(max(f.interval, time.Second), maxFeedWait)
 	f.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -120,7 +121,7 @@ func (f *RevocationFeed) Ready(ctx context.Context) error {
 func (f *RevocationFeed) Revoked(sessionID string) bool {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	_, ok := f.until[sessionID]
+	_, ok := f.until[keyOf(sessionID)]
 	return ok
 }
 
@@ -155,10 +156,17 @@ func (f *RevocationFeed) run() {
 	var (
 		cursor   string
 		caughtUp bool
+		read     int // entries since the start of the feed, while catching up
 		backoff  time.Duration
 		swept    = time.Now()
+		again    = time.Now().Add(jitter(feedAgain))
+		jumps    = jumpsOf(f.wall)
 	)
 	for f.ctx.Err() == nil {
+		if jumps.jumped() || time.Now().After(again) {
+			again = time.Now().Add(jitter(feedAgain))
+			cursor, caughtUp, read = "", false, 0
+		}
 		start := time.Now()
 		answer, err := f.read(cursor, caughtUp)
 		if f.ctx.Err() != nil {
@@ -166,7 +174,7 @@ func (f *RevocationFeed) run() {
 		}
 		if err != nil {
 			if errors.Is(err, errCursor) {
-				cursor, caughtUp = "", false
+				cursor, caughtUp, read = "", false, 0
 			}
 			f.failed(err)
 			backoff = nextBackoff(backoff)
@@ -174,26 +182,48 @@ func (f *RevocationFeed) run() {
 			continue
 		}
 		backoff = 0
-		news := f.learn(answer)
-		cursor = answer.Cursor
+		cursor = answer.cursor
 		// Without a wait the service may answer in pages, at once; we have caught
-		// up when it tells nothing new.
-		if !news && !caughtUp {
-			caughtUp = true
-			f.becomeReady()
+		// up when it tells nothing new, and has told as many as we know.
+		if !caughtUp {
+			read += answer.entries
+			if !answer.news && (answer.entries == 0 || read >= f.Len()) {
+				caughtUp, read = true, 0
+				f.becomeReady()
+			}
 			continue
 		}
 		// A proxy that does not let answers wait, or two pods of which one is
 		// behind and whose cursors differ, must not be asked thousands of times
 		// a second.
-		if !news && time.Since(start) < feedPause {
+		if !answer.news && time.Since(start) < feedPause {
 			pause(f.ctx, feedPause)
 		}
 		if time.Since(swept) >= feedSweep {
-			f.sweep(time.Now())
+			f.sweep()
 			swept = time.Now()
 		}
 	}
+}
+
+// jumps notices that the wall clock was set, or that the machine slept, by the
+// monotonic clock.
+type jumps struct {
+	wall func() time.Time
+	seen time.Time // by the wall clock
+	at   time.Time // the same moment, with its monotonic reading
+}
+
+func jumpsOf(wall func() time.Time) *jumps {
+	return &jumps{wall: wall, seen: wall().Round(0), at: time.Now()}
+}
+
+// jumped reports whether that happened since the last call.
+func (j *jumps) jumped() bool {
+	seen, at := j.wall().Round(0), time.Now()
+	jump := seen.Sub(j.seen) - at.Sub(j.at)
+	j.seen, j.at = seen, at
+	return jump.Abs() > feedStep
 }
 
 func (f *RevocationFeed) becomeReady() {
@@ -213,11 +243,12 @@ func (f *RevocationFeed) failed(err error) {
 
 // read asks once: for what is new after cursor, and, when we have caught up,
 // waiting for it.
-func (f *RevocationFeed) read(cursor string, wait bool) (*feedAnswer, error) {
+func (f *RevocationFeed) read(cursor string, wait bool) (learner, error) {
 	query := url.Values{}
-	limit := fetchTimeout
+	limit := feedWhole
 	if cursor != "" {
 		query.Set("since", cursor)
+		limit = fetchTimeout
 	}
 	if wait {
 		query.Set("wait", f.interval.String())
@@ -233,56 +264,30 @@ func (f *RevocationFeed) read(cursor string, wait bool) (*feedAnswer, error) {
 	f.authorize(header)
 	response, err := f.get(ctx, address, header) //nolint:bodyclose // discard closes it
 	if err != nil {
-		return nil, err
+		return learner{}, err
 	}
 	defer discard(response.Body)
 	switch response.StatusCode {
 	case http.StatusOK:
 	case http.StatusBadRequest, http.StatusNotFound, http.StatusConflict, http.StatusGone:
 		if cursor != "" {
-			return nil, fmt.Errorf("answered with status %d: %w", response.StatusCode, errCursor)
+			return learner{}, fmt.Errorf("answered with status %d: %w", response.StatusCode, errCursor)
 		}
 		fallthrough
 	default:
-		return nil, fmt.Errorf("answered with status %d", response.StatusCode)
+		return learner{}, fmt.Errorf("answered with status %d", response.StatusCode)
 	}
-	body, err := readJSON(response, maxFeed, "application/json")
-	if err != nil {
-		return nil, err
-	}
-	var answer feedAnswer
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return nil, errors.New("the answer is not a revocation feed")
-	}
-	if answer.Cursor == "" {
-		return nil, errors.New("the answer has no cursor")
-	}
-	return &answer, nil
-}
-
-// learn reports whether the answer names a session that was not known.
-func (f *RevocationFeed) learn(answer *feedAnswer) (news bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, session := range answer.Sessions {
-		until := session.ExpiresAt.Add(MaxLeeway)
-		known, ok := f.until[session.ID]
-		if session.ID != "" && until.After(known) {
-			f.until[session.ID] = until
-			news = news || !ok
-		}
-	}
-	f.lastGood, f.lastErr = time.Now(), nil
-	return news
+	return f.learn(response)
 }
 
 // sweep forgets what no token can belong to any more, in small steps, so that no
 // check waits for it.
-func (f *RevocationFeed) sweep(now time.Time) {
-	var gone []string
+func (f *RevocationFeed) sweep() {
+	now := f.moment(0)
+	var gone []sessionKey
 	f.mu.RLock()
 	for id, until := range f.until {
-		if now.After(until) {
+		if now > until {
 			gone = append(gone, id)
 		}
 	}
@@ -293,7 +298,7 @@ func (f *RevocationFeed) sweep(now time.Time) {
 		f.mu.Lock()
 		for _, id := range batch {
 			// It may have been revoked again, for longer, in the meantime.
-			if now.After(f.until[id]) {
+			if now > f.until[id] {
 				delete(f.until, id)
 			}
 		}

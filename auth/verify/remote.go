@@ -47,10 +47,11 @@ type remote struct {
 	client   http.Client
 	interval time.Duration
 	onError  func(error)
+	wall     func() time.Time // a test's, or time.Now
 }
 
 func newRemote(interval time.Duration, opts []RemoteOption) remote {
-	r := remote{interval: interval, onError: func(error) {}}
+	r := remote{interval: interval, onError: func(error) {}, wall: time.Now}
 	for _, opt := range opts {
 		opt(&r)
 	}
@@ -93,12 +94,20 @@ func withoutAddress(err error) error {
 	return err
 }
 
-// readJSON reads a body of one of the media types, up to limit bytes. The type
-// is checked because captive portals and error pages also answer 200.
-func readJSON(response *http.Response, limit int64, types ...string) ([]byte, error) {
+// checkType refuses a body of another media type: captive portals and error pages
+// also answer 200.
+func checkType(response *http.Response, types ...string) error {
 	mediaType, _, err := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	if err != nil || !slices.Contains(types, mediaType) {
-		return nil, fmt.Errorf("answered with another Content-Type than %v", types)
+		return fmt.Errorf("answered with another Content-Type than %v", types)
+	}
+	return nil
+}
+
+// readJSON reads a body of one of the media types, up to limit bytes.
+func readJSON(response *http.Response, limit int64, types ...string) ([]byte, error) {
+	if err := checkType(response, types...); err != nil {
+		return nil, err
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, limit+1))
 	if err != nil {
