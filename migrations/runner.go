@@ -15,7 +15,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/wugan/wugan/internal/pgerror"
@@ -62,15 +61,8 @@ func openPostgres(ctx context.Context, databaseURL string) (*Runner, error) {
 	if err != nil {
 		return nil, errors.New("migrations: the database address is not valid: expected postgres://USER:PASSWORD@HOST:PORT/DATABASE")
 	}
-	// An advisory lock of the session. It is tried again each second rather
-	// than waited for: a waiting statement would hold a snapshot, and a step
-	// that builds an index concurrently waits for those.
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 600), lock.WithUnlockTimeout(1, 10))
-	if err != nil {
-		return nil, fmt.Errorf("migrations: %w", err)
-	}
 	db := stdlib.OpenDB(*config.ConnConfig)
-	r, err := newRunner(ctx, goose.DialectPostgres, db, Postgres, PostgresDir, goose.WithSessionLocker(locker))
+	r, err := newRunner(ctx, goose.DialectPostgres, db, Postgres, PostgresDir, goose.WithSessionLocker(&transactionLock{db: db}))
 	if err != nil {
 		return nil, err
 	}
@@ -177,6 +169,18 @@ func (r *Runner) Down(ctx context.Context) (Step, error) {
 		return Step{}, fmt.Errorf("migrations: down: %w", pgerror.Readable(err))
 	}
 	return ran([]*goose.MigrationResult{result}, false)[0], nil
+}
+
+// HasRows reports whether the database holds a user: data that Down may drop.
+func (r *Runner) HasRows(ctx context.Context) (some bool, err error) {
+	status, err := r.Status(ctx)
+	if err != nil || len(status) == 0 || !status[0].Applied {
+		return false, err // the first step makes the table
+	}
+	if err := r.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM users)`).Scan(&some); err != nil {
+		return false, fmt.Errorf("migrations: look for rows: %w", err)
+	}
+	return some, nil
 }
 
 // Status lists all steps, oldest first.

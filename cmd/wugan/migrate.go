@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -33,22 +36,7 @@ func migrateCommand() *cobra.Command {
 				return err
 			}),
 		},
-		&cobra.Command{
-			Use:   "down",
-			Short: "Take back the newest step (data of its tables is lost)",
-			RunE: withRunner(func(ctx context.Context, r *migrations.Runner, out io.Writer) error {
-				s, err := r.Down(ctx)
-				if err != nil {
-					return err
-				}
-				if s.Version == 0 {
-					_, err = fmt.Fprintln(out, "there is no step to take back")
-					return err
-				}
-				_, err = fmt.Fprintf(out, "took back %d %s\n", s.Version, s.Name)
-				return err
-			}),
-		},
+		migrateDownCommand(),
 		&cobra.Command{
 			Use:   "status",
 			Short: "List the steps and whether each has been taken",
@@ -70,6 +58,45 @@ func migrateCommand() *cobra.Command {
 		},
 	)
 	return c
+}
+
+func migrateDownCommand() *cobra.Command {
+	var yes bool
+	c := &cobra.Command{
+		Use:   "down",
+		Short: "Take back the newest step (data of its tables is lost)",
+		Long:  "Take back the newest step. Data of its tables is lost: where there are users it asks first, or needs --yes.",
+	}
+	c.RunE = withRunner(func(ctx context.Context, r *migrations.Runner, out io.Writer) error {
+		if !yes {
+			some, err := r.HasRows(ctx)
+			if err != nil {
+				return err
+			}
+			if some && !confirmed(c.InOrStdin(), c.ErrOrStderr(), "The database holds users, and what the newest step has made is dropped with its data.") {
+				return usageError{errors.New("the database holds users: say --yes to drop data")}
+			}
+		}
+		s, err := r.Down(ctx)
+		if err != nil {
+			return err
+		}
+		if s.Version == 0 {
+			_, err = fmt.Fprintln(out, "there is no step to take back")
+			return err
+		}
+		_, err = fmt.Fprintf(out, "took back %d %s\n", s.Version, s.Name)
+		return err
+	})
+	c.Flags().BoolVar(&yes, "yes", false, "do not ask, also where there are users")
+	return c
+}
+
+// confirmed asks a person to type yes. Where the input ends there is none.
+func confirmed(in io.Reader, out io.Writer, what string) bool {
+	_, _ = fmt.Fprintf(out, "%s Go on? Type yes: ", what)
+	line, _ := bufio.NewReader(in).ReadString('\n') // what was read before an error counts
+	return strings.TrimSpace(line) == "yes"
 }
 
 // withRunner opens the database's migrations for a command.

@@ -96,3 +96,23 @@ func (p program) agreesWithGoose(t *testing.T) {
 	goose("-dir", "migrations", "postgres", database, "down")
 	require.Contains(t, p.ok(t, env, "migrate", "status"), "pending")
 }
+
+func TestMigrateDownDropsNoDataUnasked(t *testing.T) {
+	commandStores(t, func(t *testing.T, w *world) {
+		w.pod().signIn()
+		out, exit, err := command(t, "migrate", "down")
+		require.Equal(t, exitUsage, exit, "%v: %s", err, out)
+		require.ErrorContains(t, err, "--yes")
+		require.NotContains(t, ok(t, "migrate", "status"), "pending")
+		require.Contains(t, ok(t, "migrate", "down", "--yes"), "took back ")
+		require.Contains(t, ok(t, "migrate", "up"), "applied ")
+	})
+}
+
+func TestOnlyAYesConfirms(t *testing.T) {
+	for input, want := range map[string]bool{"yes\n": true, " yes \r\n": true, "yes": true, "": false, "y\n": false, "no\n": false, "\nyes\n": false} {
+		var asked strings.Builder
+		require.Equal(t, want, confirmed(strings.NewReader(input), &asked, "All is lost."), "%q", input)
+		require.Contains(t, asked.String(), "All is lost.")
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,6 +30,11 @@ const (
 	// connectTimeout bounds the attempt to connect to one host, so that there is
 	// time left for the next one.
 	connectTimeout = 2 * time.Second
+	// maxConns is how many connections the pool may have. Requests that arrive
+	// while the database is busy share a statement: more hardly make it faster.
+	// It is here so that no address needs pool_max_conns, which the goose command
+	// does not know.
+	maxConns = 8
 	// closeTimeout is how long a connection that is given up may say goodbye. Its
 	// place in the pool is taken until then; pgx would wait for 15 s for the
 	// answer of one that died without a reset.
@@ -52,6 +58,9 @@ func configure(url string) (config *pgxpool.Config, pooler bool, err error) {
 		c.ConnectTimeout = connectTimeout
 		// A cancel request knows no other limit.
 		c.DialFunc = (&net.Dialer{Timeout: connectTimeout}).DialContext
+	}
+	if !strings.Contains(url, "pool_max_conns") {
+		config.MaxConns = maxConns
 	}
 	if config.PingTimeout == 0 {
 		config.PingTimeout = pingTimeout
