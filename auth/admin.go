@@ -225,6 +225,25 @@ func (a *Administration) Sessions(ctx context.Context, userID uuid.UUID) ([]Sess
 	return list, nil
 }
 
+// Session returns one session, whoever's it is, until it is purged. The error for
+// one that is not there is ErrNoSession.
+func (a *Administration) Session(ctx context.Context, id uuid.UUID) (Session, error) {
+	owner, err := a.store.SessionOwner(ctx, id)
+	if err != nil {
+		return Session{}, fmt.Errorf("find a session: %w", err)
+	}
+	list, err := a.store.AllSessions(ctx, owner)
+	if err != nil {
+		return Session{}, fmt.Errorf("find a session: %w", err)
+	}
+	for _, s := range list {
+		if s.ID == id {
+			return s, nil
+		}
+	}
+	return Session{}, fmt.Errorf("find a session: %w", ErrNoSession)
+}
+
 // Events lists what happened to a user, newest first, from before the event of
 // an ID on (0: from the newest). Events of a person who was erased are listed
 // too: that they were erased is one of them. The error for a user of whom

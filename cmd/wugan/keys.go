@@ -98,7 +98,8 @@ and rotations at the same time wait for one another.`,
 }
 
 func keysListCommand() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	c := &cobra.Command{
 		Use:   "list FILE",
 		Short: "List the keys of a file, without their secrets",
 		Args:  cobra.ExactArgs(1),
@@ -109,22 +110,41 @@ func keysListCommand() *cobra.Command {
 			}
 			now := time.Now()
 			signer := set.Signer(now)
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			_, _ = fmt.Fprintln(w, "ID\tALG\tACTIVE FROM\tSTATE")
+			type row struct {
+				ID         string     `json:"id"`
+				Algorithm  string     `json:"alg"`
+				ActiveFrom *time.Time `json:"activeFrom"`
+				State      string     `json:"state"`
+			}
+			var rows []row
 			for _, k := range set.Keys() {
-				from, state := "always", "verifies"
-				if !k.ActiveFrom.IsZero() {
-					from = k.ActiveFrom.UTC().Format(time.RFC3339)
+				r := row{ID: k.ID, Algorithm: k.Algorithm, State: "verifies"}
+				if from := k.ActiveFrom.UTC(); !k.ActiveFrom.IsZero() {
+					r.ActiveFrom = &from
 				}
 				switch {
 				case k.ID == signer.ID:
-					state = "signs"
+					r.State = "signs"
 				case k.ActiveFrom.After(now):
-					state = "published, will sign"
+					r.State = "published, will sign"
 				}
-				_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", k.ID, k.Algorithm, from, state)
+				rows = append(rows, r)
+			}
+			if asJSON {
+				return operator{out: cmd.OutOrStdout()}.json(map[string]any{"keys": rows})
+			}
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			_, _ = fmt.Fprintln(w, "ID\tALG\tACTIVE FROM\tSTATE")
+			for _, r := range rows {
+				from := "always"
+				if r.ActiveFrom != nil {
+					from = r.ActiveFrom.Format(time.RFC3339)
+				}
+				_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", r.ID, r.Algorithm, from, r.State)
 			}
 			return w.Flush()
 		},
 	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
 }

@@ -56,16 +56,18 @@ func rootCommand() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
+		Version:       version, // for --version
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_ = cmd.Help()
 			return usageError{errors.New("a command is missing")}
 		},
 	}
+	root.SetVersionTemplate("wugan {{.Version}}\n") // as wugan version prints it
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
 		devCommand(), serveCommand(), migrateCommand(), keysCommand(), fakewechatCommand(),
 		healthcheckCommand(), usersCommand(), sessionsCommand(), webhooksCommand(), copyCommand(), rekeyCommand(), versionCommand(),
-		backupCommand(), restoreCommand(),
+		backupCommand(), restoreCommand(), checkCommand(), eventsCommand(),
 	)
 	root.InitDefaultCompletionCmd() // else cobra adds it later, without what follows
 	strictArgs(root)

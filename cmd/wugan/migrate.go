@@ -37,25 +37,7 @@ func migrateCommand() *cobra.Command {
 			}),
 		},
 		migrateDownCommand(),
-		&cobra.Command{
-			Use:   "status",
-			Short: "List the steps and whether each has been taken",
-			RunE: withRunner(func(ctx context.Context, r *migrations.Runner, out io.Writer) error {
-				steps, err := r.Status(ctx)
-				if err != nil {
-					return err
-				}
-				w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-				for _, s := range steps {
-					state := "pending"
-					if s.Applied {
-						state = "applied"
-					}
-					_, _ = fmt.Fprintf(w, "%s\t%d\t%s\n", state, s.Version, s.Name)
-				}
-				return w.Flush()
-			}),
-		},
+		migrateStatusCommand(),
 	)
 	return c
 }
@@ -97,6 +79,38 @@ func confirmed(in io.Reader, out io.Writer, what string) bool {
 	_, _ = fmt.Fprintf(out, "%s Go on? Type yes: ", what)
 	line, _ := bufio.NewReader(in).ReadString('\n') // what was read before an error counts
 	return strings.TrimSpace(line) == "yes"
+}
+
+func migrateStatusCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "List the steps and whether each has been taken",
+		RunE: withRunner(func(ctx context.Context, r *migrations.Runner, out io.Writer) error {
+			steps, err := r.Status(ctx)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				list := make([]map[string]any, len(steps))
+				for i, s := range steps {
+					list[i] = map[string]any{"version": s.Version, "name": s.Name, "applied": s.Applied}
+				}
+				return operator{out: out}.json(map[string]any{"steps": list})
+			}
+			w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+			for _, s := range steps {
+				state := "pending"
+				if s.Applied {
+					state = "applied"
+				}
+				_, _ = fmt.Fprintf(w, "%s\t%d\t%s\n", state, s.Version, s.Name)
+			}
+			return w.Flush()
+		}),
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
 }
 
 // withRunner opens the database's migrations for a command.

@@ -23,7 +23,7 @@ func sessionsCommand() *cobra.Command {
 		Short: "List, revoke and purge sessions, directly in WUGAN_DATABASE_URL",
 	}
 	c.PersistentFlags().Bool("json", false, "print JSON, as the admin API does")
-	c.AddCommand(sessionsListCommand(), sessionsRevokeCommand(), sessionsPurgeCommand())
+	c.AddCommand(sessionsListCommand(), sessionsShowCommand(), sessionsRevokeCommand(), sessionsPurgeCommand())
 	return c
 }
 
@@ -60,6 +60,45 @@ func sessionsListCommand() *cobra.Command {
 	}
 	c.Flags().BoolVar(&all, "all", false, "ended and expired ones too, until they are purged")
 	return c
+}
+
+func sessionsShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "show SESSION_ID",
+		Short: "Show one session, an ended one too until it is purged",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := argID(args[0])
+			if err != nil {
+				return err
+			}
+			return operate(cmd, func(ctx context.Context, o operator) error {
+				s, err := o.Session(ctx, id)
+				if err != nil {
+					return err
+				}
+				if o.asJSON {
+					return o.json(map[string]any{"userId": s.UserID, "session": httpapi.AdminSession(s)})
+				}
+				w := tabwriter.NewWriter(o.out, 0, 0, 2, ' ', 0)
+				row := func(name, value string) { _, _ = fmt.Fprintf(w, "%s\t%s\n", name, value) }
+				row("id", s.ID.String())
+				row("user", s.UserID.String())
+				row("app", s.AppID)
+				row("device", clip(s.Device.Name, 64))
+				row("user agent", clip(s.Device.UserAgent, 160))
+				row("ip", s.Device.IP)
+				row("created", minute(s.CreatedAt))
+				row("last used", minute(s.LastUsedAt))
+				row("expires", minute(s.ExpiresAt))
+				row("state", s.State(o.Now()))
+				if s.RevokedAt != nil {
+					row("ended", minute(*s.RevokedAt)+": "+clip(s.RevokedReason, users.MaxReason))
+				}
+				return w.Flush()
+			})
+		},
+	}
 }
 
 func (o operator) sessionTable(list []auth.Session) error {

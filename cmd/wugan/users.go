@@ -18,10 +18,11 @@ import (
 func usersCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "users",
-		Short: "Find, show, disable and enable users, directly in WUGAN_DATABASE_URL",
+		Short: "Find, show and change users, directly in WUGAN_DATABASE_URL",
 	}
 	c.PersistentFlags().Bool("json", false, "print JSON, as the admin API does")
-	c.AddCommand(usersListCommand(), usersShowCommand(), usersChangeCommand("disable"), usersChangeCommand("enable"))
+	c.AddCommand(usersListCommand(), usersShowCommand(), usersChangeCommand("disable"), usersChangeCommand("enable"),
+		usersRolesCommand(), usersDeleteCommand())
 	return c
 }
 

@@ -1,0 +1,118 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/internal/config"
+	"github.com/wugan/wugan/users"
+)
+
+// Finding is one line of a check.
+type Finding struct {
+	Name   string `json:"name"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"`
+}
+
+// checkWithin bounds each question to the database and to a platform.
+const checkWithin = 10 * time.Second
+
+// skewed is how far the database's clock may be from this machine's.
+const skewed = 5 * time.Second
+
+// Check looks at all that wugan serve needs, and goes on where something is wrong:
+// the settings, and their files; the database, its schema, whether it takes changes,
+// and its clock; and online each app's platform, by a login code that is none. It
+// changes nothing. loaded is the error of [config.Load].
+func Check(ctx context.Context, c config.Config, loaded error, online bool) []Finding {
+	var out []Finding
+	add := func(name, detail string, err error) bool {
+		if err != nil {
+			detail = err.Error()
+		}
+		out = append(out, Finding{name, err == nil, detail})
+		return err == nil
+	}
+	if !add("settings", "read", loaded) {
+		return out
+	}
+	add("needed to serve", "all set", c.Complete())
+	settings, err := c.Apps()
+	hasApps := add("apps", fmt.Sprintf("%d", len(settings)), err)
+	access, refresh, err := c.Keys()
+	detail := ""
+	if err == nil {
+		now := time.Now()
+		detail = fmt.Sprintf("access %s, refresh %s", access.Signer(now).Algorithm, refresh.Signer(now).Algorithm)
+	}
+	add("signing keys", detail, err)
+	_, err = newBox(c)
+	add("data key", "good", err)
+	_, err = c.Pushes()
+	add("message push", "good", err)
+	if c.TLSCert != "" {
+		pair, err := c.Certificate()
+		detail := ""
+		if err == nil {
+			detail = "until " + pair.Leaf.NotAfter.UTC().Format(time.RFC3339)
+			if time.Now().After(pair.Leaf.NotAfter) {
+				err = errors.New("the certificate has expired: " + detail)
+			}
+		}
+		add("certificate", detail, err)
+	}
+	checkDatabase(ctx, c, add)
+	if online && hasApps {
+		checkPlatforms(ctx, settings, add)
+	}
+	return out
+}
+
+func checkDatabase(ctx context.Context, c config.Config, add func(name, detail string, err error) bool) {
+	ctx, cancel := context.WithTimeout(ctx, checkWithin)
+	defer cancel()
+	db, err := OpenExisting(ctx, c)
+	if !add("database", c.DatabaseKind()+", its schema is current", err) {
+		return
+	}
+	defer func() { _ = db.Close() }() // nothing is left to write
+	add("database takes changes", "yes", db.Writable(ctx))
+	now, err := db.Now(ctx)
+	off := time.Until(now).Round(time.Second)
+	if err == nil && off.Abs() > skewed {
+		err = fmt.Errorf("this machine's clock is %s off the database's", off)
+	}
+	add("clock", "agrees with the database's", err)
+	step, err := Step(ctx, db)
+	if err == nil && step.Abs() > stepDoubted {
+		err = fmt.Errorf("the clock is %s ahead of the newest time in the file: it was set, or the service was down for long; once it is right, wugan sessions purge removes what is dead", step.Round(time.Second))
+	}
+	add("clock and file", "agree", err)
+}
+
+// checkPlatforms asks each app's platform about a code that is none: it refuses the
+// code where it knows the app, and the app where it does not.
+func checkPlatforms(ctx context.Context, settings []config.App, add func(name, detail string, err error) bool) {
+	all := &apps{}
+	if err := all.replace(settings); err != nil {
+		add("platforms", "", err)
+		return
+	}
+	for _, app := range settings {
+		ctx, cancel := context.WithTimeout(ctx, checkWithin)
+		_, err := all.ExchangeCode(ctx, app.ID, "wugan-check")
+		cancel()
+		var refused *users.ProviderError
+		if errors.As(err, &refused) && (refused.Reason == users.CodeInvalid || refused.Reason == users.CodeUsed) {
+			err = nil
+		}
+		if errors.Is(err, auth.ErrUnknownApp) {
+			err = errors.New("no such app")
+		}
+		add("platform of "+app.ID, app.Provider+" knows the app", err)
+	}
+}
