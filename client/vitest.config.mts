@@ -1,8 +1,13 @@
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
-  // The recipes import the package by its name.
-  resolve: { alias: { '@wugan/client': new URL('src/index.ts', import.meta.url).pathname } },
+  // The recipes and the snippets of the page import the package by its name.
+  resolve: {
+    alias: [
+      { find: /^@wugan\/client\/(.+)$/, replacement: new URL('src/$1.ts', import.meta.url).pathname },
+      { find: /^@wugan\/client$/, replacement: new URL('src/index.ts', import.meta.url).pathname },
+    ],
+  },
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/live/**', 'test/browser/**', 'node_modules/**'],

@@ -18,6 +18,8 @@ const lower = (entry) => ({
   name: 'lower',
   async resolveId(id, importer) {
     if (!importer || !id.startsWith('.')) return null
+    // A part is a file beside the main one, and has nothing of it in itself.
+    if (!entry.startsWith('index') && id.endsWith('/index')) return { id: './index', external: true }
     return join(dirname(importer), entry === 'index.wx.ts' && id === './tabs' ? 'tabs.wx.ts' : id + '.ts')
   },
   async transform(code) {
@@ -26,17 +28,27 @@ const lower = (entry) => ({
   },
 })
 
-const bundle = async (entry, format) => {
-  const input = await rollup({ input: at('src', entry), plugins: [lower(entry)] })
+/** A file, its imports of the main one named with `extension`. */
+const bundle = async (entry, format, extension = '') => {
+  const input = await rollup({ input: at('src', entry), plugins: [lower(entry)], external: ['vue', 'react'] })
   const { output } = await input.generate({ format, generatedCode: { preset: 'es2015', symbols: false } })
-  return output[0].code
+  return output[0].code.replaceAll("'./index'", `'./index${extension}'`)
 }
 
-const types = async (entry) => {
-  const input = await rollup({ input: at('src', entry), plugins: [dts({ tsconfig: at('tsconfig.json') })] })
+const types = async (entry, extension = '') => {
+  const isPart = !entry.startsWith('index')
+  const main = {
+    name: 'main',
+    resolveId: (id) => (isPart && id.endsWith('/index') ? { id: './index', external: true } : null),
+  }
+  const input = await rollup({ input: at('src', entry), plugins: [main, dts({ tsconfig: at('tsconfig.json') })], external: ['vue', 'react'] })
   const { output } = await input.generate({ format: 'es' })
-  return output[0].code
+  return output[0].code.replaceAll("'./index'", `'./index${extension}'`)
 }
+
+/** What not everybody needs: files of their own. The frameworks' are for bundlers alone. */
+const PARTS = ['account', 'devtools', 'guard', 'socket', 'stream']
+const FRAMEWORKS = ['react', 'vue']
 
 for (const folder of ['dist', 'miniprogram_dist']) {
   rmSync(at(folder), { recursive: true, force: true })
@@ -48,6 +60,15 @@ writeFileSync(at('dist/index.cjs'), await bundle('index.ts', 'cjs'))
 const declarations = await types('index.ts')
 writeFileSync(at('dist/index.d.mts'), declarations)
 writeFileSync(at('dist/index.d.cts'), declarations)
+for (const part of [...PARTS, ...FRAMEWORKS]) {
+  writeFileSync(at(`dist/${part}.mjs`), await bundle(part + '.ts', 'esm', '.mjs'))
+  writeFileSync(at(`dist/${part}.cjs`), await bundle(part + '.ts', 'cjs', '.cjs'))
+  writeFileSync(at(`dist/${part}.d.mts`), await types(part + '.ts', '.mjs'))
+  writeFileSync(at(`dist/${part}.d.cts`), await types(part + '.ts', '.cjs'))
+  // For tools that do not read "exports": a folder of this name.
+  mkdirSync(at(part), { recursive: true })
+  writeFileSync(at(part, 'package.json'), JSON.stringify({ main: `../dist/${part}.cjs`, module: `../dist/${part}.mjs`, types: `../dist/${part}.d.cts` }, null, 2) + '\n')
+}
 
 // Names of properties that never leave the client: what modules of the core call one another by. Nothing that is stored,
 // sent, or handed to a host or a caller may stand here.
@@ -64,3 +85,8 @@ const { code } = await minify((await bundle('index.wx.ts', 'cjs')).replace(/\bco
 })
 writeFileSync(at('miniprogram_dist/index.js'), code + '\n')
 writeFileSync(at('miniprogram_dist/index.d.ts'), await types('index.wx.ts'))
+for (const part of PARTS) {
+  const { code } = await minify(await bundle(part + '.ts', 'cjs'), { ecma: 2015, toplevel: true, compress: { passes: 3, unsafe_arrows: true }, format: { comments: false } })
+  writeFileSync(at(`miniprogram_dist/${part}.js`), code + '\n')
+  writeFileSync(at(`miniprogram_dist/${part}.d.ts`), await types(part + '.ts'))
+}

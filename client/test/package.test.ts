@@ -12,7 +12,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 const root = join(import.meta.dirname, '..')
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
-const FILES = ['dist/index.mjs', 'dist/index.cjs', 'miniprogram_dist/index.js']
+const PARTS = ['account', 'devtools', 'guard', 'socket', 'stream']
+const FILES = ['dist/index.mjs', 'dist/index.cjs', 'miniprogram_dist/index.js', ...PARTS.flatMap((name) => [`dist/${name}.mjs`, `dist/${name}.cjs`, `miniprogram_dist/${name}.js`]), ...['react', 'vue'].flatMap((name) => [`dist/${name}.mjs`, `dist/${name}.cjs`])]
 /** What mini programs lack. */
 const ABSENT = ['AbortController', 'AbortSignal', 'URL', 'URLSearchParams', 'Headers', 'Request', 'Response', 'fetch', 'FormData', 'Blob', 'XMLHttpRequest', 'window', 'document', 'navigator', 'localStorage', 'globalThis', 'process', 'require', 'eval', 'Function']
 
@@ -74,6 +75,21 @@ describe('the built files', () => {
     expect(gzipSync(read('miniprogram_dist/index.js'), { level: 9 }).length).toBeLessThanOrEqual(5120)
   })
 
+  it.each(PARTS)('the part %s is a file of its own, of 2 KB at most, and has nothing of the main one in itself', (name) => {
+    const code = read(`miniprogram_dist/${name}.js`)
+    expect(gzipSync(code, { level: 9 }).length).toBeLessThanOrEqual(2048)
+    expect(code).not.toMatch(/\/api\/v1\/auth\/login|setStorageSync/)
+    const used = names(code)
+    // The browser's socket is there for pages; nothing else of theirs.
+    expect(ABSENT.filter((absent) => absent !== 'require' && used.has(absent))).toEqual([])
+    const load = (file: string): unknown => {
+      const module = { exports: {} }
+      runInContext(`(function (module, exports, require) {${read('miniprogram_dist/' + file + '.js')}\n})`, createContext({ setTimeout, clearTimeout }))(module, module.exports, (id: string) => load(id.replace('./', '')))
+      return module.exports
+    }
+    expect(Object.keys(load(name) as object).length).toBeGreaterThan(0)
+  })
+
   it('a bundler drops the browser host where it is not used', async () => {
     const entry = join(work, 'entry.mjs')
     writeFileSync(entry, `export { createClient } from ${JSON.stringify(join(root, 'dist/index.mjs'))}`)
@@ -103,12 +119,23 @@ describe('the types', () => {
 describe('the package', () => {
   it('holds the built files, the licence and a page to read, and nothing else', () => {
     const listed = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trim().split('\n').sort()
-    expect(listed).toEqual(['LICENSE', 'README.md', 'dist/index.cjs', 'dist/index.d.cts', 'dist/index.d.mts', 'dist/index.mjs', 'miniprogram_dist/index.d.ts', 'miniprogram_dist/index.js', 'package.json'].map((file) => 'package/' + file))
+    const parts = ['account', 'devtools', 'guard', 'socket', 'stream']
+    const frameworks = ['react', 'vue']
+    expect(listed).toEqual([
+      'LICENSE', 'README.md', 'package.json',
+      ...['index', ...parts, ...frameworks].flatMap((name) => ['cjs', 'd.cts', 'd.mts', 'mjs'].map((kind) => `dist/${name}.${kind}`)),
+      ...['index', ...parts].flatMap((name) => ['d.ts', 'js'].map((kind) => `miniprogram_dist/${name}.${kind}`)),
+      ...[...parts, ...frameworks].map((name) => name + '/package.json'),
+    ].map((file) => 'package/' + file).sort())
   })
 
   it('has no dependencies', () => {
     const manifest = JSON.parse(read('package.json')) as Record<string, unknown>
-    for (const field of ['dependencies', 'peerDependencies', 'optionalDependencies']) expect(manifest).not.toHaveProperty(field)
+    for (const field of ['dependencies', 'optionalDependencies']) expect(manifest).not.toHaveProperty(field)
+    // The frameworks of two parts, which nobody has to have.
+    const optional = { react: { optional: true }, vue: { optional: true } }
+    expect(manifest.peerDependenciesMeta).toEqual(optional)
+    expect(Object.keys(manifest.peerDependencies as object).sort()).toEqual(Object.keys(optional))
     expect(manifest.miniprogram).toBe('miniprogram_dist')
   })
 
@@ -120,6 +147,8 @@ describe('the package', () => {
     const check = "if (typeof createClient !== 'function' || typeof fetchHost !== 'function' || new AuthError('c', 'm').name !== 'AuthError') process.exit(1)"
     writeFileSync(join(project, 'a.mjs'), `import { AuthError, createClient, fetchHost } from '@wugan/client'\n${check}`)
     writeFileSync(join(project, 'a.cjs'), `const { AuthError, createClient, fetchHost } = require('@wugan/client')\n${check}`)
+    writeFileSync(join(project, 'parts.mjs'), `import { withAccount } from '@wugan/client/account'\nimport { stream } from '@wugan/client/stream'\nif (typeof withAccount !== 'function' || typeof stream !== 'function') process.exit(1)`)
+    execFileSync('node', ['parts.mjs'], { cwd: project })
     execFileSync('node', ['a.mjs'], { cwd: project })
     execFileSync('node', ['a.cjs'], { cwd: project })
 

@@ -52,6 +52,8 @@ export class Service {
   readonly alwaysRefuses = new Set<string>()
   /** Users who may not log in; their sessions are over. */
   readonly disabled = new Set<string>()
+  /** Phone codes whose number another user holds, who remains. */
+  readonly holders = new Map<string, string>()
   /** What /users/me says beside the id. */
   readonly profiles = new Map<string, Record<string, unknown>>()
   /** How often a token was taken for a stolen copy. */
@@ -123,7 +125,7 @@ export class Service {
     if (path === '/api/v1/auth/refresh') return this.refresh(body.refreshToken ?? '')
     if (path === '/api/v1/auth/logout') return this.logout(body.refreshToken ?? '')
     if (path.startsWith('/public')) return this.answer(200, { public: true })
-    return this.resource(token, path)
+    return this.resource(token, path, method, body)
   }
 
   private login({ code = '', ticket = '', phoneCode, deviceId }: Record<string, string | undefined>): ClientResponse {
@@ -172,7 +174,7 @@ export class Service {
     return this.answer(204, '')
   }
 
-  private resource(token: string, path: string): ClientResponse {
+  private resource(token: string, path: string, method: string, body: Record<string, string | undefined>): ClientResponse {
     const known = this.access.get(token)
     if (this.refusesAll) return this.refuse(401, 'token_invalid')
     if (!token) return this.refuse(401, 'token_missing')
@@ -181,9 +183,39 @@ export class Service {
     const session = this.sessions.get(known.sid)
     if (!session || session.revoked) return this.refuse(401, 'session_revoked', session?.reason)
     if (this.alwaysRefuses.has(path)) return this.refuse(401, 'token_invalid')
+    const own = this.account(session, method, path, body)
+    if (own) return own
     if (path.startsWith('/api/v1/users/me')) return this.answer(200, { id: session.user, nickname: session.user, ...this.profiles.get(session.user) })
     if (path === '/forbidden') return this.refuse(403, 'forbidden')
     return this.answer(200, { user: session.user })
+  }
+
+  /** What belongs to the user: tickets, logging out everywhere, a phone number, closing the account, decrypting. */
+  private account(session: ServerSession, method: string, path: string, body: Record<string, string | undefined>): ClientResponse | undefined {
+    if (path === '/api/v1/auth/ticket') return this.answer(200, { ticket: `ticket:${session.user}:${String(++this.count)}`, expiresIn: 60 })
+    if (path === '/api/v1/auth/logout-all') {
+      for (const one of this.sessions.values()) if (one.user === session.user) this.end(one, 'signed_out')
+      return this.answer(204, '')
+    }
+    if (path === '/api/v1/users/me' && method === 'DELETE') {
+      const code = body.code ?? ''
+      if (!this.codes.delete(code)) return this.refuse(400, 'invalid_code')
+      if (code.split(':')[1] !== session.user) return this.refuse(403, 'another_person')
+      for (const one of this.sessions.values()) if (one.user === session.user) this.end(one, 'account_closed')
+      return this.answer(204, '')
+    }
+    const remains = this.holders.get(body.code ?? '')
+    if (path === '/api/v1/users/me/phone' && remains) {
+      for (const one of this.sessions.values()) if (one.user === session.user) this.end(one, 'merged')
+      const { data } = this.enter(remains)
+      const { user, ...tokens } = data as { user: object }
+      return this.answer(200, { ...user, ...tokens })
+    }
+    if (path === '/api/v1/wechat/decrypt') {
+      // The key is as old as the login.
+      return body.iv === session.id ? this.answer(200, { data: { steps: 7 } }) : this.refuse(400, 'decrypt_failed')
+    }
+    return undefined
   }
 
   private issue(session: ServerSession): object {
