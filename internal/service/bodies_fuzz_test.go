@@ -52,6 +52,7 @@ var endpoints = []endpoint{
 	{method: "PUT", path: "/api/v1/admin/users/ID/roles", key: adminKey},
 	{method: "PUT", path: "/api/v1/admin/users/ID/metadata", key: adminKey},
 	{method: "POST", path: "/api/v1/admin/users/ID/logout-all", key: adminKey},
+	{method: "PATCH", path: "/api/v1/service/users/ID", key: shopKey},
 }
 
 func TestEveryEndpointThatReadsABodyIsFuzzed(t *testing.T) {
@@ -134,7 +135,7 @@ func FuzzRequestBodies(f *testing.F) {
 	c.DataKey = secret.New("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
 	c.Issuer = "https://auth.example.com"
 	c.Audience = c.Issuer
-	c.GatewayKey, c.AdminKey = secret.New(gatewayKey), secret.New(adminKey)
+	c.GatewayKey, c.AdminKey, c.APIKeys = secret.New(gatewayKey), secret.New(adminKey), secret.New("shop:service:"+shopKey)
 	c.LoginRate, c.PhoneDailyLimit, c.MetricsAddr = 0, 0, ""
 	ctx, cancel := context.WithCancel(context.Background())
 	s, err := New(ctx, c, Options{DevCodes: true}, slog.New(slog.DiscardHandler))
