@@ -3,7 +3,6 @@ package auth_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"log/slog"
 	"strings"
 	"testing"
@@ -133,7 +132,7 @@ func TestAFailedMeasurementLeavesTheTimeAsItWas(t *testing.T) {
 		c := auth.NewClock(w.Now, slog.New(slog.DiscardHandler))
 		s.down = true
 		_, err := c.Measure(t.Context(), s.now)
-		require.True(t, errors.Is(err, errDown))
+		require.ErrorIs(t, err, errDown)
 		require.Error(t, c.Known())
 		s.down = false
 		measured(t, c, s)

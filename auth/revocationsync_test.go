@@ -66,7 +66,7 @@ func TestAfterAnOutageWhatWasLostIsWrittenBackAtOnce(t *testing.T) {
 func TestNothingIsTakenForLostThatIsThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &database{wake: make(chan struct{}), reach: 24 * time.Hour}
-		dice := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // repeatable
+		dice := rand.New(rand.NewPCG(1, 2))
 		at := time.Now().Add(-2 * time.Hour).Truncate(time.Microsecond)
 		for n := range 17_000 {
 			if n < 6000 || n > 12_000 {
@@ -200,7 +200,7 @@ func TestHalfAMillionEndedSessionsTakeLittleMemory(t *testing.T) {
 func TestTheOldestComeFirstInWhateverOrderTheyCame(t *testing.T) {
 	h := &hands{noon.Add(time.Hour)}
 	r := memory(h)
-	dice := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // repeatable
+	dice := rand.New(rand.NewPCG(3, 4))
 	want := map[uuid.UUID]int64{}
 	for range 9000 {
 		id, at := uuid.New(), noon.Add(time.Duration(dice.IntN(3_600_000))*time.Millisecond)

@@ -156,9 +156,9 @@ func (w *world) pod(change ...func(*config.Config)) *pod {
 
 // podAhead is a pod on a machine whose clock is ahead. It lives by the clock of
 // the database, which the world's clock does not move.
-func (w *world) podAhead(ahead time.Duration, change ...func(*config.Config)) *pod {
+func (w *world) podAhead(ahead time.Duration) *pod {
 	w.t.Helper()
-	return w.startingWith(Options{Wall: func() time.Time { return time.Now().Add(ahead) }}, change...).awaitReady()
+	return w.startingWith(Options{Wall: func() time.Time { return time.Now().Add(ahead) }}).awaitReady()
 }
 
 func (p *pod) awaitReady() *pod {

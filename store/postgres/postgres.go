@@ -47,7 +47,8 @@ const (
 // users.Store.
 type Store struct {
 	pool      *pgxpool.Pool
-	pooler    bool // whether the server's connections are others', too
+	standby   *pgxpool.Pool // nil where the address names one server
+	pooler    bool          // whether the server's connections are others', too
 	lifetimes auth.Lifetimes
 	waiter    chan struct{} // holds the one call that waits for a lock again
 	resetAt   atomic.Int64  // when the pool's connections were given up last, by the Unix time in nanoseconds
@@ -84,7 +85,12 @@ func Open(ctx context.Context, url string, lifetimes auth.Lifetimes, opts ...Opt
 	if err != nil {
 		return nil, fmt.Errorf("postgres: open: %w", err)
 	}
-	s := &Store{pool: pool, pooler: pooler, lifetimes: lifetimes, waiter: make(chan struct{}, 1)}
+	standby, err := openStandby(ctx, url, opts)
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	s := &Store{pool: pool, standby: standby, pooler: pooler, lifetimes: lifetimes, waiter: make(chan struct{}, 1)}
 	s.logins = batch.New[identityKey](loginsAtOnce, groupSize, turn, s.loginGroup)
 	s.rotations = batch.New[sessionRef](rotationsAtOnce, groupSize, turn, s.rotateGroup)
 	return s, nil
@@ -93,6 +99,9 @@ func Open(ctx context.Context, url string, lifetimes auth.Lifetimes, opts ...Opt
 // Close ends the connections, after those in use have come back.
 func (s *Store) Close() error {
 	s.pool.Close()
+	if s.standby != nil {
+		s.standby.Close()
+	}
 	return nil
 }
 
