@@ -335,7 +335,7 @@ func loginOutcome(r LoginResult, err error) string {
 	case err == nil:
 		return "known_user"
 	case errors.As(err, &provider):
-		return string(provider.Reason)
+		return provider.Code()
 	case errors.Is(err, ErrUnknownApp):
 		return "unknown_app"
 	case errors.Is(err, ErrTooManyLogins):

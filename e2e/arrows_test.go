@@ -35,6 +35,7 @@ func TestTheLinterHoldsTheArrows(t *testing.T) {
 	for _, pkg := range []string{
 		"lowest", "internal/test/helper", "store/shared", "store/storetest", "wechat", "auth", "auth/verify",
 		"users", "migrations", "internal/seal", "httpapi", "gateway", "internal/service", "internal/secret", "events",
+		"providers", "providers/one", "providers/other",
 	} {
 		write(pkg+"/p.go", "package "+filepath.Base(pkg)+"\n")
 	}
@@ -64,6 +65,13 @@ func TestTheLinterHoldsTheArrows(t *testing.T) {
 		{"users", module + "lowest"},
 		{"wechat", module + "lowest"},
 		{"wechat/fakewechat", module + "wechat"},
+		{"wechat", module + "users"},
+		{"providers", module + "users"},
+		{"providers", module + "wechat"},
+		{"providers/one", module + "users"},
+		{"providers/one", module + "providers/other"},
+		{"auth", module + "providers"},
+		{"httpapi", module + "providers"},
 		{"migrations", module + "lowest"},
 		{"internal/seal", module + "lowest"},
 		{"internal/seal", "testing"},
@@ -108,6 +116,11 @@ func TestTheLinterHoldsTheArrows(t *testing.T) {
 		{"internal/tracing", "github.com/labstack/echo/v4"},
 		{"internal/keyfile", module + "auth"},
 		{"wechat", module + "internal/secret"},
+		{"wechat", module + "providers"},
+		{"providers", module + "internal/secret"},
+		{"providers/one", module + "providers"},
+		{"internal/config", module + "providers"},
+		{"internal/service", module + "providers/one"},
 		{"auth", module + "internal/secret"},
 		{"internal/config", module + "wechat"},
 		{"internal/service", module + "wechat"},

@@ -60,7 +60,7 @@ func (a *api) metadata(c echo.Context) error {
 		JWKSURI:            at("/.well-known/jwks.json"),
 		RevocationEndpoint: at("/oauth2/revoke"),
 		ResponseTypes:      []string{},
-		GrantTypes:         []string{grantRefresh, grantWechat},
+		GrantTypes:         []string{grantRefresh, grantCode, grantWechat},
 		TokenAuth:          []string{"none"},
 		RevocationAuth:     []string{"none"},
 		SubjectTypes:       []string{"public"},

@@ -22,8 +22,10 @@ import (
 // The grants of the token endpoint.
 const (
 	grantRefresh = "refresh_token"
-	// grantWechat is ours: an extension grant is named by an absolute URI (RFC
-	// 6749 section 4.5).
+	// grantCode is ours: an extension grant is named by an absolute URI (RFC 6749
+	// section 4.5). grantWechat is its earlier name, from when there was one
+	// platform.
+	grantCode   = "urn:wugan:grant:code"
 	grantWechat = "urn:wugan:grant:wechat-code"
 )
 
@@ -192,10 +194,11 @@ func (a *api) oauthToken(c echo.Context) error {
 	}
 	exchange, known := map[string]func(echo.Context, form, string) (auth.Tokens, error){
 		grantRefresh: a.refreshGrant,
-		grantWechat:  a.wechatGrant,
+		grantCode:    a.codeGrant,
+		grantWechat:  a.codeGrant,
 	}[grant]
 	if !known {
-		return oauthRefusal(oauthUnsupported, "The grant_type is neither refresh_token nor "+grantWechat+".")
+		return oauthRefusal(oauthUnsupported, "The grant_type is neither refresh_token nor "+grantCode+".")
 	}
 	appID, err := a.publicClient(c, f)
 	if err != nil {
@@ -240,7 +243,7 @@ func (a *api) refreshGrant(c echo.Context, f form, appID string) (auth.Tokens, e
 	return a.rotate(c, auth.RefreshRequest{RefreshToken: token, AppID: appID})
 }
 
-func (a *api) wechatGrant(c echo.Context, f form, appID string) (auth.Tokens, error) {
+func (a *api) codeGrant(c echo.Context, f form, appID string) (auth.Tokens, error) {
 	code, err := f.need("code", maxCode)
 	if err != nil {
 		return auth.Tokens{}, err

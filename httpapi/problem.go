@@ -53,11 +53,12 @@ type kind struct {
 // at the OAuth endpoints. docs/errors.md tells what to do about each.
 var kinds = map[string]kind{
 	"invalid_request":    {http.StatusBadRequest, "Request not understood", "Compare the request with /openapi.yaml."},
-	"unknown_app":        {http.StatusBadRequest, "App not configured", "Send an appId that is configured in WUGAN_WECHAT_APPS; it may be left out only where one app is."},
-	"invalid_code":       {http.StatusBadRequest, "Code refused", "WeChat does not know this code, or it is over five minutes old: call wx.login again and send the new code."},
+	"unknown_app":        {http.StatusBadRequest, "App not configured", "Send an appId that is configured; it may be left out only where one app is."},
+	"invalid_code":       {http.StatusBadRequest, "Code refused", "The platform does not know this code, or it is too old (WeChat: five minutes): call wx.login, or what the platform has in its place, again and send the new code."},
 	"invalid_phone_code": {http.StatusBadRequest, "Phone code refused", phoneCodeAdvice + " Call wx.login for a new code as well: the other one is spent."},
 	"invalid_ticket":     {http.StatusBadRequest, "Ticket refused", "A ticket works once, within a minute, for its audience and while the session that asked for it lives: ask for a new one at POST /api/v1/auth/ticket."},
 	"code_used":          {http.StatusBadRequest, "Code used before", "Each code works once: call wx.login again and send the new code."},
+	"no_identity":        {http.StatusBadRequest, "Visitor without identity", "The platform knows this visitor only as a guest: let the person log in to the platform first, then send the new code."},
 	"decrypt_failed":     {http.StatusBadRequest, "Data not decrypted", "The session key has changed or the data is of another app: log in again, then let the user send the data anew."},
 
 	"token_missing":   {http.StatusUnauthorized, "Access token missing", "Send the access token as: Authorization: Bearer TOKEN."},
@@ -71,7 +72,7 @@ var kinds = map[string]kind{
 
 	"user_disabled":  {http.StatusForbidden, "User disabled", "An operator has disabled this account; logging in again does not help."},
 	"another_person": {http.StatusForbidden, "Another person", "The code of wx.login stands for another person than the access token: nothing was changed."},
-	"user_blocked":   {http.StatusForbidden, "User blocked by WeChat", "WeChat holds this user to be high-risk (40226) and lets nobody sign them in."},
+	"user_blocked":   {http.StatusForbidden, "User blocked by the platform", "The platform holds this user to be high-risk (WeChat: 40226) and lets nobody sign them in."},
 	"forbidden":      {http.StatusForbidden, "Not allowed", "The key is good for other paths than this one."},
 
 	"not_found":              {http.StatusNotFound, "Not found", "There is no such thing here, or the key that this path needs is not configured."},
@@ -81,17 +82,20 @@ var kinds = map[string]kind{
 	"body_too_large":         {http.StatusRequestEntityTooLarge, "Body too large", "A body may have 64 KiB at most."},
 	"unsupported_media_type": {http.StatusUnsupportedMediaType, "Media type not supported", "Send the body as application/json in UTF-8."},
 
-	"rate_limited":        {http.StatusTooManyRequests, "Too many requests", "Wait for the seconds that Retry-After names."},
-	"wechat_rate_limited": {http.StatusTooManyRequests, "Too many requests at WeChat", "WeChat limits calls for one user (45011): wait for the seconds that Retry-After names."},
+	"rate_limited":          {http.StatusTooManyRequests, "Too many requests", "Wait for the seconds that Retry-After names."},
+	"provider_rate_limited": {http.StatusTooManyRequests, "Too many requests at the platform", "The platform limits calls: wait for the seconds that Retry-After names."},
+	"wechat_rate_limited":   {http.StatusTooManyRequests, "Too many requests at WeChat", "WeChat limits calls for one user (45011): wait for the seconds that Retry-After names."},
 
-	"internal":             {http.StatusInternalServerError, "Internal error", "This is a fault of the service; the log holds more under the request id."},
-	"wechat_rejected_app":  {http.StatusBadGateway, "WeChat refuses the app", "WeChat does not accept the appid, the secret or the address of this service: an operator must act."},
-	"upstream_unavailable": {http.StatusBadGateway, "Back end unavailable", "The back end behind this gateway cannot be reached or broke off: keep the tokens and try again later."},
-	"upstream_timeout":     {http.StatusGatewayTimeout, "Back end too slow", "The back end behind this gateway did not begin to answer in time: keep the tokens and try again later."},
-	"wechat_unavailable":   {http.StatusServiceUnavailable, "WeChat unavailable", "WeChat does not answer now: keep the tokens and try again after the seconds that Retry-After names."},
-	"database_unavailable": {http.StatusServiceUnavailable, "Database unavailable", "The database does not answer now: keep the tokens and try again after the seconds that Retry-After names."},
-	"schema_outdated":      {http.StatusServiceUnavailable, "Schema outdated", "The database lacks migrations: run wugan migrate up."},
-	"shutting_down":        {http.StatusServiceUnavailable, "Shutting down", "This process answers what it has accepted and ends."},
+	"internal":              {http.StatusInternalServerError, "Internal error", "This is a fault of the service; the log holds more under the request id."},
+	"wechat_rejected_app":   {http.StatusBadGateway, "WeChat refuses the app", "WeChat does not accept the appid, the secret or the address of this service: an operator must act."},
+	"provider_rejected_app": {http.StatusBadGateway, "The platform refuses the app", "The platform does not accept the app's id, secret, signature or the address of this service: an operator must act."},
+	"upstream_unavailable":  {http.StatusBadGateway, "Back end unavailable", "The back end behind this gateway cannot be reached or broke off: keep the tokens and try again later."},
+	"upstream_timeout":      {http.StatusGatewayTimeout, "Back end too slow", "The back end behind this gateway did not begin to answer in time: keep the tokens and try again later."},
+	"wechat_unavailable":    {http.StatusServiceUnavailable, "WeChat unavailable", "WeChat does not answer now: keep the tokens and try again after the seconds that Retry-After names."},
+	"provider_unavailable":  {http.StatusServiceUnavailable, "Platform unavailable", "The platform does not answer now: keep the tokens and try again after the seconds that Retry-After names."},
+	"database_unavailable":  {http.StatusServiceUnavailable, "Database unavailable", "The database does not answer now: keep the tokens and try again after the seconds that Retry-After names."},
+	"schema_outdated":       {http.StatusServiceUnavailable, "Schema outdated", "The database lacks migrations: run wugan migrate up."},
+	"shutting_down":         {http.StatusServiceUnavailable, "Shutting down", "This process answers what it has accepted and ends."},
 }
 
 // outageRetry is what clients are told to wait after an outage of the database.
@@ -141,7 +145,10 @@ func problemOf(err error) *problem {
 	case errors.As(err, &p):
 		return p
 	case errors.As(err, &provider):
-		p := newProblem(string(provider.Reason), err)
+		p := newProblem(provider.Code(), err)
+		if provider.Reason == users.NotOffered {
+			p.Detail = "The platform of this app does not offer that: see the app's provider in the settings."
+		}
 		p.retryAfter = provider.RetryAfter
 		if p.retryAfter == 0 && (p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests) {
 			p.retryAfter = outageRetry

@@ -2,13 +2,16 @@ package users
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
-// ProviderError is why the identity provider, WeChat, did not do what was
-// asked of it.
+// ProviderError is why the identity provider did not do what was asked of it.
 type ProviderError struct {
 	Reason ProviderReason
+	// Provider is the platform's name, such as "wechat" or "alipay"; "" where
+	// none was asked.
+	Provider string
 	// RetryAfter is how long to wait before it makes sense to try again; 0
 	// where trying again does not help.
 	RetryAfter time.Duration
@@ -25,14 +28,39 @@ const (
 	// PhoneCodeInvalid is CodeInvalid for the phone code of a login, which has
 	// two codes.
 	PhoneCodeInvalid ProviderReason = "invalid_phone_code"
-	CodeUsed         ProviderReason = "code_used"           // get a new code
-	PersonBlocked    ProviderReason = "user_blocked"        // a high-risk user
-	TooOften         ProviderReason = "wechat_rate_limited" // wait
-	AppRejected      ProviderReason = "wechat_rejected_app" // an operator must act
-	ProviderOutage   ProviderReason = "wechat_unavailable"  // wait
-	DecryptFailed    ProviderReason = "decrypt_failed"      // log in again
-	CallsUsedUp      ProviderReason = "rate_limited"        // our own limit: wait
+	CodeUsed         ProviderReason = "code_used"      // get a new code
+	NoIdentity       ProviderReason = "no_identity"    // a guest, who cannot be a user
+	PersonBlocked    ProviderReason = "user_blocked"   // a high-risk user
+	TooOften         ProviderReason = "too_often"      // wait
+	AppRejected      ProviderReason = "app_rejected"   // an operator must act
+	ProviderOutage   ProviderReason = "outage"         // wait
+	DecryptFailed    ProviderReason = "decrypt_failed" // log in again
+	CallsUsedUp      ProviderReason = "rate_limited"   // our own limit: wait
+	NotOffered       ProviderReason = "not_offered"    // the platform has no such call
 )
+
+// wechatFamily begins the names of the providers whose codes begin with wechat_.
+const wechatFamily = "wechat"
+
+// Code is the name that the reason has in public, in answers and metrics.
+func (e *ProviderError) Code() string {
+	family := "provider_"
+	if strings.HasPrefix(e.Provider, wechatFamily) {
+		family = "wechat_"
+	}
+	switch e.Reason {
+	case TooOften:
+		return family + "rate_limited"
+	case AppRejected:
+		return family + "rejected_app"
+	case ProviderOutage:
+		return family + "unavailable"
+	case NotOffered:
+		return "invalid_request"
+	default:
+		return string(e.Reason)
+	}
+}
 
 func (e *ProviderError) Error() string {
 	if e.Err == nil {

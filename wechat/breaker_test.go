@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/wugan/wugan/providers"
 	"github.com/wugan/wugan/wechat"
 )
 
@@ -60,13 +61,13 @@ func TestWhileWeChatIsDownALoginIsAnsweredAtOnceAndOneProbeAtATimeFindsOut(t *te
 		require.NoError(t, login())
 		s.down.Store(true)
 		for range 5 {
-			require.ErrorIs(t, login(), wechat.ErrUnavailable)
+			require.ErrorIs(t, login(), providers.ErrUnavailable)
 		}
 		calls, start := s.calls.Load(), time.Now()
 		for range 100 {
 			err := login()
-			require.ErrorIs(t, err, wechat.ErrUnavailable)
-			var e *wechat.Error
+			require.ErrorIs(t, err, providers.ErrUnavailable)
+			var e *providers.Error
 			require.ErrorAs(t, err, &e)
 			require.Equal(t, 5*time.Second, e.RetryAfter)
 		}
@@ -75,7 +76,7 @@ func TestWhileWeChatIsDownALoginIsAnsweredAtOnceAndOneProbeAtATimeFindsOut(t *te
 		require.Contains(t, seen.list(), observation{"jscode2session", 0, "circuit_open"})
 
 		time.Sleep(3 * time.Second)
-		var e *wechat.Error
+		var e *providers.Error
 		require.ErrorAs(t, login(), &e)
 		require.Equal(t, 2*time.Second, e.RetryAfter, "what is left")
 
@@ -125,7 +126,7 @@ func TestAnAPIThatIsDownDoesNotStopTheOthers(t *testing.T) {
 		}())
 		for range 10 {
 			_, err := c.PhoneNumber(background(), appID, "", "code")
-			require.ErrorIs(t, err, wechat.ErrUnavailable)
+			require.ErrorIs(t, err, providers.ErrUnavailable)
 		}
 		_, err := c.PhoneNumber(background(), appID, "", "code")
 		require.ErrorContains(t, err, "circuit")
@@ -173,12 +174,12 @@ func TestCallersWhoGoAwayNeitherOpenNorCloseACircuit(t *testing.T) {
 		s.down.Store(true)
 		for range 5 {
 			_, err = c.CodeToSession(background(), appID, "code")
-			require.ErrorIs(t, err, wechat.ErrUnavailable)
+			require.ErrorIs(t, err, providers.ErrUnavailable)
 		}
 		time.Sleep(5*time.Second + time.Millisecond)
 		goAway() // as the probe: the next one may probe at once …
 		_, err = c.CodeToSession(background(), appID, "code")
-		require.ErrorIs(t, err, wechat.ErrUnavailable)
+		require.ErrorIs(t, err, providers.ErrUnavailable)
 		require.NotContains(t, err.Error(), "circuit")
 		_, err = c.CodeToSession(background(), appID, "code")
 		require.ErrorContains(t, err, "circuit", "… for the circuit was not closed")
@@ -197,9 +198,9 @@ func TestALongMinusOneOpensTheCircuitToo(t *testing.T) {
 		c := withBreaker(t, &s, nil)
 		for i := range 60 {
 			_, err := c.CodeToSession(background(), appID, "code")
-			require.ErrorIs(t, err, wechat.ErrUnavailable)
+			require.ErrorIs(t, err, providers.ErrUnavailable)
 			if i < 3 { // the fifth -1, which opens it, is the first of the third login
-				require.ErrorIs(t, err, wechat.ErrBusy, "what WeChat said, not what the circuit did")
+				require.ErrorIs(t, err, providers.ErrBusy, "what WeChat said, not what the circuit did")
 			}
 			time.Sleep(time.Second)
 		}

@@ -4,17 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
-	"golang.org/x/sync/singleflight"
+	"github.com/wugan/wugan/providers"
 )
+
+// Name is the provider's, for mini programs and mini games.
+const Name = "wechat"
 
 // DefaultBaseURL is WeChat's own address.
 const DefaultBaseURL = "https://api.weixin.qq.com"
@@ -34,83 +33,53 @@ type Config struct {
 	BaseURL string
 	// Apps are the mini programs that may be asked about.
 	Apps []App
-	// Transport carries the requests; nil for one of the client's own
-	// (HTTP/1.1, 2 s to connect, connections kept for 15 s). Do not give one
-	// that records addresses, as tracing transports do: the query of
-	// jscode2session holds the AppSecret. [Config.Observe] is for that.
-	Transport http.RoundTripper
-	// Around wraps the transport, whichever it is: for tracing that keeps
-	// addresses, headers and bodies to itself. nil for nothing.
-	Around func(http.RoundTripper) http.RoundTripper
-	// Now is the clock of the access token's life and of what Observe is told;
-	// nil for time.Now. Timeouts, pauses and circuits go by the process's own
-	// clock.
-	Now func() time.Time
-	// Rand gives numbers in [0, 1) for jitter; nil for math/rand. It is
-	// called by several goroutines at once.
-	Rand func() float64
-	// Observe is told of every exchange with WeChat and of every call that an
-	// open circuit refused: the API's name, the errcode (0 when there was
-	// none), the outcome ("ok", "circuit_open", or a [Kind]'s name) and how
-	// long it took. It is called by several goroutines at once and must not
-	// block; nil for none.
-	Observe func(api string, errcode int, outcome string, d time.Duration)
-	// Timeout is what one method may take in all, repetitions and the access
-	// token included; 0 for 5 s.
-	Timeout time.Duration
-	// BusyPause is the shortest pause before the one repetition after a -1;
-	// up to as much again is added at random. 0 for 200 ms.
-	BusyPause time.Duration
-	// BreakerFailures is how many failures of one API in a row open its
-	// circuit; 0 for 5. Half of at least 20 calls within a minute opens it too.
-	BreakerFailures uint32
-	// BreakerOpen is how long an open circuit waits before it lets one call
-	// through to find out; 0 for 5 s.
-	BreakerOpen time.Duration
+	// Config is what all platforms' clients take.
+	providers.Config
+}
+
+// phoneNumberName names the one call whose errcodes have meanings of their own.
+const phoneNumberName = "getuserphonenumber"
+
+// The calls that this package makes.
+var (
+	apiCodeToSession = api("jscode2session", http.MethodGet, "/sns/jscode2session", false, true)
+	apiStableToken   = api("stable_token", http.MethodPost, "/cgi-bin/stable_token", false, false)
+	apiPhoneNumber   = api(phoneNumberName, http.MethodPost, "/wxa/business/getuserphonenumber", true, true)
+	apiCheckSession  = api("checksession", http.MethodGet, "/wxa/checksession", true, false)
+	apiResetSession  = api("resetusersessionkey", http.MethodGet, "/wxa/resetusersessionkey", true, true)
+
+	apis = []providers.API{apiCodeToSession, apiStableToken, apiPhoneNumber, apiCheckSession, apiResetSession}
+)
+
+func api(name, method, path string, withToken, once bool) providers.API {
+	return providers.API{
+		Name: name, Method: method, Host: DefaultBaseURL, Path: path, WithToken: withToken, Once: once, Judge: judge,
+	}
 }
 
 // Client calls WeChat's server API. It is safe for use by many goroutines,
 // and any number of processes may use the same app without a lock between
 // them. Make one with [New].
 type Client struct {
-	base      string
-	apps      map[string]App
-	transport http.RoundTripper
-	now       func() time.Time
-	rand      func() float64
-	observe   func(string, int, string, time.Duration)
-	timeout   time.Duration
-	busyPause time.Duration
-	breakers  map[string]*breaker
-	tokens    map[string]*tokenCache
-	flights   singleflight.Group
+	caller *providers.Caller
+	apps   map[string]App
+	tokens map[string]*providers.AppToken
 }
 
 // New makes a client. It calls nobody; the error names what in the Config is
 // wrong and holds no secret.
 func New(cfg Config) (*Client, error) {
-	if cfg.BaseURL == "" {
-		cfg.BaseURL = DefaultBaseURL
-	}
-	base, err := url.Parse(cfg.BaseURL)
-	if err != nil || (base.Scheme != "https" && base.Scheme != "http") || base.Host == "" ||
-		base.User != nil || base.RawQuery != "" || base.Fragment != "" {
-		return nil, errors.New("wechat: the base URL must be http(s)://host, without user name, query or fragment")
+	caller, err := providers.NewCaller(Name, cfg.BaseURL, apis, cfg.Config)
+	if err != nil {
+		return nil, fmt.Errorf("wechat: %w", err)
 	}
 	if len(cfg.Apps) == 0 {
 		return nil, errors.New("wechat: no app is configured")
 	}
 	c := &Client{
-		base:      strings.TrimRight(cfg.BaseURL, "/"),
-		apps:      make(map[string]App, len(cfg.Apps)),
-		transport: cfg.Transport,
-		now:       cfg.Now,
-		rand:      cfg.Rand,
-		observe:   cfg.Observe,
-		timeout:   cfg.Timeout,
-		busyPause: cfg.BusyPause,
-		breakers:  make(map[string]*breaker, len(apis)),
-		tokens:    make(map[string]*tokenCache, len(cfg.Apps)),
+		caller: caller,
+		apps:   make(map[string]App, len(cfg.Apps)),
+		tokens: make(map[string]*providers.AppToken, len(cfg.Apps)),
 	}
 	for i, app := range cfg.Apps {
 		if app.ID == "" || app.Secret.Empty() {
@@ -120,31 +89,9 @@ func New(cfg Config) (*Client, error) {
 			return nil, fmt.Errorf("wechat: app %q is configured twice", app.ID)
 		}
 		c.apps[app.ID] = app
-		c.tokens[app.ID] = &tokenCache{}
-	}
-	if c.transport == nil {
-		c.transport = newTransport()
-	}
-	if cfg.Around != nil {
-		c.transport = cfg.Around(c.transport)
-	}
-	if c.now == nil {
-		c.now = time.Now
-	}
-	if c.rand == nil {
-		c.rand = rand.Float64
-	}
-	if c.observe == nil {
-		c.observe = func(string, int, string, time.Duration) {}
-	}
-	if c.timeout <= 0 {
-		c.timeout = 5 * time.Second
-	}
-	if c.busyPause <= 0 {
-		c.busyPause = 200 * time.Millisecond
-	}
-	for _, a := range apis {
-		c.breakers[a.name] = newBreaker(a.name, cfg.BreakerFailures, cfg.BreakerOpen)
+		c.tokens[app.ID] = caller.NewAppToken(apiStableToken, func(ctx context.Context) (string, time.Duration, error) {
+			return c.fetchToken(ctx, app)
+		})
 	}
 	return c, nil
 }
@@ -189,12 +136,10 @@ func (c *Client) CodeToSession(ctx context.Context, appID, code string) (Session
 	if err != nil {
 		return Session{}, err
 	}
-	if err := checkCode(apiCodeToSession, code); err != nil {
+	if err := c.caller.CheckCode(apiCodeToSession, code); err != nil {
 		return Session{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	f, err := c.call(ctx, request{api: apiCodeToSession, query: url.Values{
+	f, err := c.caller.Call(ctx, providers.Request{API: apiCodeToSession, Query: url.Values{
 		"appid":      {app.ID},
 		"secret":     {app.Secret.Reveal()},
 		"js_code":    {code},
@@ -203,9 +148,9 @@ func (c *Client) CodeToSession(ctx context.Context, appID, code string) (Session
 	if err != nil {
 		return Session{}, err
 	}
-	s := Session{OpenID: f.text("openid"), UnionID: f.text("unionid"), SessionKey: NewSessionKey(f.text("session_key"))}
-	if !plausibleID(s.OpenID) || !plausibleID(s.SessionKey.Reveal()) || (s.UnionID != "" && !plausibleID(s.UnionID)) {
-		return Session{}, lacks(apiCodeToSession, "openid or session_key")
+	s := Session{OpenID: f.Text("openid"), UnionID: f.Text("unionid"), SessionKey: NewSessionKey(f.Text("session_key"))}
+	if !providers.PlausibleID(s.OpenID) || !providers.PlausibleID(s.SessionKey.Reveal()) || (s.UnionID != "" && !providers.PlausibleID(s.UnionID)) {
+		return Session{}, c.caller.Lacks(apiCodeToSession, "openid or session_key")
 	}
 	return s, nil
 }
@@ -230,26 +175,26 @@ func (c *Client) PhoneNumber(ctx context.Context, appID, openID, code string) (P
 	if _, err := c.app(apiPhoneNumber, appID); err != nil {
 		return Phone{}, err
 	}
-	if err := checkCode(apiPhoneNumber, code); err != nil {
+	if err := c.caller.CheckCode(apiPhoneNumber, code); err != nil {
 		return Phone{}, err
 	}
-	body := map[string]any{"code": code}
+	body := map[string]string{"code": code}
 	if openID != "" {
 		body["openid"] = openID
 	}
-	f, err := c.callWithToken(ctx, appID, request{api: apiPhoneNumber, body: body})
+	f, err := c.callWithToken(ctx, appID, apiPhoneNumber, nil, providers.JSON(body))
 	if err != nil {
 		return Phone{}, err
 	}
-	info := f.object("phone_info")
-	p := Phone{Number: info.text("phoneNumber"), PureNumber: info.text("purePhoneNumber"), CountryCode: info.textOrNumber("countryCode")}
+	info := f.Object("phone_info")
+	p := Phone{Number: info.Text("phoneNumber"), PureNumber: info.Text("purePhoneNumber"), CountryCode: info.TextOrNumber("countryCode")}
 	if p.PureNumber == "" {
-		return Phone{}, lacks(apiPhoneNumber, "phone_info.purePhoneNumber")
+		return Phone{}, c.caller.Lacks(apiPhoneNumber, "phone_info.purePhoneNumber")
 	}
 	// The number is bound to the app it was asked for; an answer that names
 	// another one is not for us.
-	if id := info.object("watermark").text("appid"); id != appID {
-		return Phone{}, lacks(apiPhoneNumber, "the watermark of this app")
+	if id := info.Object("watermark").Text("appid"); id != appID {
+		return Phone{}, c.caller.Lacks(apiPhoneNumber, "the watermark of this app")
 	}
 	return p, nil
 }
@@ -261,8 +206,8 @@ func (c *Client) CheckSessionKey(ctx context.Context, appID, openID string, key 
 	if _, err := c.app(apiCheckSession, appID); err != nil {
 		return false, err
 	}
-	_, err := c.callWithToken(ctx, appID, request{api: apiCheckSession, query: sessionQuery(openID, key)})
-	if errors.Is(err, ErrStaleSessionKey) {
+	_, err := c.callWithToken(ctx, appID, apiCheckSession, sessionQuery(openID, key), nil)
+	if errors.Is(err, providers.ErrStaleSessionKey) {
 		return false, nil
 	}
 	return err == nil, err
@@ -275,13 +220,13 @@ func (c *Client) ResetSessionKey(ctx context.Context, appID, openID string, key 
 	if _, err := c.app(apiResetSession, appID); err != nil {
 		return SessionKey{}, err
 	}
-	f, err := c.callWithToken(ctx, appID, request{api: apiResetSession, query: sessionQuery(openID, key)})
+	f, err := c.callWithToken(ctx, appID, apiResetSession, sessionQuery(openID, key), nil)
 	if err != nil {
 		return SessionKey{}, err
 	}
-	fresh := f.text("session_key")
-	if f.text("openid") != openID || !plausibleID(fresh) {
-		return SessionKey{}, lacks(apiResetSession, "this openid or a session_key")
+	fresh := f.Text("session_key")
+	if f.Text("openid") != openID || !providers.PlausibleID(fresh) {
+		return SessionKey{}, c.caller.Lacks(apiResetSession, "this openid or a session_key")
 	}
 	return NewSessionKey(fresh), nil
 }
@@ -294,36 +239,53 @@ func sessionQuery(openID string, key SessionKey) url.Values {
 	}
 }
 
-func (c *Client) app(a api, appID string) (App, error) {
+func (c *Client) app(a providers.API, appID string) (App, error) {
 	app, ok := c.apps[appID]
 	if !ok {
-		return App{}, &Error{API: a.name, Kind: KindUnknownApp, Reason: "no such app is configured"}
+		return App{}, c.caller.Refuse(a, providers.KindUnknownApp, "no such app is configured")
 	}
 	return app, nil
 }
 
-// maxCode is far above WeChat's 32 and 64 characters, and far below what would
-// make a long address.
-const maxCode = 256
-
-// checkCode refuses what WeChat never issued without asking it: such a call
-// would count against the app's quota, and 41008 is documented as never to be
-// provoked.
-func checkCode(a api, code string) error {
-	ok := code != "" && utf8.ValidString(code) && utf8.RuneCountInString(code) <= maxCode &&
-		!strings.ContainsFunc(code, func(r rune) bool { return !unicode.IsPrint(r) })
-	if !ok {
-		return &Error{API: a.name, Kind: KindInvalidCode, Reason: "a code is 1 to 256 printable characters"}
+// AccessToken returns the app's access token, as [providers.AppToken.Get] does.
+// Errors: ErrUnknownApp, ErrRejectedApp, ErrRateLimited, ErrUnavailable.
+func (c *Client) AccessToken(ctx context.Context, appID string) (Secret, error) {
+	if _, err := c.app(apiStableToken, appID); err != nil {
+		return Secret{}, err
 	}
-	return nil
+	value, _, err := c.tokens[appID].Get(ctx)
+	if err != nil {
+		return Secret{}, err
+	}
+	return NewSecret(value), nil
 }
 
-// plausibleID holds for anything that may be stored as an openid, a unionid or
-// a session_key: WeChat's have 28 and 24 characters, 128 leaves room.
-func plausibleID(s string) bool {
-	return s != "" && len(s) <= 128 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
+// maxTokenLife bounds what is believed of expires_in.
+const maxTokenLife = 2 * time.Hour
+
+func (c *Client) fetchToken(ctx context.Context, app App) (string, time.Duration, error) {
+	f, err := c.caller.Call(ctx, providers.Request{API: apiStableToken, Body: providers.JSON(map[string]string{
+		"grant_type": "client_credential",
+		"appid":      app.ID,
+		"secret":     app.Secret.Reveal(),
+	})})
+	if err != nil {
+		return "", 0, err
+	}
+	seconds, ok := f.Integer("expires_in")
+	if !ok || seconds <= 0 {
+		return "", 0, c.caller.Lacks(apiStableToken, "access_token or expires_in")
+	}
+	return f.Text("access_token"), time.Duration(min(seconds, int64(maxTokenLife/time.Second))) * time.Second, nil
 }
 
-func lacks(a api, what string) *Error {
-	return &Error{API: a.name, Kind: KindUnexpected, RetryAfter: retryAfter(KindUnexpected), Reason: "a success without " + what}
+// callWithToken makes a call that carries the app's access token.
+func (c *Client) callWithToken(ctx context.Context, appID string, a providers.API, query url.Values, body *providers.Body) (providers.Fields, error) {
+	return c.caller.CallWithToken(ctx, c.tokens[appID], func(token string) providers.Request {
+		q := url.Values{"access_token": {token}}
+		for name, values := range query {
+			q[name] = values
+		}
+		return providers.Request{API: a, Query: q, Body: body}
+	})
 }

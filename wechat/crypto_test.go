@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/wugan/wugan/providers"
 	"github.com/wugan/wugan/wechat"
 )
 
@@ -49,7 +50,7 @@ func TestTenThousandWrongKeysGiveOneAndTheSameError(t *testing.T) {
 		var key [16]byte
 		binary.BigEndian.PutUint64(key[:], uint64(i))
 		_, err := wechat.Decrypt(vectorApp, wechat.NewSessionKey(base64.StdEncoding.EncodeToString(key[:])), vectorData, vectorIV)
-		require.Same(t, wechat.ErrDecrypt, err, "the very value, not one that wraps it")
+		require.Same(t, providers.ErrDecrypt, err, "the very value, not one that wraps it")
 	}
 }
 
@@ -79,7 +80,7 @@ func TestAnythingElseThatIsWrongGivesThatErrorToo(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := wechat.Decrypt(c.app, c.key, c.data, c.iv)
-			require.Same(t, wechat.ErrDecrypt, err)
+			require.Same(t, providers.ErrDecrypt, err)
 		})
 	}
 }
@@ -134,7 +135,7 @@ func TestOnlyAnObjectWithThisAppsWatermarkIsData(t *testing.T) {
 		delete(got, "watermark")
 		require.Equal(t, want, got)
 		_, err = wechat.Decrypt(soloID, wechat.NewSessionKey(key), e.EncryptedData, e.IV)
-		require.Equal(t, wechat.ErrDecrypt, err)
+		require.Equal(t, providers.ErrDecrypt, err)
 	}
 	for _, plain := range []string{
 		``, `null`, `[]`, `"x"`, `{}`, `{"watermark":null}`, `{"watermark":{"appid":7}}`,
@@ -149,7 +150,7 @@ func TestOnlyAnObjectWithThisAppsWatermarkIsData(t *testing.T) {
 		require.NoError(t, err)
 		cipher.NewCBCEncrypter(block, decode(vectorIV)).CryptBlocks(padded, padded)
 		_, err = wechat.Decrypt(appID, wechat.NewSessionKey(key), base64.StdEncoding.EncodeToString(padded), vectorIV)
-		require.Equal(t, wechat.ErrDecrypt, err, plain)
+		require.Equal(t, providers.ErrDecrypt, err, plain)
 	}
 }
 
@@ -183,7 +184,7 @@ func FuzzDecrypt(f *testing.F) {
 	f.Fuzz(func(t *testing.T, app, key, data, iv string) {
 		plain, err := wechat.Decrypt(app, wechat.NewSessionKey(key), data, iv)
 		if err != nil {
-			require.Same(t, wechat.ErrDecrypt, err)
+			require.Same(t, providers.ErrDecrypt, err)
 			require.Nil(t, plain)
 			return
 		}

@@ -8,7 +8,7 @@
 // fault, which the operator's and which WeChat's, what may be sent again and
 // what never. It refuses to own users, sessions and storage, it keeps no
 // session_key, and it logs nothing: callers observe calls through
-// [Config.Observe] and errors through [Error], neither of which ever holds a
+// [providers.Config] and errors through [providers.Error], neither of which ever holds a
 // secret, a code, an access token, a session_key or an address with any of
 // them in it.
 //

@@ -4,12 +4,14 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/wugan/wugan/providers"
 	"github.com/wugan/wugan/wechat"
 	"github.com/wugan/wugan/wechat/fakewechat"
 )
@@ -42,10 +44,14 @@ type observation struct {
 	outcome string
 }
 
-func (o *observed) observe(api string, errcode int, outcome string, _ time.Duration) {
+func (o *observed) observe(seen providers.Observation) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.all = append(o.all, observation{api, errcode, outcome})
+	errcode, err := strconv.Atoi(seen.Code)
+	if err != nil || seen.Provider != wechat.Name {
+		panic(err)
+	}
+	o.all = append(o.all, observation{seen.API, errcode, seen.Outcome})
 }
 
 func (o *observed) list() []observation {
@@ -75,13 +81,15 @@ func newFake(t *testing.T) *fakewechat.Server {
 
 func config(url string, transport http.RoundTripper) wechat.Config {
 	return wechat.Config{
-		BaseURL:   url,
-		Apps:      []wechat.App{{ID: appID, Secret: wechat.NewSecret(appSecret)}, {ID: soloID, Secret: wechat.NewSecret(appSecret)}},
-		Transport: transport,
-		Rand:      func() float64 { return 0.5 },
-		BusyPause: time.Millisecond,
-		// Tests of single errors must not open the circuit by their number.
-		BreakerFailures: 1000,
+		BaseURL: url,
+		Apps:    []wechat.App{{ID: appID, Secret: wechat.NewSecret(appSecret)}, {ID: soloID, Secret: wechat.NewSecret(appSecret)}},
+		Config: providers.Config{
+			Transport: transport,
+			Rand:      func() float64 { return 0.5 },
+			BusyPause: time.Millisecond,
+			// Tests of single errors must not open the circuit by their number.
+			BreakerFailures: 1000,
+		},
 	}
 }
 

@@ -14,11 +14,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/wugan/wugan/providers"
 )
 
 // ErrPush is a message push that is not to be believed: a wrong signature, a
 // body that cannot be decrypted or read, another app's, or too old. As with
-// [ErrDecrypt] it is one value for all reasons.
+// [providers.ErrDecrypt] it is one value for all reasons.
 var ErrPush = errors.New("wechat: the message push is not valid")
 
 // The events by which WeChat reports what its users do with their data
@@ -244,7 +246,7 @@ func (p *Push) decrypt(encrypted string) ([]byte, bool) {
 		return nil, false
 	}
 	key := []byte(p.key.Reveal())
-	full, ok := decryptCBC(key, key[:16], data, 32)
+	full, ok := providers.DecryptCBC(key, key[:16], data, 32)
 	if !ok || len(full) < 20 {
 		return nil, false
 	}
@@ -297,7 +299,7 @@ func parseMessage(body []byte) (map[string]string, bool) {
 	if body[0] == '<' {
 		return parseXML(body)
 	}
-	var f fields
+	var f providers.Fields
 	if json.Unmarshal(body, &f) != nil || f == nil {
 		return nil, false
 	}
@@ -316,7 +318,7 @@ func parseMessage(body []byte) (map[string]string, bool) {
 		if d.Decode(&value) != nil {
 			return nil, false
 		}
-		known, text := strings.TrimSpace(name.(string)), strings.TrimSpace(fields{"": value}.textOrNumber(""))
+		known, text := strings.TrimSpace(name.(string)), strings.TrimSpace(providers.Fields{"": value}.TextOrNumber(""))
 		if before, twice := m[known]; twice && before != text {
 			return nil, false
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/wugan/wugan/providers"
 	"github.com/wugan/wugan/wechat"
 	"github.com/wugan/wugan/wechat/fakewechat"
 )
@@ -140,7 +141,7 @@ func TestAnURLErrorIsNotWrapped(t *testing.T) {
 		return fmt.Errorf("outer %s: %w", r.URL, &url.Error{Op: "Get", URL: r.URL.String(), Err: errors.New("dial " + r.URL.RawQuery)})
 	}}))
 	_, err := c.CodeToSession(background(), appID, "the-code")
-	require.ErrorIs(t, err, wechat.ErrUnavailable)
+	require.ErrorIs(t, err, providers.ErrUnavailable)
 	requireNone(t, every(err), appSecret, "the-code")
 	var u *url.Error
 	require.NotErrorAs(t, err, &u)

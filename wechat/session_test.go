@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/wugan/wugan/providers"
 	"github.com/wugan/wugan/wechat"
 	"github.com/wugan/wugan/wechat/fakewechat"
 )
@@ -41,44 +43,44 @@ func TestACodeWorksOnceAndForFiveMinutesAndInItsOwnApp(t *testing.T) {
 	p := newPair(t)
 	code := p.login(t, "alice")
 	_, err := p.client.CodeToSession(background(), soloID, code)
-	require.ErrorIs(t, err, wechat.ErrInvalidCode)
+	require.ErrorIs(t, err, providers.ErrInvalidCode)
 	_, err = p.client.CodeToSession(background(), appID, code)
 	require.NoError(t, err)
 	_, err = p.client.CodeToSession(background(), appID, code)
-	require.ErrorIs(t, err, wechat.ErrCodeUsed)
+	require.ErrorIs(t, err, providers.ErrCodeUsed)
 	late := p.login(t, "alice")
 	p.fake.MoveClock(5*time.Minute + time.Second)
 	_, err = p.client.CodeToSession(background(), appID, late)
-	require.ErrorIs(t, err, wechat.ErrInvalidCode)
+	require.ErrorIs(t, err, providers.ErrInvalidCode)
 }
 
 func TestWhatWeChatNeverIssuedIsRefusedWithoutACall(t *testing.T) {
 	p := newPair(t)
 	for _, code := range []string{"", strings.Repeat("a", 257), "a\nb", "a\x00b", "\xff", "a\u202eb", "\t"} {
 		_, err := p.client.CodeToSession(background(), appID, code)
-		require.ErrorIs(t, err, wechat.ErrInvalidCode, "%q", code)
+		require.ErrorIs(t, err, providers.ErrInvalidCode, "%q", code)
 		_, err = p.client.PhoneNumber(background(), appID, "", code)
-		require.ErrorIs(t, err, wechat.ErrInvalidCode, "%q", code)
+		require.ErrorIs(t, err, providers.ErrInvalidCode, "%q", code)
 	}
 	require.Empty(t, p.fake.Calls())
 	_, err := p.client.CodeToSession(background(), appID, strings.Repeat("a", 256))
-	require.ErrorIs(t, err, wechat.ErrInvalidCode)
+	require.ErrorIs(t, err, providers.ErrInvalidCode)
 	require.Len(t, p.fake.Calls(), 1, "256 characters are sent")
 }
 
 func TestAnAppThatIsNotConfiguredIsUnknownWithoutACall(t *testing.T) {
 	p := newPair(t)
 	_, err := p.client.CodeToSession(background(), "wxother", "code")
-	require.ErrorIs(t, err, wechat.ErrUnknownApp)
+	require.ErrorIs(t, err, providers.ErrUnknownApp)
 	_, err = p.client.PhoneNumber(background(), "wxother", "", "code")
-	require.ErrorIs(t, err, wechat.ErrUnknownApp)
+	require.ErrorIs(t, err, providers.ErrUnknownApp)
 	_, err = p.client.CheckSessionKey(background(), "wxother", "openid", wechat.NewSessionKey("k"))
-	require.ErrorIs(t, err, wechat.ErrUnknownApp)
+	require.ErrorIs(t, err, providers.ErrUnknownApp)
 	_, err = p.client.ResetSessionKey(background(), "wxother", "openid", wechat.NewSessionKey("k"))
-	require.ErrorIs(t, err, wechat.ErrUnknownApp)
+	require.ErrorIs(t, err, providers.ErrUnknownApp)
 	_, err = p.client.AccessToken(background(), "wxother")
-	require.ErrorIs(t, err, wechat.ErrUnknownApp)
-	require.NotErrorIs(t, err, wechat.ErrUnavailable)
+	require.ErrorIs(t, err, providers.ErrUnknownApp)
+	require.NotErrorIs(t, err, providers.ErrUnavailable)
 	require.Empty(t, p.fake.Calls())
 	require.Equal(t, []string{appID, soloID}, p.client.AppIDs())
 	require.True(t, p.client.HasApp(appID))
@@ -89,7 +91,7 @@ func TestACodeCannotInjectParameters(t *testing.T) {
 	p := newPair(t) // the stand-in fails the test at a duplicate parameter
 	for _, code := range []string{"x&secret=stolen", "x&appid=" + soloID, "a+b/c==", "a%26secret=b", "a#b", "a;b", "你好"} {
 		_, err := p.client.CodeToSession(background(), appID, code)
-		require.ErrorIs(t, err, wechat.ErrInvalidCode, code)
+		require.ErrorIs(t, err, providers.ErrInvalidCode, code)
 		calls := p.fake.Calls()
 		require.Equal(t, code, calls[len(calls)-1].Code, "it arrives as it was given")
 		require.Equal(t, appID, calls[len(calls)-1].AppID)
@@ -104,33 +106,33 @@ func TestEveryErrcodeHasItsMeaning(t *testing.T) {
 		retry   time.Duration
 		calls   int
 	}{
-		{-1, wechat.ErrBusy, 2 * time.Second, 2},
-		{40029, wechat.ErrInvalidCode, 0, 1},
-		{41008, wechat.ErrInvalidCode, 0, 1},
-		{40163, wechat.ErrCodeUsed, 0, 1},
-		{40226, wechat.ErrUserBlocked, 0, 1},
-		{45011, wechat.ErrRateLimited, time.Minute, 1},
-		{40013, wechat.ErrRejectedApp, 0, 1},
-		{40125, wechat.ErrRejectedApp, 0, 1},
-		{41002, wechat.ErrRejectedApp, 0, 1},
-		{41004, wechat.ErrRejectedApp, 0, 1},
-		{40243, wechat.ErrRejectedApp, 0, 1},
-		{40164, wechat.ErrRejectedApp, 0, 1},
-		{45009, wechat.ErrRejectedApp, 0, 1},
-		{48001, wechat.ErrRejectedApp, 0, 1},
-		{40001, wechat.ErrRejectedApp, 0, 1}, // about the secret: this call carries no token
-		{47001, wechat.ErrUnexpected, 2 * time.Second, 1},
-		{99999, wechat.ErrUnexpected, 2 * time.Second, 1},
-		{-7, wechat.ErrUnexpected, 2 * time.Second, 1},
+		{-1, providers.ErrBusy, 2 * time.Second, 2},
+		{40029, providers.ErrInvalidCode, 0, 1},
+		{41008, providers.ErrInvalidCode, 0, 1},
+		{40163, providers.ErrCodeUsed, 0, 1},
+		{40226, providers.ErrUserBlocked, 0, 1},
+		{45011, providers.ErrRateLimited, time.Minute, 1},
+		{40013, providers.ErrRejectedApp, 0, 1},
+		{40125, providers.ErrRejectedApp, 0, 1},
+		{41002, providers.ErrRejectedApp, 0, 1},
+		{41004, providers.ErrRejectedApp, 0, 1},
+		{40243, providers.ErrRejectedApp, 0, 1},
+		{40164, providers.ErrRejectedApp, 0, 1},
+		{45009, providers.ErrRejectedApp, 0, 1},
+		{48001, providers.ErrRejectedApp, 0, 1},
+		{40001, providers.ErrRejectedApp, 0, 1}, // about the secret: this call carries no token
+		{47001, providers.ErrUnexpected, 2 * time.Second, 1},
+		{99999, providers.ErrUnexpected, 2 * time.Second, 1},
+		{-7, providers.ErrUnexpected, 2 * time.Second, 1},
 	} {
 		for _, asText := range []bool{false, true} {
 			p := newPair(t)
 			p.fake.SetFault(fakewechat.Fault{Path: pathLogin, Errcode: c.errcode, StringErrcode: asText})
 			_, err := p.client.CodeToSession(background(), appID, p.login(t, "alice"))
 			require.ErrorIs(t, err, c.is, "%d", c.errcode)
-			var e *wechat.Error
+			var e *providers.Error
 			require.ErrorAs(t, err, &e)
-			require.Equal(t, c.errcode, e.Code)
+			require.Equal(t, strconv.Itoa(c.errcode), e.Code)
 			require.Equal(t, "jscode2session", e.API)
 			require.Equal(t, c.retry, e.RetryAfter, "%d", c.errcode)
 			require.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}$`, e.RequestID, "whatever the tail of errmsg looks like")
@@ -139,13 +141,13 @@ func TestEveryErrcodeHasItsMeaning(t *testing.T) {
 				require.Equal(t, observation{"jscode2session", c.errcode, e.Kind.String()}, o)
 			}
 			for _, other := range []error{
-				wechat.ErrInvalidCode, wechat.ErrCodeUsed, wechat.ErrUserBlocked, wechat.ErrRateLimited,
-				wechat.ErrBusy, wechat.ErrRejectedApp, wechat.ErrUnknownApp, wechat.ErrUnexpected, wechat.ErrStaleSessionKey, wechat.ErrDecrypt,
+				providers.ErrInvalidCode, providers.ErrCodeUsed, providers.ErrUserBlocked, providers.ErrRateLimited,
+				providers.ErrBusy, providers.ErrRejectedApp, providers.ErrUnknownApp, providers.ErrUnexpected, providers.ErrStaleSessionKey, providers.ErrDecrypt,
 			} {
 				require.Equal(t, errors.Is(c.is, other), errors.Is(err, other), "%d is only %v", c.errcode, c.is)
 			}
-			outage := errors.Is(c.is, wechat.ErrBusy) || errors.Is(c.is, wechat.ErrUnexpected)
-			require.Equal(t, outage, errors.Is(err, wechat.ErrUnavailable), "%d", c.errcode)
+			outage := errors.Is(c.is, providers.ErrBusy) || errors.Is(c.is, providers.ErrUnexpected)
+			require.Equal(t, outage, errors.Is(err, providers.ErrUnavailable), "%d", c.errcode)
 		}
 	}
 }
@@ -201,9 +203,9 @@ func TestABrokenAnswerIsAnOutageAndTheCodeIsNotSentAgain(t *testing.T) {
 			p.fake.ResetCalls()
 			p.fake.SetFault(fault)
 			_, err = p.client.CodeToSession(background(), appID, p.login(t, "alice"))
-			require.ErrorIs(t, err, wechat.ErrUnavailable)
-			require.NotErrorIs(t, err, wechat.ErrBusy)
-			var e *wechat.Error
+			require.ErrorIs(t, err, providers.ErrUnavailable)
+			require.NotErrorIs(t, err, providers.ErrBusy)
+			var e *providers.Error
 			require.ErrorAs(t, err, &e)
 			require.Equal(t, 2*time.Second, e.RetryAfter)
 			require.Equal(t, 1, count(p.fake, pathLogin))
@@ -221,7 +223,7 @@ func TestAnAnswerOfAnotherShapeIsNoSession(t *testing.T) {
 	} {
 		c := newClient(t, config(baseURL, direct{func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }}))
 		_, err := c.CodeToSession(background(), appID, "code")
-		require.ErrorIs(t, err, wechat.ErrUnavailable, body)
+		require.ErrorIs(t, err, providers.ErrUnavailable, body)
 	}
 	for _, body := range []string{
 		`{"openid":"o","session_key":"k"}`, `{"errcode":null,"openid":"o","session_key":"k"}`, ` {"errcode":"0","openid":"o","session_key":"k"}` + "\n",
@@ -243,7 +245,7 @@ func TestARedirectIsNotFollowed(t *testing.T) {
 	t.Cleanup(srv.Close)
 	c := newClient(t, config(srv.URL, nil))
 	_, err := c.CodeToSession(background(), appID, "code")
-	require.ErrorIs(t, err, wechat.ErrUnavailable)
+	require.ErrorIs(t, err, providers.ErrUnavailable)
 	require.Zero(t, asked, "the secret goes nowhere else")
 }
 
@@ -264,7 +266,7 @@ func TestBusyIsTriedOnceMoreAfterAPause(t *testing.T) {
 		fake.SetFault(fakewechat.Fault{Path: pathLogin, Errcode: -1})
 		fake.ResetCalls()
 		_, err = c.CodeToSession(background(), appID, code)
-		require.ErrorIs(t, err, wechat.ErrBusy)
+		require.ErrorIs(t, err, providers.ErrBusy)
 		require.Equal(t, 2, count(fake, pathLogin))
 	})
 }
@@ -275,7 +277,7 @@ func TestALoginWaitsForFiveSecondsInAll(t *testing.T) {
 		c := newClient(t, config(baseURL, direct{hang}))
 		start := time.Now()
 		_, err := c.CodeToSession(background(), appID, "code")
-		require.ErrorIs(t, err, wechat.ErrUnavailable)
+		require.ErrorIs(t, err, providers.ErrUnavailable)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.Equal(t, 5*time.Second, time.Since(start))
 	})
@@ -291,7 +293,7 @@ func TestALoginWaitsForFiveSecondsInAll(t *testing.T) {
 		}}))
 		start := time.Now()
 		_, err := c.CodeToSession(background(), appID, "code")
-		require.ErrorIs(t, err, wechat.ErrUnavailable)
+		require.ErrorIs(t, err, providers.ErrUnavailable)
 		require.Equal(t, 5*time.Second, time.Since(start), "the repetition is within the five seconds")
 		require.Equal(t, 2, calls)
 	})
@@ -305,7 +307,7 @@ func TestALoginWaitsForFiveSecondsInAll(t *testing.T) {
 		cfg.Observe = seen.observe
 		start := time.Now()
 		_, err := newClient(t, cfg).CodeToSession(background(), appID, "code")
-		require.ErrorIs(t, err, wechat.ErrBusy)
+		require.ErrorIs(t, err, providers.ErrBusy)
 		require.Equal(t, 4900*time.Millisecond, time.Since(start), "no pause that leaves no time to ask")
 		require.Len(t, seen.list(), 1)
 	})
@@ -321,7 +323,7 @@ func TestALoginWaitsForFiveSecondsInAll(t *testing.T) {
 		}}))
 		start := time.Now()
 		_, err := c.PhoneNumber(background(), appID, "", "code")
-		require.ErrorIs(t, err, wechat.ErrUnavailable)
+		require.ErrorIs(t, err, providers.ErrUnavailable)
 		require.Equal(t, 5*time.Second, time.Since(start))
 	})
 }
@@ -333,10 +335,10 @@ func TestACallerWhoGoesAwayIsNoOutage(t *testing.T) {
 		time.AfterFunc(time.Second, cancel)
 		_, err := c.CodeToSession(ctx, appID, "code")
 		require.ErrorIs(t, err, context.Canceled)
-		require.NotErrorIs(t, err, wechat.ErrUnavailable)
-		var e *wechat.Error
+		require.NotErrorIs(t, err, providers.ErrUnavailable)
+		var e *providers.Error
 		require.ErrorAs(t, err, &e)
-		require.Equal(t, wechat.KindCanceled, e.Kind)
+		require.Equal(t, providers.KindCanceled, e.Kind)
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/wugan/wugan/providers"
 	"github.com/wugan/wugan/wechat"
 	"github.com/wugan/wugan/wechat/fakewechat"
 )
@@ -109,7 +111,7 @@ func TestARenewalThatFailsLeavesTheOldTokenInUseAndDoesNotHammer(t *testing.T) {
 		require.Equal(t, 2, count(fake, pathToken))
 		time.Sleep(150 * time.Second)
 		_, err = c.AccessToken(background(), appID)
-		require.ErrorIs(t, err, wechat.ErrUnavailable, "past its end it is not used")
+		require.ErrorIs(t, err, providers.ErrUnavailable, "past its end it is not used")
 	})
 }
 
@@ -202,12 +204,12 @@ func TestATokenRefusedTwiceIsTriedNoFurther(t *testing.T) {
 		p := newPair(t)
 		p.fake.SetFault(fakewechat.Fault{Path: pathPhone, Errcode: errcode})
 		_, err := p.client.PhoneNumber(background(), appID, "", p.phoneCode(t, "alice"))
-		require.ErrorIs(t, err, wechat.ErrUnexpected)
-		require.ErrorIs(t, err, wechat.ErrUnavailable)
-		require.NotErrorIs(t, err, wechat.ErrRejectedApp)
-		var e *wechat.Error
+		require.ErrorIs(t, err, providers.ErrUnexpected)
+		require.ErrorIs(t, err, providers.ErrUnavailable)
+		require.NotErrorIs(t, err, providers.ErrRejectedApp)
+		var e *providers.Error
 		require.ErrorAs(t, err, &e)
-		require.Equal(t, errcode, e.Code)
+		require.Equal(t, strconv.Itoa(errcode), e.Code)
 		require.Equal(t, []string{pathToken, pathPhone, pathToken, pathPhone}, paths(p.fake))
 	}
 }
@@ -272,13 +274,13 @@ func TestASecretThatIsRefusedIsTheOperatorsAffair(t *testing.T) {
 	p := newPair(t)
 	p.fake.AddApp(appID, "another secret", platform)
 	_, err := p.client.AccessToken(background(), appID)
-	require.ErrorIs(t, err, wechat.ErrRejectedApp)
+	require.ErrorIs(t, err, providers.ErrRejectedApp)
 	_, err = p.client.PhoneNumber(background(), appID, "", "code")
-	require.ErrorIs(t, err, wechat.ErrRejectedApp)
+	require.ErrorIs(t, err, providers.ErrRejectedApp)
 	p.fake.SetFault(fakewechat.Fault{Path: pathToken, Errcode: 40001})
 	p.fake.ResetCalls()
 	_, err = p.client.PhoneNumber(background(), appID, "", "code")
-	require.ErrorIs(t, err, wechat.ErrRejectedApp, "40001 for a secret is not the 40001 for a token")
+	require.ErrorIs(t, err, providers.ErrRejectedApp, "40001 for a secret is not the 40001 for a token")
 	require.Equal(t, []string{pathToken}, paths(p.fake))
 }
 
@@ -290,7 +292,7 @@ func TestATokenAnswerThatLacksItsPartsIsRefused(t *testing.T) {
 	} {
 		c := newClient(t, config(baseURL, direct{func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }}))
 		_, err := c.AccessToken(background(), appID)
-		require.ErrorIs(t, err, wechat.ErrUnexpected, body)
+		require.ErrorIs(t, err, providers.ErrUnexpected, body)
 	}
 	for _, body := range []string{
 		`{"access_token":"t","expires_in":7200}`, `{"access_token":"t","expires_in":"7200","errcode":"0"}`,
@@ -318,7 +320,7 @@ func TestAPhoneCodeOfAnotherPersonIsRefusedAndGoodStill(t *testing.T) {
 	p := newPair(t)
 	code := p.phoneCode(t, "alice")
 	_, err := p.client.PhoneNumber(background(), appID, fakewechat.OpenID(appID, "bob"), code)
-	require.ErrorIs(t, err, wechat.ErrInvalidCode)
+	require.ErrorIs(t, err, providers.ErrInvalidCode)
 	_, err = p.client.PhoneNumber(background(), appID, fakewechat.OpenID(appID, "alice"), code)
 	require.NoError(t, err)
 }
@@ -326,9 +328,9 @@ func TestAPhoneCodeOfAnotherPersonIsRefusedAndGoodStill(t *testing.T) {
 func TestARefusedPhoneCodeIsTheUsersMistakeAndARefusedAppTheOperators(t *testing.T) {
 	p := newPair(t)
 	for errcode, want := range map[int]error{
-		40013: wechat.ErrInvalidCode, 40029: wechat.ErrInvalidCode, 40003: wechat.ErrInvalidCode, 49999: wechat.ErrInvalidCode,
-		45011: wechat.ErrRateLimited, 48001: wechat.ErrRejectedApp, 45009: wechat.ErrRejectedApp, 40164: wechat.ErrRejectedApp,
-		-1: wechat.ErrBusy, -500: wechat.ErrUnexpected,
+		40013: providers.ErrInvalidCode, 40029: providers.ErrInvalidCode, 40003: providers.ErrInvalidCode, 49999: providers.ErrInvalidCode,
+		45011: providers.ErrRateLimited, 48001: providers.ErrRejectedApp, 45009: providers.ErrRejectedApp, 40164: providers.ErrRejectedApp,
+		-1: providers.ErrBusy, -500: providers.ErrUnexpected,
 	} {
 		id := p.fake.SetFault(fakewechat.Fault{Path: pathPhone, Errcode: errcode})
 		_, err := p.client.PhoneNumber(background(), appID, "", p.phoneCode(t, "alice"))
@@ -337,7 +339,7 @@ func TestARefusedPhoneCodeIsTheUsersMistakeAndARefusedAppTheOperators(t *testing
 	}
 	id := p.fake.SetFault(fakewechat.Fault{Path: pathLogin, Errcode: 40013})
 	_, err := p.client.CodeToSession(background(), appID, p.login(t, "alice"))
-	require.ErrorIs(t, err, wechat.ErrRejectedApp, "at a login 40013 still is about the app")
+	require.ErrorIs(t, err, providers.ErrRejectedApp, "at a login 40013 still is about the app")
 	p.fake.ClearFault(id)
 }
 
@@ -345,17 +347,17 @@ func TestAPhoneCodeWorksOnceAndForFiveMinutes(t *testing.T) {
 	p := newPair(t)
 	code := p.phoneCode(t, "alice")
 	_, err := p.client.PhoneNumber(background(), soloID, "", code)
-	require.ErrorIs(t, err, wechat.ErrInvalidCode, "another app's")
+	require.ErrorIs(t, err, providers.ErrInvalidCode, "another app's")
 	_, err = p.client.PhoneNumber(background(), appID, "", code)
 	require.NoError(t, err)
 	_, err = p.client.PhoneNumber(background(), appID, "", code)
-	require.ErrorIs(t, err, wechat.ErrInvalidCode, "for phone codes 40029 also means used")
+	require.ErrorIs(t, err, providers.ErrInvalidCode, "for phone codes 40029 also means used")
 	late := p.phoneCode(t, "alice")
 	p.fake.MoveClock(5*time.Minute + time.Second)
 	_, err = p.client.PhoneNumber(background(), appID, "", late)
-	require.ErrorIs(t, err, wechat.ErrInvalidCode)
+	require.ErrorIs(t, err, providers.ErrInvalidCode)
 	_, err = p.client.PhoneNumber(background(), appID, "", p.login(t, "alice"))
-	require.ErrorIs(t, err, wechat.ErrInvalidCode, "a login code is none")
+	require.ErrorIs(t, err, providers.ErrInvalidCode, "a login code is none")
 }
 
 func TestAPhoneNumberIsTakenAsDocumentedAndAsSent(t *testing.T) {
@@ -380,7 +382,7 @@ func TestAPhoneNumberIsTakenAsDocumentedAndAsSent(t *testing.T) {
 		`{"phoneNumber":"1","purePhoneNumber":"1","countryCode":"86","watermark":{"appid":"` + soloID + `"}}`,
 	} {
 		_, err := answer(info).PhoneNumber(background(), appID, "", "code")
-		require.ErrorIs(t, err, wechat.ErrUnexpected, info)
+		require.ErrorIs(t, err, providers.ErrUnexpected, info)
 	}
 }
 
@@ -402,7 +404,7 @@ func TestASessionKeyIsCheckedAndReset(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, valid)
 	_, err = p.client.ResetSessionKey(background(), appID, s.OpenID, s.SessionKey)
-	require.ErrorIs(t, err, wechat.ErrStaleSessionKey)
+	require.ErrorIs(t, err, providers.ErrStaleSessionKey)
 
 	require.NoError(t, p.fake.RenewKey(appID, "alice")) // the client's doing, at any time
 	valid, err = p.client.CheckSessionKey(background(), appID, s.OpenID, fresh)
@@ -414,11 +416,11 @@ func TestAnOutageIsNoStaleSessionKey(t *testing.T) {
 	p := newPair(t)
 	p.fake.SetFault(fakewechat.Fault{Path: pathCheck, Body: "html"})
 	valid, err := p.client.CheckSessionKey(background(), appID, "openid", wechat.NewSessionKey("k"))
-	require.ErrorIs(t, err, wechat.ErrUnavailable)
+	require.ErrorIs(t, err, providers.ErrUnavailable)
 	require.False(t, valid)
 	p.fake.ClearFaults()
 	valid, err = p.client.CheckSessionKey(background(), appID, "nobody", wechat.NewSessionKey("k"))
-	require.ErrorIs(t, err, wechat.ErrUnexpected, "40003: it is our record that is wrong")
+	require.ErrorIs(t, err, providers.ErrUnexpected, "40003: it is our record that is wrong")
 	require.False(t, valid)
 }
 
@@ -428,7 +430,7 @@ func TestAResetThatNamesAnotherUserIsRefused(t *testing.T) {
 	require.NoError(t, err)
 	p.fake.SetFault(fakewechat.Fault{Path: pathReset, Omit: []string{"openid"}})
 	_, err = p.client.ResetSessionKey(background(), appID, s.OpenID, s.SessionKey)
-	require.ErrorIs(t, err, wechat.ErrUnexpected)
+	require.ErrorIs(t, err, providers.ErrUnexpected)
 }
 
 func paths(fake *fakewechat.Server) []string {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/wugan/wugan/wechat"
+	"github.com/wugan/wugan/providers"
 )
 
 // killer answers the first request of each connection, and closes the
@@ -96,7 +96,7 @@ func TestACodeIsNotWrittenTwiceWhenAKeptConnectionDies(t *testing.T) {
 		_, err := c.CodeToSession(background(), appID, "first")
 		require.NoError(t, err)
 		_, err = c.CodeToSession(background(), appID, "second")
-		require.ErrorIs(t, err, wechat.ErrUnavailable)
+		require.ErrorIs(t, err, providers.ErrUnavailable)
 		var second int
 		for _, head := range k.heads() {
 			if strings.Contains(head, "js_code=second") {
@@ -154,9 +154,9 @@ func TestARefusedConnectionIsAnOutage(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, p.fake.Refuse(t.Context(), true))
 	_, err = c.CodeToSession(background(), appID, "dev:alice")
-	require.ErrorIs(t, err, wechat.ErrUnavailable, "over the kept connection")
+	require.ErrorIs(t, err, providers.ErrUnavailable, "over the kept connection")
 	_, err = c.CodeToSession(background(), appID, "dev:alice")
-	require.ErrorIs(t, err, wechat.ErrUnavailable)
+	require.ErrorIs(t, err, providers.ErrUnavailable)
 	require.ErrorContains(t, err, "connection refused")
 	require.NoError(t, p.fake.Refuse(t.Context(), false))
 	_, err = c.CodeToSession(background(), appID, "dev:alice")

@@ -7,28 +7,18 @@ import (
 	"io"
 	"os"
 	"regexp"
-	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/wugan/wugan/internal/secret"
+	"github.com/wugan/wugan/providers"
+	"github.com/wugan/wugan/wechat"
 )
 
-// App is one app in which people log in.
+// App is one app in which people log in, and where it stands.
 type App struct {
-	// ID is what clients send as appId, and client_id of the tokens.
-	ID string
-	// Provider names who is asked whom a code stands for.
-	Provider string
-	Secret   secret.String
-	// Account is shared by the apps whose unionids mean the same person.
-	Account string
-	// APIURL is where the provider is; empty: the platform's own host.
-	APIURL string
-	// Further are the members that the provider alone knows. All of them print as
-	// secrets.
-	Further map[string]secret.String
+	providers.App
 	// Setting names where the app stands, for errors.
 	Setting string
 }
@@ -37,22 +27,6 @@ type App struct {
 func (a App) Wrong(format string, args ...any) error {
 	return Wrong(a.Setting, "expected of app %s: %s", a.ID, fmt.Sprintf(format, args...))
 }
-
-// Only refuses members that the provider does not know.
-func (a App) Only(known ...string) error {
-	for name := range a.Further {
-		if !slices.Contains(known, name) {
-			return a.Wrong("no member %s, which provider %s does not know", name, a.Provider)
-		}
-	}
-	return nil
-}
-
-const (
-	// WeChat is the provider of WECHAT_APPS.
-	WeChat         = "wechat"
-	defaultAccount = "default"
-)
 
 var (
 	// appForm is an appid and its secret as WeChat makes them, with room to spare.
@@ -114,8 +88,10 @@ func (c *Config) wechatApps() ([]App, error) {
 		}
 		id, appSecret, _ := strings.Cut(field, ":")
 		out = append(out, App{
-			ID: id, Provider: WeChat, Secret: secret.New(appSecret), Account: defaultAccount,
-			APIURL: c.WechatAPI.URL, Setting: "WECHAT_APPS",
+			App: providers.App{
+				ID: id, Provider: wechat.Name, Secret: secret.New(appSecret), Account: providers.DefaultAccount, APIURL: c.WechatAPI.URL,
+			},
+			Setting: "WECHAT_APPS",
 		})
 	}
 	return out, nil
@@ -195,7 +171,10 @@ func (c *Config) appOf(node *yaml.Node) (App, error) {
 		}
 		text[name] = value.Value
 	}
-	app := App{Account: defaultAccount, Setting: "APPS_FILE", Further: map[string]secret.String{}}
+	app := App{
+		App:     providers.App{Account: providers.DefaultAccount, Members: map[string]secret.String{}},
+		Setting: "APPS_FILE",
+	}
 	for name, value := range text {
 		switch name {
 		case "id":
@@ -209,13 +188,19 @@ func (c *Config) appOf(node *yaml.Node) (App, error) {
 		case "secret":
 			app.Secret = secret.New(value)
 		case "secretFile":
-			data, err := os.ReadFile(value)
+			content, err := memberFile(name, value)
 			if err != nil {
-				return App{}, fmt.Errorf("secretFile, the path of a file that can be read: %s", Cause(err))
+				return App{}, err
 			}
-			app.Secret = secret.New(strings.TrimRight(string(data), " \t\r\n"))
+			app.Secret = content
 		default:
-			app.Further[name] = secret.New(value)
+			content := secret.New(value)
+			if strings.HasSuffix(name, "File") {
+				if content, err = memberFile(name, value); err != nil {
+					return App{}, err
+				}
+			}
+			app.Members[name] = content
 		}
 	}
 	_, inline := text["secret"]
@@ -234,8 +219,17 @@ func (c *Config) appOf(node *yaml.Node) (App, error) {
 	case app.APIURL != "" && (!absoluteHTTP(app.APIURL) || withPassword(app.APIURL)):
 		return App{}, fmt.Errorf("apiURL of app %s, such as https://api.example.com, without a user or a password", app.ID)
 	}
-	if app.APIURL == "" && app.Provider == WeChat {
+	if app.APIURL == "" && app.Provider == wechat.Name {
 		app.APIURL = c.WechatAPI.URL
 	}
 	return app, nil
+}
+
+// memberFile reads the file that a member names.
+func memberFile(name, path string) (secret.String, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return secret.String{}, fmt.Errorf("%s, the path of a file that can be read: %s", name, Cause(err))
+	}
+	return secret.New(strings.TrimRight(string(data), " \t\r\n")), nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wugan/wugan/internal/config"
 	"github.com/wugan/wugan/internal/secret"
+	"github.com/wugan/wugan/providers"
 )
 
 // appsFile sets APPS_FILE to a file of this text.
@@ -32,25 +33,25 @@ apps:
     secretFile: `+secretFile+`
     account: second
     apiURL: https://weixin.example.com
-  - {id: "2021000000000000", provider: alipay, privateKeyFile: /run/secrets/alipay.pem, aesKey: hunter2}
+  - {id: "2021000000000000", provider: alipay, privateKeyFile: `+secretFile+`, aesKey: hunter2}
 `)
 	c, err := config.Load()
 	require.NoError(t, err)
 	apps, err := c.Apps()
 	require.NoError(t, err)
 	require.Equal(t, []config.App{
-		{ID: appID, Provider: "wechat", Secret: secret.New(appSecret), Account: "default", APIURL: "https://api.weixin.qq.com", Setting: "WECHAT_APPS"},
-		{
+		{Setting: "WECHAT_APPS", App: providers.App{
+			ID: appID, Provider: "wechat", Secret: secret.New(appSecret), Account: "default", APIURL: "https://api.weixin.qq.com",
+		}},
+		{Setting: "APPS_FILE", App: providers.App{
 			ID: otherApp, Provider: "wechat", Secret: secret.New(otherAppSecret), Account: "second", APIURL: "https://weixin.example.com",
-			Setting: "APPS_FILE", Further: map[string]secret.String{},
-		},
-		{
-			ID: "2021000000000000", Provider: "alipay", Account: "default", Setting: "APPS_FILE",
-			Further: map[string]secret.String{"privateKeyFile": secret.New("/run/secrets/alipay.pem"), "aesKey": secret.New("hunter2")},
-		},
+			Members: map[string]secret.String{},
+		}},
+		{Setting: "APPS_FILE", App: providers.App{
+			ID: "2021000000000000", Provider: "alipay", Account: "default",
+			Members: map[string]secret.String{"privateKeyFile": secret.New(otherAppSecret), "aesKey": secret.New("hunter2")},
+		}},
 	}, apps)
-	require.NoError(t, apps[2].Only("privateKeyFile", "aesKey", "alipayPublicKeyFile"))
-	require.EqualError(t, apps[2].Only("privateKeyFile"), "WUGAN_APPS_FILE: expected of app 2021000000000000: no member aesKey, which provider alipay does not know")
 
 	unset(t, "WECHAT_APPS")
 	appsFile(t, `{"apps": [{"id": "`+appID+`", "provider": "wechat", "secret": "`+appSecret+`"}]}`)

@@ -31,7 +31,7 @@ func exported(t *testing.T) map[string]map[string]bool {
 		AccessKeys: ring(t, start.Add(-time.Hour), start.Add(time.Hour)),
 	})
 	m.Request(http.MethodGet, "/healthz", 200, time.Millisecond)
-	m.WeChat("jscode2session", 0, "ok", time.Millisecond)
+	m.Provider("wechat", "jscode2session", "0", "ok", time.Millisecond)
 	families, err := m.Gatherer().Gather()
 	require.NoError(t, err)
 	out := map[string]map[string]bool{}

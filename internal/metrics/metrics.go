@@ -1,6 +1,6 @@
 // Package metrics owns the figures that Prometheus reads: their names, their
 // labels and the bounds on these. It is told what happens (it implements
-// auth.Observer and has methods for the hooks of httpapi and wechat) and asks
+// auth.Observer and has methods for the hooks of httpapi and of providers) and asks
 // for the rest when it is read. It decides nothing, and it opens no listener.
 //
 // Every label has a bounded set of values, so that no stranger can make the
@@ -52,6 +52,7 @@ type Metrics struct {
 
 	calls         *prometheus.CounterVec
 	callDurations *prometheus.HistogramVec
+	codes         map[string]bool // of platforms
 
 	purged      prometheus.Counter
 	purgeFailed prometheus.Counter
@@ -70,7 +71,9 @@ var _ auth.Observer = (*Metrics)(nil)
 type Config struct {
 	Version string
 	Apps    []string
-	Now     func() time.Time
+	// Codes are those of platforms that get a label of their own.
+	Codes []string
+	Now   func() time.Time
 
 	Clock       *auth.Clock
 	Degraded    func() bool
@@ -102,17 +105,21 @@ func New(c Config) *Metrics {
 		logins:    counters("logins_total", "Logins, by what became of them.", "app", "outcome"),
 		refreshes: counters("refreshes_total", "Refresh tokens presented, by what became of them.", "app", "outcome"),
 		repeats:   counters("refresh_repeats_total", "Refresh tokens presented again, from another address or device, by what became of them.", "app", "outcome"),
-		calls:     counters("wechat_calls_total", "Exchanges with WeChat, and calls that an open circuit refused.", "api", "errcode", "outcome"),
+		calls:     counters("provider_calls_total", "Exchanges with platforms, and calls that an open circuit refused.", "provider", "api", "errcode", "outcome"),
 		callDurations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: namespace, Name: "wechat_call_duration_seconds", Buckets: durations,
-			Help: "How long WeChat took to answer; refusals of an open circuit are left out.",
-		}, []string{"api"}),
+			Namespace: namespace, Name: "provider_call_duration_seconds", Buckets: durations,
+			Help: "How long platforms took to answer; refusals of an open circuit are left out.",
+		}, []string{"provider", "api"}),
+		codes:       map[string]bool{"0": true},
 		purged:      counter("purge_removed_total", "Dead sessions removed by this process."),
 		purgeFailed: counter("purge_failures_total", "Runs of the purge that failed."),
 		purgedAt: prometheus.NewGauge(prometheus.GaugeOpts{
 			Namespace: namespace, Name: "purge_last_success_timestamp_seconds",
 			Help: "When the purge last ran to its end, or found another process at it; 0: not yet.",
 		}),
+	}
+	for _, code := range c.Codes {
+		m.codes[code] = true
 	}
 	m.webhooks = counters("webhook_attempts_total", "Attempts to deliver an event, by what became of them.", "outcome")
 	m.webhooksWaiting = gauge("webhooks_waiting", "Events that wait for another attempt; the same on every pod.")
@@ -144,7 +151,8 @@ func New(c Config) *Metrics {
 var (
 	loginOutcomes = []string{
 		"new_user", "known_user", "invalid_code", "code_used", "user_blocked", "wechat_rate_limited",
-		"wechat_rejected_app", "wechat_unavailable", "unknown_app", "user_disabled", "rate_limited", "database_unavailable", "error",
+		"wechat_rejected_app", "wechat_unavailable", "provider_rate_limited", "provider_rejected_app", "provider_unavailable",
+		"no_identity", "invalid_phone_code", "invalid_ticket", "unknown_app", "user_disabled", "rate_limited", "database_unavailable", "error",
 	}
 	refreshOutcomes = []auth.Outcome{
 		auth.OutcomeRotated, auth.OutcomeSameChild, auth.OutcomeSibling, auth.OutcomeRestored, auth.OutcomeReused,
@@ -228,27 +236,18 @@ func appLabel(appID string) string {
 	return appID
 }
 
-// errcodes are WeChat's codes that this service tells apart, and those that
-// its documentation names for our calls.
-var errcodes = map[int]bool{
-	0: true, -1: true, 40001: true, 40013: true, 40014: true, 40029: true, 40125: true, 40163: true, 40164: true,
-	40226: true, 40243: true, 41002: true, 41004: true, 41008: true, 42001: true, 43101: true, 45009: true, 45011: true,
-	48001: true, 48004: true, 50002: true, 87007: true, 87009: true, 89501: true, 89503: true, 89506: true, 89507: true,
-}
-
-// WeChat counts an exchange with WeChat; it fits wechat.Config.Observe. A code
-// that WeChat invents later counts as "other", for nobody bounds those.
-func (m *Metrics) WeChat(api string, errcode int, outcome string, took time.Duration) {
+// Provider counts an exchange with a platform. A code that a platform invents
+// later counts as "other", for nothing bounds those.
+func (m *Metrics) Provider(provider, api, code, outcome string, took time.Duration) {
 	if m == nil {
 		return
 	}
-	code := other
-	if errcodes[errcode] {
-		code = strconv.Itoa(errcode)
+	if !m.codes[code] {
+		code = other
 	}
-	m.calls.WithLabelValues(api, code, outcome).Inc()
+	m.calls.WithLabelValues(provider, api, code, outcome).Inc()
 	if outcome != "circuit_open" {
-		m.callDurations.WithLabelValues(api).Observe(took.Seconds())
+		m.callDurations.WithLabelValues(provider, api).Observe(took.Seconds())
 	}
 }
 

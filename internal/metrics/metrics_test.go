@@ -61,13 +61,13 @@ func series(text, name string) int {
 }
 
 func TestWhatIsCountedIsInTheNextScrape(t *testing.T) {
-	m := metrics.New(metrics.Config{Version: "v1.2.3", Apps: []string{app}, Now: func() time.Time { return start }})
+	m := metrics.New(metrics.Config{Version: "v1.2.3", Apps: []string{app}, Codes: []string{"40029"}, Now: func() time.Time { return start }})
 	m.Request(http.MethodPost, "/api/v1/auth/login", 200, 30*time.Millisecond)
 	m.LoggedIn(app, "new_user")
 	m.Refreshed(app, auth.OutcomeRotated)
 	m.Refreshed("", auth.OutcomeUnknown)
-	m.WeChat("jscode2session", 40029, "invalid_code", 20*time.Millisecond)
-	m.WeChat("jscode2session", 0, "circuit_open", 0)
+	m.Provider("wechat", "jscode2session", "40029", "invalid_code", 20*time.Millisecond)
+	m.Provider("wechat", "jscode2session", "0", "circuit_open", 0)
 	m.Purged(7, nil)
 	m.Purged(0, io.ErrUnexpectedEOF)
 
@@ -80,9 +80,9 @@ func TestWhatIsCountedIsInTheNextScrape(t *testing.T) {
 		`wugan_logins_total{app="` + app + `",outcome="new_user"} 1`,
 		`wugan_refreshes_total{app="` + app + `",outcome="rotated"} 1`,
 		`wugan_refreshes_total{app="other",outcome="unknown"} 1`,
-		`wugan_wechat_calls_total{api="jscode2session",errcode="40029",outcome="invalid_code"} 1`,
-		`wugan_wechat_calls_total{api="jscode2session",errcode="0",outcome="circuit_open"} 1`,
-		`wugan_wechat_call_duration_seconds_count{api="jscode2session"} 1`,
+		`wugan_provider_calls_total{api="jscode2session",errcode="40029",outcome="invalid_code",provider="wechat"} 1`,
+		`wugan_provider_calls_total{api="jscode2session",errcode="0",outcome="circuit_open",provider="wechat"} 1`,
+		`wugan_provider_call_duration_seconds_count{api="jscode2session",provider="wechat"} 1`,
 		"wugan_purge_removed_total 7",
 		"wugan_purge_failures_total 1",
 		"wugan_purge_last_success_timestamp_seconds " + strconv.FormatFloat(float64(start.Unix()), 'g', -1, 64),
@@ -102,14 +102,14 @@ func TestNoStrangerMakesAFigureGrow(t *testing.T) {
 	m := metrics.New(metrics.Config{Apps: []string{app}, Now: time.Now})
 	for i := range 500 {
 		m.Request("METHOD"+strconv.Itoa(i), "", 404, time.Millisecond)
-		m.WeChat("jscode2session", 90000+i, "unexpected", time.Millisecond)
+		m.Provider("wechat", "jscode2session", strconv.Itoa(90000+i), "unexpected", time.Millisecond)
 		m.LoggedIn("", "unknown_app")
 	}
 	text := scrape(t, m, "/metrics")
 	require.Equal(t, 1, series(text, "wugan_http_requests_total"))
-	require.Equal(t, 1, series(text, "wugan_wechat_calls_total"))
+	require.Equal(t, 1, series(text, "wugan_provider_calls_total"))
 	require.Contains(t, text, `wugan_http_requests_total{method="other",route="other",status="404"} 500`)
-	require.Contains(t, text, `errcode="other",outcome="unexpected"} 500`)
+	require.Contains(t, text, `errcode="other",outcome="unexpected",provider="wechat"} 500`)
 	require.Contains(t, text, `wugan_logins_total{app="other",outcome="unknown_app"} 500`)
 }
 
@@ -149,7 +149,7 @@ func TestNamesAreAsPrometheusWantsThem(t *testing.T) {
 		Apps: []string{app}, Now: time.Now, AccessKeys: ring(t, start), Database: func() metrics.Pool { return metrics.Pool{} },
 	})
 	m.Request(http.MethodGet, "/healthz", 200, time.Millisecond)
-	m.WeChat("jscode2session", 0, "ok", time.Millisecond)
+	m.Provider("wechat", "jscode2session", "0", "ok", time.Millisecond)
 	problems, err := testutil.GatherAndLint(m.Gatherer())
 	require.NoError(t, err)
 	require.Empty(t, problems)
@@ -160,7 +160,7 @@ func TestWithoutReadersNothingIsMeasured(_ *testing.T) {
 	m.Request(http.MethodGet, "/", 200, 0)
 	m.LoggedIn(app, "new_user")
 	m.Refreshed(app, auth.OutcomeRotated)
-	m.WeChat("jscode2session", 0, "ok", 0)
+	m.Provider("wechat", "jscode2session", "0", "ok", 0)
 	m.Purged(1, nil)
 }
 

@@ -42,8 +42,8 @@ func TestWhatThePodDoesIsInItsFigures(t *testing.T) {
 			`wugan_logins_total{app="other",outcome="unknown_app"} 1`,
 			`wugan_refreshes_total{app="` + appID + `",outcome="rotated"} 1`,
 			`wugan_refreshes_total{app="` + appID + `",outcome="same_child"} 1`,
-			`wugan_wechat_calls_total{api="jscode2session",errcode="0",outcome="ok"} 1`,
-			`wugan_wechat_calls_total{api="jscode2session",errcode="40029",outcome="invalid_code"} 1`,
+			`wugan_provider_calls_total{api="jscode2session",errcode="0",outcome="ok",provider="wechat"} 1`,
+			`wugan_provider_calls_total{api="jscode2session",errcode="40029",outcome="invalid_code",provider="wechat"} 1`,
 			`wugan_http_requests_total{method="POST",route="/api/v1/auth/refresh",status="200"} 2`,
 			"wugan_revocations 1", "wugan_purge_removed_total 0",
 		} {

@@ -37,7 +37,7 @@ func TestTheTokenEndpointSignsInAndRefreshes(t *testing.T) {
 	t.Parallel()
 	everyStore(t, func(t *testing.T, w *world) {
 		p := w.pod()
-		in := p.form("/oauth2/token", "", "grant_type", "urn:wugan:grant:wechat-code", "code", w.code(appID, "alice"), "client_id", appID)
+		in := p.form("/oauth2/token", "", "grant_type", "urn:wugan:grant:code", "code", w.code(appID, "alice"), "client_id", appID)
 		require.Equal(t, 200, in.status, "%s", in.body)
 		require.Equal(t, "no-store", in.header.Get("Cache-Control"))
 		require.Equal(t, "no-cache", in.header.Get("Pragma"))

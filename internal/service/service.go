@@ -1,5 +1,5 @@
 // Package service wires the service together from top to bottom and runs it: it
-// opens the database, adapts WeChat and the data key to what auth and users ask
+// opens the database, adapts the platforms and the data key to what auth and users ask
 // for, listens, reads keys and certificates again, and removes dead sessions. It
 // owns no rule of theirs. Commands and tests import it.
 package service
@@ -25,8 +25,8 @@ import (
 	"github.com/wugan/wugan/internal/config"
 	"github.com/wugan/wugan/internal/metrics"
 	"github.com/wugan/wugan/internal/tracing"
+	"github.com/wugan/wugan/providers"
 	"github.com/wugan/wugan/users"
-	"github.com/wugan/wugan/wechat"
 )
 
 // Options are what the caller of [Run] or [New] decides beside the settings.
@@ -137,9 +137,10 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 	s.keys = &keyWatcher{config: c, access: access, refresh: refresh}
 	s.revocations = auth.NewRevocations(c.AccessTTL, s.clock, log)
 	s.metrics = s.newMetrics(c, o.Version, appIDs(appSettings))
-	s.apps = &apps{use: platformUse{
-		devCodes: o.DevCodes, wechat: wechat.Config{Observe: s.metrics.WeChat, Around: o.Tracing.Calls},
-	}}
+	s.apps = newApps(providers.Config{
+		Transport: providers.NewTransport(), Around: o.Tracing.Calls,
+		Observe: func(o providers.Observation) { s.metrics.Provider(o.Provider, o.API, o.Code, o.Outcome, o.Took) },
+	}, o.DevCodes)
 	if err := s.apps.replace(appSettings); err != nil {
 		return nil, err
 	}

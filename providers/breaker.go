@@ -1,4 +1,4 @@
-package wechat
+package providers
 
 import (
 	"errors"
@@ -11,13 +11,13 @@ import (
 // errCircuit marks, inside the package, a call that an open circuit refused.
 var errCircuit = errors.New("circuit open")
 
-// breaker answers at once while an API of WeChat's is down, so that no login
+// breaker answers at once while an API of a platform's is down, so that no login
 // waits five seconds for what will fail, and lets one call at a time through
 // to find out when it is back.
 //
-// There is one for each API rather than one for all: sns, cgi-bin and wxa are
-// different services behind one gateway, and phone numbers that fail must not
-// stop logins.
+// There is one for each API rather than one for all: behind one gateway stand
+// different services (WeChat's sns, cgi-bin and wxa), and phone numbers that fail
+// must not stop logins.
 type breaker struct {
 	two     *gobreaker.TwoStepCircuitBreaker[struct{}]
 	openFor time.Duration
@@ -46,7 +46,7 @@ func newBreaker(name string, failures uint32, openFor time.Duration) *breaker {
 			return n.ConsecutiveFailures >= failures || (n.Requests >= 20 && 2*n.TotalFailures >= n.Requests)
 		},
 		IsSuccessful: answered,
-		// A caller who went away says nothing about WeChat.
+		// A caller who went away says nothing about the platform.
 		IsExcluded: func(err error) bool { return kindOf(err) == KindCanceled },
 		OnStateChange: func(_ string, _, to gobreaker.State) {
 			if to == gobreaker.StateOpen {

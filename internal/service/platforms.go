@@ -1,0 +1,178 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/internal/config"
+	"github.com/wugan/wugan/internal/secret"
+	"github.com/wugan/wugan/providers"
+	"github.com/wugan/wugan/users"
+	"github.com/wugan/wugan/wechat"
+)
+
+// knownPlatforms is the one place that lists the platforms, a line each.
+var knownPlatforms = providers.Registry{
+	wechat.Registration,
+}
+
+// apps are the apps that are configured. It lets the domain talk to their
+// platforms in its own words. The apps may be replaced at any time; a call that is
+// under way goes on with the one that it began with.
+type apps struct {
+	use providers.Config
+	// devCodes lets codes of the form dev:NAME through, which only the stand-ins
+	// know.
+	devCodes bool
+	current  atomic.Pointer[appSet]
+}
+
+// appSet is one reading of the settings.
+type appSet struct {
+	settings []config.App
+	by       map[string]platformApp
+}
+
+type platformApp struct {
+	providers.App
+	provider providers.Provider
+}
+
+func newApps(use providers.Config, devCodes bool) *apps {
+	return &apps{use: use, devCodes: devCodes}
+}
+
+// replace takes other apps into use, all of them or, with an error, none.
+func (a *apps) replace(settings []config.App) error {
+	next := &appSet{settings: settings, by: make(map[string]platformApp, len(settings))}
+	for _, app := range settings {
+		made, err := knownPlatforms.New(app.App, a.use)
+		if err != nil {
+			return app.Wrong("%s", err)
+		}
+		next.by[app.ID] = platformApp{app.App, made}
+	}
+	a.current.Store(next)
+	return nil
+}
+
+// ids are the appids in the order of the settings.
+func (a *apps) ids() []string { return appIDs(a.current.Load().settings) }
+
+func (a *apps) of(appID string) (platformApp, error) {
+	if app, ok := a.current.Load().by[appID]; ok {
+		return app, nil
+	}
+	return platformApp{}, auth.ErrUnknownApp
+}
+
+var _ auth.CodeExchanger = (*apps)(nil)
+
+// ExchangeCode implements auth.CodeExchanger.
+func (a *apps) ExchangeCode(ctx context.Context, appID, code string) (auth.ProvenIdentity, error) {
+	app, err := a.of(appID)
+	if err != nil {
+		return auth.ProvenIdentity{}, err
+	}
+	if !a.devCodes && strings.HasPrefix(code, "dev:") {
+		return auth.ProvenIdentity{}, &users.ProviderError{
+			Reason: users.CodeInvalid, Provider: app.Provider, Err: errors.New("a code of a stand-in"),
+		}
+	}
+	i, err := app.provider.Exchange(ctx, code)
+	if err != nil {
+		return auth.ProvenIdentity{}, app.failed(err)
+	}
+	return auth.ProvenIdentity{OpenID: i.Subject, UnionID: i.UnionID, SessionKey: i.SessionKey}, nil
+}
+
+var _ users.Provider = (*apps)(nil)
+
+// PhoneNumber implements users.Provider.
+func (a *apps) PhoneNumber(ctx context.Context, appID, openID, code string) (users.GivenPhone, error) {
+	app, can, err := capability[providers.PhoneNumberer](a, appID, "phone numbers")
+	if err != nil {
+		return users.GivenPhone{}, err
+	}
+	phone, err := can.PhoneNumber(ctx, openID, code)
+	if err != nil {
+		return users.GivenPhone{}, app.failed(err)
+	}
+	return users.GivenPhone{Number: users.Phone(phone.Number), Country: phone.CountryCode}, nil
+}
+
+// SessionKeyValid implements users.Provider.
+func (a *apps) SessionKeyValid(ctx context.Context, appID, openID, key string) (bool, error) {
+	app, can, err := capability[providers.SessionKeyChecker](a, appID, "checks of session keys")
+	if err != nil {
+		return false, err
+	}
+	valid, err := can.SessionKeyValid(ctx, openID, secret.New(key))
+	return valid, app.failed(err)
+}
+
+// Decrypt implements users.Provider.
+func (a *apps) Decrypt(appID, key, encryptedData, iv string) (json.RawMessage, error) {
+	app, can, err := capability[providers.Decrypter](a, appID, "encrypted data")
+	if err != nil {
+		return nil, err
+	}
+	plain, err := can.Decrypt(secret.New(key), encryptedData, iv)
+	return plain, app.failed(err)
+}
+
+// capability finds what the platform of an app can do beside exchanging codes.
+func capability[C any](a *apps, appID, what string) (app platformApp, can C, err error) {
+	if app, err = a.of(appID); err != nil {
+		return app, can, err
+	}
+	can, ok := app.provider.(C)
+	if !ok {
+		err = &users.ProviderError{
+			Reason: users.NotOffered, Provider: app.Provider, Err: fmt.Errorf("provider %s has no %s", app.Provider, what),
+		}
+	}
+	return app, can, err
+}
+
+// reasons puts the errors of providers into the domain's words; what is not
+// listed is an outage.
+var reasons = []struct {
+	err    error
+	reason users.ProviderReason
+}{
+	{providers.ErrInvalidCode, users.CodeInvalid},
+	{providers.ErrCodeUsed, users.CodeUsed},
+	{providers.ErrNoIdentity, users.NoIdentity},
+	{providers.ErrUserBlocked, users.PersonBlocked},
+	{providers.ErrRateLimited, users.TooOften},
+	{providers.ErrRejectedApp, users.AppRejected},
+	{providers.ErrDecrypt, users.DecryptFailed},
+}
+
+// failed puts an error of the app's provider into the domain's words.
+func (a platformApp) failed(err error) error {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return err
+	}
+	if errors.Is(err, providers.ErrUnknownApp) {
+		return auth.ErrUnknownApp
+	}
+	out := &users.ProviderError{Reason: users.ProviderOutage, Provider: a.Provider, Err: err}
+	for _, known := range reasons {
+		if errors.Is(err, known.err) {
+			out.Reason = known.reason
+			break
+		}
+	}
+	var detail *providers.Error
+	if errors.As(err, &detail) {
+		out.RetryAfter = detail.RetryAfter
+	}
+	return out
+}
