@@ -35,7 +35,7 @@ const (
 // clock: this machine's wall clock may be wrong, or jump. Every five minutes, and
 // after a jump, everything is read again. While the service is down nothing new is
 // learnt, and tokens are accepted all the same; the reader tries again after 1, 2,
-// 4 … 60 seconds. Watch [RevocationFeed.Lag]. A session takes some 40 bytes.
+// 4 … 60 seconds. Watch [RevocationFeed.Lag]. A session takes some 45 bytes.
 type RevocationFeed struct {
 	remote
 	address   func() string // closures: fmt would print a password or key in a field
