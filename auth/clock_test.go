@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,9 +18,14 @@ import (
 
 // wall is the wall clock of a machine, which may be set while the monotonic clock
 // (synctest's) goes on.
-type wall struct{ off time.Duration }
+type wall struct {
+	off   time.Duration
+	moved atomic.Int64 // while others look
+}
 
-func (w *wall) Now() time.Time { return time.Now().Add(w.off) }
+func (w *wall) Now() time.Time { return time.Now().Add(w.off + time.Duration(w.moved.Load())) }
+
+func (w *wall) move(d time.Duration) { w.moved.Add(int64(d)) }
 
 // server is a database whose clock is off and that answers after a while.
 type server struct {
@@ -48,7 +54,7 @@ func TestPodsWithWrongClocksTellTheDatabasesTime(t *testing.T) {
 	for _, off := range []time.Duration{0, 11 * time.Second, -320 * time.Second, 8 * 24 * time.Hour, -8 * time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
 			s := &server{before: 2 * time.Millisecond, after: 2 * time.Millisecond}
-			c := auth.NewClock((&wall{off}).Now, slog.New(slog.DiscardHandler))
+			c := auth.NewClock((&wall{off: off}).Now, slog.New(slog.DiscardHandler))
 			require.ErrorIs(t, c.Known(), users.ErrUnavailable)
 			measured(t, c, s)
 			require.NoError(t, c.Known())

@@ -132,7 +132,7 @@ func TestThePodsOwnClockDecidesNothing(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			d := &database{wake: make(chan struct{}), reach: 24 * time.Hour}
 			d.revoke(1, time.Now().Add(-time.Hour), false)
-			w := &wall{off}
+			w := &wall{off: off}
 			r := auth.NewRevocations(accessTTL, auth.NewClock(w.Now, slog.New(slog.DiscardHandler)), slog.New(slog.DiscardHandler))
 			run(t, r, d)
 			require.True(t, r.Revoked(session(1).String()), "%s ahead", off)
@@ -141,10 +141,10 @@ func TestThePodsOwnClockDecidesNothing(t *testing.T) {
 			require.True(t, r.Revoked(session(2).String()))
 
 			// The clock jumps for three seconds, while sessions end.
-			w.off += 5 * time.Hour
+			w.move(5 * time.Hour)
 			r.Add(time.Now(), session(3))
 			time.Sleep(3 * time.Second)
-			w.off -= 5 * time.Hour
+			w.move(-5 * time.Hour)
 			r.Add(time.Now(), session(4))
 			for n := range byte(4) {
 				require.True(t, r.Revoked(session(n+1).String()))
