@@ -41,7 +41,7 @@ func (p program) backups(t *testing.T) {
 
 	// Killed, so that its write-ahead log stays.
 	require.NoError(t, running.cmd.Process.Kill())
-	<-running.done
+	require.Error(t, <-running.done, "it was killed")
 	running.done <- nil
 	require.FileExists(t, database+"-wal")
 	text, err := os.ReadFile(backup)

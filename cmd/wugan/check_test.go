@@ -89,8 +89,15 @@ func TestTheCommandLineShowsASessionAndChangesAUser(t *testing.T) {
 			require.Equal(t, exitFailed, exit, "%v: %v %s", args, err, out)
 		}
 		for _, args := range [][]string{
-			{"sessions", "show"}, {"sessions", "show", "x"}, {"users", "roles", nobody, "--reason", "x"}, {"users", "roles", nobody, "a", "--none", "--reason", "x"},
-			{"users", "roles", nobody, "a,b", "--reason", "x"}, {"users", "delete", nobody}, {"events", "--kind", "none"}, {"events", "--limit", "0"}, {"events", "--after", "x"},
+			{"sessions", "show"},
+			{"sessions", "show", "x"},
+			{"users", "roles", nobody, "--reason", "x"},
+			{"users", "roles", nobody, "a", "--none", "--reason", "x"},
+			{"users", "roles", nobody, "a,b", "--reason", "x"},
+			{"users", "delete", nobody},
+			{"events", "--kind", "none"},
+			{"events", "--limit", "0"},
+			{"events", "--after", "x"},
 		} {
 			out, exit, err := command(t, args...)
 			require.Equal(t, exitUsage, exit, "%v: %v %s", args, err, out)

@@ -106,6 +106,11 @@ func TestASecretThatIsNoneStopsTheStartAndIsNamed(t *testing.T) {
 			refuses(t, "DATA_KEY", "openssl rand -base64 32", text)
 		})
 	}
+	t.Run("one of several API keys", func(t *testing.T) {
+		goodEnvironment(t)
+		set(t, "API_KEYS", "shop:service:"+strong+",desk:support:"+strings.Repeat("changeme", 4))
+		refuses(t, "API_KEYS", "key desk: expected a random string", strong, "changeme")
+	})
 	t.Run("an EncodingAESKey of one letter", func(t *testing.T) {
 		goodEnvironment(t)
 		set(t, "WECHAT_PUSH", appID+":token123:"+strings.Repeat("a", 43))
@@ -140,6 +145,13 @@ func TestNoSecretServesTwoPurposes(t *testing.T) {
 		require.NoError(t, err)
 		set(t, "ADMIN_KEY", c.DataKey.Reveal())
 		refuses(t, "ADMIN_KEY", "WUGAN_DATA_KEY", c.DataKey.Reveal())
+	})
+	t.Run("an API key", func(t *testing.T) {
+		goodEnvironment(t)
+		unset(t, "REFRESH_KEYS")
+		set(t, "REFRESH_SECRET", strong)
+		set(t, "API_KEYS", "shop:service:"+strong)
+		refuses(t, "API_KEYS", "WUGAN_REFRESH_SECRET", strong)
 	})
 	t.Run("an app's secret", func(t *testing.T) {
 		goodEnvironment(t)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"reflect"
 
+	"github.com/wugan/wugan/internal/apikey"
 	"github.com/wugan/wugan/internal/seal"
 	"github.com/wugan/wugan/internal/secret"
 )
@@ -89,6 +90,20 @@ func (c *Config) checkSecrets() error {
 			}
 		}
 		earlier = append(earlier, named{setting.name, text})
+	}
+	keys, err := apikey.Parse(splitList(c.APIKeys.Reveal()))
+	if err != nil {
+		return nil //nolint:nilerr // OperatorKeys says what is wrong with their form
+	}
+	for _, key := range keys {
+		if weak([]rune(key.Text.Reveal())) {
+			return Wrong("API_KEYS", "key %s: %s", key.Name, random)
+		}
+		for _, other := range earlier {
+			if other.text == key.Text.Reveal() {
+				return Wrong("API_KEYS", "expected another key for %s than that of WUGAN_%s", key.Name, other.name)
+			}
+		}
 	}
 	return nil
 }

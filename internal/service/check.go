@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/wugan/wugan/auth"
@@ -42,7 +43,7 @@ func Check(ctx context.Context, c config.Config, loaded error, online bool) []Fi
 	}
 	add("needed to serve", "all set", c.Complete())
 	settings, err := c.Apps()
-	hasApps := add("apps", fmt.Sprintf("%d", len(settings)), err)
+	hasApps := add("apps", strconv.Itoa(len(settings)), err)
 	access, refresh, err := c.Keys()
 	detail := ""
 	if err == nil {

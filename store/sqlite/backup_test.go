@@ -157,7 +157,6 @@ func TestABackupCopiedBesideALeftoverLogIsRefusedAndNotDestroyed(t *testing.T) {
 }
 
 func TestADamagedFileIsNeitherServedNorBackedUpNorRestored(t *testing.T) {
-	t.Parallel()
 	path := migrated(t)
 	s := open(t, path, lifetimes)
 	for i := range 600 {
