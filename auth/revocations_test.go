@@ -272,6 +272,13 @@ func (d *database) RestoreRevocations(_ context.Context, list []auth.Revocation,
 	return len(list), nil
 }
 
+// written is what was written back.
+func (d *database) written() []auth.Revocation {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.restored)
+}
+
 func (d *database) StandbyRevokedSince(_ context.Context, since time.Time, after uuid.UUID, limit int) ([]auth.Revocation, time.Time, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

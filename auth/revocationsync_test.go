@@ -30,20 +30,20 @@ func TestWhatTheDatabaseHasLostIsWrittenBack(t *testing.T) {
 		d.list = append(d.list[:1], d.list[3:]...)
 		d.mu.Unlock()
 		time.Sleep(4 * time.Minute)
-		require.Empty(t, d.restored, "nothing is compared yet")
+		require.Empty(t, d.written(), "nothing is compared yet")
 		d.revoke(9, time.Now(), false)
 		time.Sleep(2 * time.Minute)
 		for _, x := range lost {
-			require.Equal(t, x.RevokedAt.UnixMicro(), d.restored[slices.IndexFunc(d.restored, func(y auth.Revocation) bool { return x.SessionID == y.SessionID })].RevokedAt.UnixMicro())
+			require.Equal(t, x.RevokedAt.UnixMicro(), d.written()[slices.IndexFunc(d.written(), func(y auth.Revocation) bool { return x.SessionID == y.SessionID })].RevokedAt.UnixMicro())
 		}
 		fresh := follow(t, d)
 		require.True(t, fresh.Revoked(lost[0].SessionID.String()), "a pod that starts now knows it, too")
 		for _, r := range []*auth.Revocations{a, b} {
 			require.Equal(t, since(t, fresh, "").Cursor, since(t, r, "").Cursor, "pods agree")
 		}
-		before := len(d.restored)
+		before := len(d.written())
 		time.Sleep(20 * time.Minute)
-		require.Len(t, d.restored, before, "nothing is written without need")
+		require.Len(t, d.written(), before, "nothing is written without need")
 	})
 }
 
@@ -56,8 +56,8 @@ func TestAfterAnOutageWhatWasLostIsWrittenBackAtOnce(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		d.setDown(false)
 		time.Sleep(2 * time.Second)
-		require.Len(t, d.restored, 1)
-		require.Equal(t, session(1), d.restored[0].SessionID)
+		require.Len(t, d.written(), 1)
+		require.Equal(t, session(1), d.written()[0].SessionID)
 	})
 }
 
@@ -77,7 +77,7 @@ func TestNothingIsTakenForLostThatIsThere(t *testing.T) {
 		r := follow(t, d)
 		require.Equal(t, 17_000, r.Size())
 		time.Sleep(6 * time.Minute)
-		require.Empty(t, d.restored)
+		require.Empty(t, d.written())
 
 		lost := map[uuid.UUID]bool{}
 		d.mu.Lock()
@@ -88,10 +88,12 @@ func TestNothingIsTakenForLostThatIsThere(t *testing.T) {
 		})
 		d.mu.Unlock()
 		time.Sleep(6 * time.Minute)
-		for _, x := range d.restored {
+		for _, x := range d.written() {
 			require.True(t, lost[x.SessionID])
 		}
+		d.mu.Lock()
 		require.Len(t, d.list, 17_000)
+		d.mu.Unlock()
 	})
 }
 
@@ -114,7 +116,7 @@ func TestWhereThePrimaryCannotBeReachedAStandbyIsReadAndItsAgeTold(t *testing.T)
 		d.setDown(false)
 		time.Sleep(time.Second)
 		require.Less(t, time.Since(r.Synced()), time.Second)
-		require.Empty(t, d.restored, "what a standby has not yet is not lost")
+		require.Empty(t, d.written(), "what a standby has not yet is not lost")
 	})
 }
 
