@@ -158,10 +158,11 @@ type cost struct {
 	commits float64       // of the database; the service's own polling is in it
 	cpu     time.Duration // of the service
 	clients time.Duration // of this process: the clients and the simulated WeChat
+	memory  float64       // bytes that the service allocates
 }
 
 func (c cost) String() string {
-	return fmt.Sprintf("service %s, clients %s", c.cpu.Round(100*time.Nanosecond), c.clients.Round(100*time.Nanosecond))
+	return fmt.Sprintf("service %s, %.0f bytes, clients %s", c.cpu.Round(100*time.Nanosecond), c.memory, c.clients.Round(100*time.Nanosecond))
 }
 
 // cost measures what each operation takes that do performs.
@@ -171,6 +172,10 @@ func (b *bench) cost(ctx context.Context, name string, n int, do func() (float64
 		return c, err
 	}
 	used, err := b.service.cpu()
+	if err != nil {
+		return c, err
+	}
+	allocated, err := b.service.allocated(ctx)
 	if err != nil {
 		return c, err
 	}
@@ -188,11 +193,16 @@ func (b *bench) cost(ctx context.Context, name string, n int, do func() (float64
 	if err != nil {
 		return c, err
 	}
+	allocatedThen, err := b.service.allocated(ctx)
+	if err != nil {
+		return c, err
+	}
 	after, err := b.committed(ctx)
 	operations := rate * b.o.each.Seconds()
 	c.commits = float64(after-before) / operations
 	c.cpu = time.Duration(float64(usedThen-used) / operations)
 	c.clients = time.Duration(float64(own) / operations)
+	c.memory = (allocatedThen - allocated) / operations
 	return c, err
 }
 

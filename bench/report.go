@@ -50,12 +50,13 @@ func (r results) markdown() string {
 			f.clients, f.before, f.after, f.refresh.rate, f.refresh.rate/f.limit(), f.login.rate, f.login.rate/f.limit(),
 			f.verify.rate, f.healthz.rate, f.verify.rate/f.healthz.rate)
 	}
-	b.WriteString("\n| clients | refresh p50, p99 | login p50, p99 | commits a refresh, login, verify | processor time of the service a refresh, login, verify | of the clients |\n|--:|--:|--:|--:|--:|--:|\n")
+	b.WriteString("\n| clients | refresh p50, p99 | login p50, p99 | commits a refresh, login, verify | processor time of the service a refresh, login, verify | bytes it allocates | processor time of the clients |\n|--:|--:|--:|--:|--:|--:|--:|\n")
 	for _, f := range r.figures {
-		fmt.Fprintf(&b, "| %d | %s, %s | %s, %s | %.2f, %.2f, %.4f | %s, %s, %s | %s, %s, %s |\n", f.clients,
+		fmt.Fprintf(&b, "| %d | %s, %s | %s, %s | %.2f, %.2f, %.4f | %s, %s, %s | %.0f, %.0f, %.0f | %s, %s, %s |\n", f.clients,
 			short(f.refresh.p50), short(f.refresh.p99), short(f.login.p50), short(f.login.p99),
 			f.refreshCost.commits, f.loginCost.commits, f.verifyCost.commits,
 			short(f.refreshCost.cpu), short(f.loginCost.cpu), short(f.verifyCost.cpu),
+			f.refreshCost.memory, f.loginCost.memory, f.verifyCost.memory,
 			short(f.refreshCost.clients), short(f.loginCost.clients), short(f.verifyCost.clients))
 	}
 	b.WriteString("\n| refreshes with | a second | of pgbench | processor time of the service |\n|--|--:|--:|--:|\n")

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -254,6 +255,29 @@ func (p *process) memory() (float64, error) {
 		}
 	}
 	return 0, errors.New("no VmRSS")
+}
+
+// allocated is the number of bytes that the service has allocated so far.
+func (p *process) allocated(ctx context.Context) (float64, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.metrics+"/metrics", http.NoBody)
+	if err != nil {
+		return 0, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return 0, err
+	}
+	_, rest, ok := strings.Cut(string(text), "\ngo_memstats_alloc_bytes_total ")
+	if !ok {
+		return 0, errors.New("no bytes allocated in the metrics")
+	}
+	number, _, _ := strings.Cut(rest, "\n")
+	return strconv.ParseFloat(number, 64)
 }
 
 // cpu is the processor time that the service has taken.
