@@ -59,6 +59,7 @@ type site struct {
 
 type platform struct {
 	users.Provider
+	users.Platform
 	mu       sync.Mutex
 	calls    int
 	underway int
@@ -202,7 +203,7 @@ func newSite(t *testing.T, change ...func(*Config, *http.Server)) *site {
 			apikey.Key{Name: "admin", Scope: apikey.Admin, Text: secret.New(testAdmin)},
 			apikey.Key{Name: "shop", Scope: apikey.Service, Text: secret.New(testService)},
 		),
-		Directory: users.NewDirectory(store, box, s.moved.Now), Events: events.NewFeed(store), LoginRate: 5,
+		Directory: users.NewDirectory(store, s.platform, box, s.moved.Now), Events: events.NewFeed(store), LoginRate: 5,
 		Log: log, Now: s.moved.Now, Stopping: stopping,
 	}
 	s.server = NewServer(nil, log)

@@ -79,6 +79,7 @@ var kinds = map[string]kind{
 	"method_not_allowed":     {http.StatusMethodNotAllowed, "Method not allowed", "The header Allow names the methods of this path."},
 	"request_timeout":        {http.StatusRequestTimeout, "Request not received", "The body stopped coming: send the request again."},
 	"phone_taken":            {http.StatusConflict, "Phone number taken", "Another user holds this phone number; an operator decides whether both are one person."},
+	"session_key_missing":    {http.StatusConflict, "No session key", "No session key of this person is kept for the app: let the person log in there, then ask again."},
 	"body_too_large":         {http.StatusRequestEntityTooLarge, "Body too large", "A body may have 64 KiB at most."},
 	"unsupported_media_type": {http.StatusUnsupportedMediaType, "Media type not supported", "Send the body as application/json in UTF-8."},
 
@@ -188,6 +189,7 @@ var knownErrors = []struct {
 	{auth.ErrNoSession, "not_found"},
 	{users.ErrNotFound, "not_found"},
 	{users.ErrPhoneTaken, "phone_taken"},
+	{users.ErrNoSessionKey, "session_key_missing"},
 	{gateway.ErrNoUpstream, "not_found"},
 	{gateway.ErrMethod, "method_not_allowed"},
 	{gateway.ErrPath, "invalid_request"},

@@ -23,6 +23,8 @@ func (a *api) serviceRoutes(e *echo.Echo) {
 	services.add(http.MethodGet, "/api/v1/service/users/:id", a.serviceUser)
 	services.add(http.MethodPatch, "/api/v1/service/users/:id", a.servicePatch)
 	services.add(http.MethodGet, "/api/v1/service/events", a.serviceEvents)
+	services.add(http.MethodPost, "/api/v1/service/wechat/sign", a.serviceSign)
+	services.add(http.MethodGet, "/api/v1/service/wechat/access-token", a.serviceAccessToken)
 }
 
 type serviceIdentity struct {

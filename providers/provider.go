@@ -69,6 +69,12 @@ type SessionKeyChecker interface {
 	SessionKeyValid(ctx context.Context, subject string, key secret.String) (bool, error)
 }
 
+// DataSigner signs data under a person's session key, as the platform wants it for
+// its payments.
+type DataSigner interface {
+	SignData(key secret.String, data string) (signature string)
+}
+
 // AppTokenHolder hands out the app's own token, with its end.
 type AppTokenHolder interface {
 	AppToken(ctx context.Context) (token secret.String, expires time.Time, err error)

@@ -14,6 +14,12 @@ import (
 // called by any number of goroutines and processes. An outage comes back as
 // [ErrUnavailable], a user who is not there or was deleted as [ErrNotFound].
 type DirectoryStore interface {
+	// User returns one user, disabled ones too.
+	User(ctx context.Context, id uuid.UUID) (User, error)
+
+	// Identity returns how an app knows the user.
+	Identity(ctx context.Context, id uuid.UUID, appID string) (Identity, error)
+
 	// FindUsers lists people, newest first, the deleted ones left out. A query
 	// that does not pass its Check is an *InputError.
 	FindUsers(ctx context.Context, q Query) ([]Person, error)
@@ -50,14 +56,15 @@ const maxHolders = 100
 // Directory is what a business service asks about people. It may be used by any
 // number of goroutines.
 type Directory struct {
-	store DirectoryStore
-	vault Vault
-	now   func() time.Time
+	store    DirectoryStore
+	platform Platform
+	vault    Vault
+	now      func() time.Time
 }
 
 // NewDirectory returns a Directory.
-func NewDirectory(store DirectoryStore, vault Vault, now func() time.Time) *Directory {
-	return &Directory{store: store, vault: vault, now: now}
+func NewDirectory(store DirectoryStore, platform Platform, vault Vault, now func() time.Time) *Directory {
+	return &Directory{store: store, platform: platform, vault: vault, now: now}
 }
 
 // Find returns the people who fit a query, with their phone numbers in clear.
@@ -76,14 +83,12 @@ func (d *Directory) Find(ctx context.Context, reader string, q Query, phone stri
 	if err != nil {
 		return nil, fmt.Errorf("find people: %w", err)
 	}
-	now := d.now().UTC().Truncate(time.Microsecond)
 	for i := range people {
 		p := &people[i]
 		if p.OpenPhone(d.vault); p.Phone == "" {
 			continue
 		}
-		event := Event{At: now, Kind: EventPhoneRead, UserID: p.ID, Actor: reader}
-		if err := d.store.NoteOnce(ctx, event, now.Add(-readWindow)); err != nil {
+		if err := d.noteDaily(ctx, Event{Kind: EventPhoneRead, UserID: p.ID, Actor: reader}); err != nil {
 			return nil, fmt.Errorf("record the reading of a phone number: %w", err)
 		}
 	}

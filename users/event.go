@@ -44,7 +44,9 @@ const (
 	EventPhoneRefused EventKind = "phone_refused"
 	EventPhoneBound   EventKind = "phone_bound"
 	// EventPhoneRead: a service or an operator read the phone number in clear.
-	EventPhoneRead     EventKind = "phone_read"
+	EventPhoneRead EventKind = "phone_read"
+	// EventDataSigned: a service had data signed under the person's session key.
+	EventDataSigned    EventKind = "data_signed"
 	EventProfileErased EventKind = "profile_erased"
 	// EventAuthorizationWithdrawn: the person withdrew in WeChat what this
 	// service holds nothing of.
@@ -70,6 +72,7 @@ func EventKinds() []EventKind {
 		EventPhoneRefused,
 		EventPhoneBound,
 		EventPhoneRead,
+		EventDataSigned,
 		EventProfileErased,
 		EventAuthorizationWithdrawn,
 		EventUserDisabled,

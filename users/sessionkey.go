@@ -26,8 +26,8 @@ type Provider interface {
 // CheckSessionKey asks WeChat whether the session key that is kept for the user
 // in an app still is the newest. Where none is kept, it is not.
 func (s *Service) CheckSessionKey(ctx context.Context, id uuid.UUID, appID string) (bool, error) {
-	identity, key, err := s.sessionKey(ctx, id, appID)
-	if errors.Is(err, errNoSessionKey) {
+	identity, key, err := openSessionKey(ctx, s.store, s.vault, id, appID)
+	if errors.Is(err, ErrNoSessionKey) {
 		return false, nil
 	}
 	if err != nil {
@@ -47,8 +47,8 @@ func (s *Service) CheckSessionKey(ctx context.Context, id uuid.UUID, appID strin
 // Errors: *ProviderError with DecryptFailed, whatever the reason;
 // ErrUnavailable.
 func (s *Service) Decrypt(ctx context.Context, id uuid.UUID, appID, encryptedData, iv string) (map[string]json.RawMessage, error) {
-	_, key, err := s.sessionKey(ctx, id, appID)
-	if errors.Is(err, errNoSessionKey) {
+	_, key, err := openSessionKey(ctx, s.store, s.vault, id, appID)
+	if errors.Is(err, ErrNoSessionKey) {
 		return nil, &ProviderError{Reason: DecryptFailed, Err: err}
 	}
 	if err != nil {
@@ -67,18 +67,21 @@ func (s *Service) Decrypt(ctx context.Context, id uuid.UUID, appID, encryptedDat
 	return data, nil
 }
 
-var errNoSessionKey = errors.New("no session key is kept for this user and app")
+// identityStore is what openSessionKey needs of a database.
+type identityStore interface {
+	Identity(ctx context.Context, id uuid.UUID, appID string) (Identity, error)
+}
 
-// sessionKey opens the key that was kept at the user's last login in an app.
-func (s *Service) sessionKey(ctx context.Context, id uuid.UUID, appID string) (Identity, string, error) {
-	identity, err := s.store.Identity(ctx, id, appID)
+// openSessionKey opens the key that was kept at the user's last login in an app.
+func openSessionKey(ctx context.Context, store identityStore, vault Opener, id uuid.UUID, appID string) (Identity, string, error) {
+	identity, err := store.Identity(ctx, id, appID)
 	switch {
 	case errors.Is(err, ErrNotFound), err == nil && len(identity.SealedSessionKey) == 0:
-		return Identity{}, "", errNoSessionKey
+		return Identity{}, "", ErrNoSessionKey
 	case err != nil:
 		return Identity{}, "", err
 	}
-	key, err := s.vault.Open(identity.SealedSessionKey, identity.Place())
+	key, err := vault.Open(identity.SealedSessionKey, identity.Place())
 	if err != nil {
 		return Identity{}, "", err
 	}

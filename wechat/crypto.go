@@ -25,13 +25,18 @@ func CheckSignature(rawData, signature string, key SessionKey) bool {
 	return equalHex(sum[:], signature)
 }
 
-// sessionSignature is the signature of checksession and resetusersessionkey:
-// hex HMAC-SHA256 of the empty text. The key is the text of the session_key,
-// not what it decodes to.
-func sessionSignature(key SessionKey) string {
+// SignData signs data under a session_key, as wx.requestVirtualPayment wants it of
+// its signData: lower-case hex HMAC-SHA256 of the bytes. The key is the text of
+// the session_key, not what it decodes to.
+func SignData(data string, key SessionKey) string {
 	mac := hmac.New(sha256.New, []byte(key.Reveal()))
+	mac.Write([]byte(data))
 	return hex.EncodeToString(mac.Sum(nil))
 }
+
+// sessionSignature is the signature of checksession and resetusersessionkey:
+// that of the empty text.
+func sessionSignature(key SessionKey) string { return SignData("", key) }
 
 // equalHex compares a digest with its hexadecimal text in constant time.
 func equalHex(sum []byte, text string) bool {

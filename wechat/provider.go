@@ -32,6 +32,7 @@ var _ interface {
 	providers.PhoneNumberer
 	providers.SessionKeyChecker
 	providers.Decrypter
+	providers.DataSigner
 	providers.AppTokenHolder
 } = (*provider)(nil)
 
@@ -61,6 +62,11 @@ func (p *provider) SessionKeyValid(ctx context.Context, subject string, key secr
 // Decrypt implements providers.Decrypter.
 func (p *provider) Decrypt(key secret.String, encryptedData, iv string) (json.RawMessage, error) {
 	return Decrypt(p.appID, SessionKey{key}, encryptedData, iv)
+}
+
+// SignData implements providers.DataSigner.
+func (p *provider) SignData(key secret.String, data string) string {
+	return SignData(data, SessionKey{key})
 }
 
 // AppToken implements providers.AppTokenHolder with the stable access token.

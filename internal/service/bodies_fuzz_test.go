@@ -53,6 +53,7 @@ var endpoints = []endpoint{
 	{method: "PUT", path: "/api/v1/admin/users/ID/metadata", key: adminKey},
 	{method: "POST", path: "/api/v1/admin/users/ID/logout-all", key: adminKey},
 	{method: "PATCH", path: "/api/v1/service/users/ID", key: shopKey},
+	{method: "POST", path: "/api/v1/service/wechat/sign", key: shopKey},
 }
 
 func TestEveryEndpointThatReadsABodyIsFuzzed(t *testing.T) {

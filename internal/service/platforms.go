@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/internal/config"
@@ -124,6 +125,27 @@ func (a *apps) Decrypt(appID, key, encryptedData, iv string) (json.RawMessage, e
 	}
 	plain, err := can.Decrypt(secret.New(key), encryptedData, iv)
 	return plain, app.failed(err)
+}
+
+var _ users.Platform = (*apps)(nil)
+
+// SignData implements users.Platform.
+func (a *apps) SignData(appID, key, data string) (string, error) {
+	_, can, err := capability[providers.DataSigner](a, appID, "signatures under a session key")
+	if err != nil {
+		return "", err
+	}
+	return can.SignData(secret.New(key), data), nil
+}
+
+// PlatformToken implements users.Platform.
+func (a *apps) PlatformToken(ctx context.Context, appID string) (secret.String, time.Duration, error) {
+	app, can, err := capability[providers.AppTokenHolder](a, appID, "access token")
+	if err != nil {
+		return secret.String{}, 0, err
+	}
+	token, expires, err := can.AppToken(ctx)
+	return token, time.Until(expires), app.failed(err)
 }
 
 // capability finds what the platform of an app can do beside exchanging codes.

@@ -193,7 +193,7 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 			Health: s.Health,
 			Pushes: pushes(messages),
 			Keys:   s.operators, LoginRate: c.LoginRate,
-			Directory: users.NewDirectory(db, box, now), Events: events.NewFeed(db),
+			Directory: users.NewDirectory(db, s.apps, box, now), Events: events.NewFeed(db),
 			AvatarHosts:    avatarHosts,
 			TrustedProxies: proxies, CORS: httpapi.CORS{Origins: c.CORSOrigins, Headers: c.CORSHeaders, Expose: c.CORSExpose},
 			Log: log, Now: now, Observe: s.metrics.Request, Outermost: o.Tracing.Requests(),

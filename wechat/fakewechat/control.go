@@ -59,6 +59,15 @@ func (s *Server) ControlHandler() http.Handler {
 		signature, err := s.Sign(in.AppID, in.User, in.RawData)
 		return map[string]any{"signature": signature}, err
 	})
+	handle(mux, "POST /virtual-payment", func(_ *http.Request, in *struct {
+		who
+		SignData  string `json:"signData"`
+		Signature string `json:"signature"`
+	},
+	) (any, error) {
+		fits, err := s.VirtualPayment(in.AppID, in.User, in.SignData, in.Signature)
+		return map[string]any{"valid": fits}, err
+	})
 	handle(mux, "POST /session-key/renew", func(_ *http.Request, who *who) (any, error) {
 		return struct{}{}, s.RenewKey(who.AppID, who.User)
 	})

@@ -3,6 +3,9 @@ package fakewechat_test
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -63,6 +66,11 @@ func TestTheControlSideDoesWhatTheMethodsDo(t *testing.T) {
 	require.Contains(t, ok("POST", "/encrypt", `{`+who+`,"payload":{"openGId":"g"}}`), "encryptedData")
 	require.Len(t, ok("POST", "/sign", `{`+who+`,"rawData":"{}"}`)["signature"], 40)
 	before, err := w.SessionKey(appID, "alice")
+	require.NoError(t, err)
+	mac := hmac.New(sha256.New, []byte(before))
+	mac.Write([]byte("{}"))
+	require.Equal(t, true, ok("POST", "/virtual-payment", `{`+who+`,"signData":"{}","signature":"`+hex.EncodeToString(mac.Sum(nil))+`"}`)["valid"])
+	require.Equal(t, false, ok("POST", "/virtual-payment", `{`+who+`,"signData":"{ }","signature":"`+hex.EncodeToString(mac.Sum(nil))+`"}`)["valid"])
 	require.NoError(t, err)
 	ok("POST", "/session-key/renew", `{`+who+`}`)
 	after, err := w.SessionKey(appID, "alice")
@@ -168,6 +176,7 @@ func TestTheControlSideRefusesWhatItDoesNotUnderstand(t *testing.T) {
 		{"/phone-code", `{}`},
 		{"/encrypt", `{"appId":"` + appID + `","user":"a","payload":7}`},
 		{"/sign", `{}`},
+		{"/virtual-payment", `{"appId":"` + appID + `","user":"alice","signData":1}`},
 		{"/session-key/renew", `{}`},
 		{"/token/supersede", `{}`},
 		{"/clock", `{}`},
