@@ -59,7 +59,7 @@ func (a *Administration) CloseAccount(ctx context.Context, userID uuid.UUID) err
 func (s *Service) abandoned(ctx context.Context, userID, sessionID uuid.UUID, why error) error {
 	why = fmt.Errorf("log in: %w", why)
 	_, err := s.store.EndSession(context.WithoutCancel(ctx), Ending{
-		UserID: userID, SessionID: sessionID, Reason: ReasonLogout, Actor: users.ActorSystem, Now: s.clock(),
+		UserID: userID, SessionID: sessionID, Reason: ReasonLoggedOut, Actor: users.ActorSystem, Now: s.clock(),
 	})
 	if err != nil {
 		return fmt.Errorf("%w (its session could not be ended: %v)", why, err) //nolint:errorlint // the second is told, and decides nothing

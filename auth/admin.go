@@ -121,6 +121,11 @@ func (a *Administration) Person(ctx context.Context, id uuid.UUID) (users.Person
 
 // change fills in the clock and runs one change.
 func (a *Administration) change(c users.Change, op string, do func(c users.Change) ([]uuid.UUID, error)) error {
+	return a.ending(c, op, ReasonOperator, do)
+}
+
+// ending is change for one that ends sessions for another reason.
+func (a *Administration) ending(c users.Change, op string, why Reason, do func(c users.Change) ([]uuid.UUID, error)) error {
 	if err := c.Check(); err != nil {
 		return err
 	}
@@ -132,7 +137,7 @@ func (a *Administration) change(c users.Change, op string, do func(c users.Chang
 	if err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
-	a.revocations.Add(c.Now, ended...)
+	a.revocations.Add(c.Now, why, ended...)
 	return nil
 }
 
@@ -170,7 +175,14 @@ func (a *Administration) SetMetadata(ctx context.Context, c users.Change, metada
 
 // Delete erases a person. There is no way back.
 func (a *Administration) Delete(ctx context.Context, c users.Change) error {
-	return a.change(c, "delete a user", func(c users.Change) ([]uuid.UUID, error) { return a.store.DeleteUser(ctx, c) })
+	return a.ending(c, "delete a user", ReasonAccountClosed, func(c users.Change) ([]uuid.UUID, error) { return a.store.DeleteUser(ctx, c) })
+}
+
+// endingOf is the end of all of a user's sessions by an operator.
+func endingOf(c users.Change) Ending {
+	return Ending{
+		UserID: c.UserID, Reason: ReasonOperator, Actor: c.Actor, Comment: c.Reason, OnBehalfOf: c.OnBehalfOf, Now: c.Now,
+	}
 }
 
 // SignOut ends every session of a user.
@@ -179,7 +191,7 @@ func (a *Administration) SignOut(ctx context.Context, c users.Change) error {
 		if _, err := a.Person(ctx, c.UserID); err != nil {
 			return nil, err
 		}
-		return a.store.EndSessions(ctx, Ending{UserID: c.UserID, Reason: c.Reason, Actor: c.Actor, Now: c.Now})
+		return a.store.EndSessions(ctx, endingOf(c))
 	})
 }
 
@@ -192,7 +204,9 @@ func (a *Administration) EndSession(ctx context.Context, c users.Change, id uuid
 		if err != nil {
 			return nil, err
 		}
-		ended, err := a.store.EndSession(ctx, Ending{UserID: owner, SessionID: id, Reason: c.Reason, Actor: c.Actor, Now: c.Now})
+		e := endingOf(c)
+		e.UserID, e.SessionID = owner, id
+		ended, err := a.store.EndSession(ctx, e)
 		if err != nil || !ended {
 			return nil, err
 		}
@@ -208,7 +222,9 @@ func (a *Administration) EndLostSession(ctx context.Context, c users.Change, id 
 		return err
 	}
 	return a.change(c, "end a lost session", func(c users.Change) ([]uuid.UUID, error) {
-		return a.store.EndSessions(ctx, Ending{Proven: id, Reason: c.Reason, Actor: c.Actor, Now: c.Now})
+		e := endingOf(c)
+		e.UserID, e.Proven = uuid.Nil, id
+		return a.store.EndSessions(ctx, e)
 	})
 }
 

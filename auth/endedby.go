@@ -1,14 +1,5 @@
 package auth
 
-import "github.com/google/uuid"
-
-// Ended is a session that a login ends, and why: ReasonReplaced or
-// ReasonSurplus.
-type Ended struct {
-	SessionID uuid.UUID
-	Reason    string
-}
-
 // EndedBy decides which of a user's live sessions a login ends, so that its own
 // may be opened: the earlier sessions of its device (the same app, the same
 // device id, not empty), and those longest unused beyond MaxSessions, the new
@@ -25,7 +16,7 @@ func (p Lifetimes) EndedBy(l Login, live []Session) []Ended {
 		case l.Device.ID != "" && x.Device.ID == l.Device.ID && x.AppID == l.AppID:
 			out = append(out, Ended{x.ID, ReasonReplaced})
 		case p.MaxSessions > 0 && kept+1 >= p.MaxSessions:
-			out = append(out, Ended{x.ID, ReasonSurplus})
+			out = append(out, Ended{x.ID, ReasonEvicted})
 		default:
 			kept++
 		}

@@ -14,7 +14,9 @@ func TestALoginEndsItsDevicesSessionAndThoseBeyondTheLimit(t *testing.T) {
 	session := func(n byte, app, device string) auth.Session {
 		return auth.Session{ID: uuid.UUID{15: n}, AppID: app, Device: auth.Device{ID: device}}
 	}
-	ended := func(n byte, reason string) auth.Ended { return auth.Ended{SessionID: uuid.UUID{15: n}, Reason: reason} }
+	ended := func(n byte, reason auth.Reason) auth.Ended {
+		return auth.Ended{SessionID: uuid.UUID{15: n}, Reason: reason}
+	}
 	for name, c := range map[string]struct {
 		most   int
 		device string
@@ -23,11 +25,11 @@ func TestALoginEndsItsDevicesSessionAndThoseBeyondTheLimit(t *testing.T) {
 	}{
 		"none is alive":        {most: 1, device: "phone"},
 		"within the limit":     {most: 3, live: []auth.Session{session(1, app, ""), session(2, app, "")}},
-		"one beyond the limit": {most: 2, live: []auth.Session{session(1, app, ""), session(2, app, "")}, want: []auth.Ended{ended(2, auth.ReasonSurplus)}},
-		"a limit of one":       {most: 1, live: []auth.Session{session(1, otherApp, "tablet")}, want: []auth.Ended{ended(1, auth.ReasonSurplus)}},
+		"one beyond the limit": {most: 2, live: []auth.Session{session(1, app, ""), session(2, app, "")}, want: []auth.Ended{ended(2, auth.ReasonEvicted)}},
+		"a limit of one":       {most: 1, live: []auth.Session{session(1, otherApp, "tablet")}, want: []auth.Ended{ended(1, auth.ReasonEvicted)}},
 		"a limit that was lowered": {
 			most: 2, live: []auth.Session{session(1, app, ""), session(2, app, ""), session(3, app, "")},
-			want: []auth.Ended{ended(2, auth.ReasonSurplus), ended(3, auth.ReasonSurplus)},
+			want: []auth.Ended{ended(2, auth.ReasonEvicted), ended(3, auth.ReasonEvicted)},
 		},
 		"no limit": {live: []auth.Session{session(1, app, ""), session(2, app, ""), session(3, app, "")}},
 		"the same device": {
@@ -40,7 +42,7 @@ func TestALoginEndsItsDevicesSessionAndThoseBeyondTheLimit(t *testing.T) {
 		},
 		"the device replaced twice, beyond the limit": {
 			most: 1, device: "phone", live: []auth.Session{session(1, app, "tablet"), session(2, app, "phone"), session(3, app, "phone")},
-			want: []auth.Ended{ended(1, auth.ReasonSurplus), ended(2, auth.ReasonReplaced), ended(3, auth.ReasonReplaced)},
+			want: []auth.Ended{ended(1, auth.ReasonEvicted), ended(2, auth.ReasonReplaced), ended(3, auth.ReasonReplaced)},
 		},
 		"the same device in another app": {
 			most: 3, device: "phone", live: []auth.Session{session(1, otherApp, "phone")},

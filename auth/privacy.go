@@ -53,6 +53,6 @@ func (a *Administration) AccountClosed(ctx context.Context, t Told) (uuid.UUID, 
 	if err != nil {
 		return uuid.Nil, fmt.Errorf("erase a person: %w", err)
 	}
-	a.revocations.Add(e.Now, ended...)
+	a.revocations.Add(e.Now, ReasonAccountClosed, ended...)
 	return id, nil
 }

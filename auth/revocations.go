@@ -79,16 +79,38 @@ func (r *Revocations) Revoked(sessionID string) bool {
 	return r.set.has(id)
 }
 
-// Add remembers sessions that were ended at a time.
-func (r *Revocations) Add(at time.Time, ids ...uuid.UUID) {
+// RevocationReason returns why a session was ended, as Reason.Told says it; "" where
+// it was not.
+func (r *Revocations) RevocationReason(sessionID string) string {
+	if r == nil {
+		return ""
+	}
+	id, err := uuid.Parse(sessionID)
+	if err != nil {
+		return ""
+	}
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.set.reason(id).Told()
+}
+
+// Add remembers sessions that were ended at a time for a reason.
+func (r *Revocations) Add(at time.Time, why Reason, ids ...uuid.UUID) {
 	if r == nil || len(ids) == 0 {
 		return
 	}
 	list := make([]Revocation, len(ids))
 	for i, id := range ids {
-		list[i] = Revocation{SessionID: id, RevokedAt: at}
+		list[i] = Revocation{SessionID: id, RevokedAt: at, Reason: why}
 	}
 	r.add(list)
+}
+
+// AddEnded remembers sessions that a login ended.
+func (r *Revocations) AddEnded(at time.Time, ended []Ended) {
+	for _, x := range ended {
+		r.Add(at, x.Reason, x.SessionID)
+	}
 }
 
 // add takes in what is new and forgets what no living token can name.

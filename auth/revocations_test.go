@@ -64,17 +64,17 @@ func isClosed(c <-chan struct{}) bool {
 func TestARevocationIsRememberedAsLongAsATokenCanLive(t *testing.T) {
 	h := &hands{noon}
 	r := memory(h)
-	r.Add(noon, session(1))
+	r.Add(noon, auth.ReasonLoggedOut, session(1))
 	require.True(t, r.Revoked(session(1).String()))
 	require.True(t, r.Revoked(strings.ToUpper(session(1).String())))
 	require.False(t, r.Revoked(session(2).String()))
 	require.Equal(t, noon.Add(accessTTL), r.ExpiresAt(given(since(t, r, ""))[0]))
 
 	h.now = noon.Add(accessTTL + 30*time.Second)
-	r.Add(h.now, session(2))
+	r.Add(h.now, auth.ReasonLoggedOut, session(2))
 	require.True(t, r.Revoked(session(1).String()), "a refresh before it may have read its clock later")
 	h.now = h.now.Add(time.Microsecond)
-	r.Add(h.now, session(3))
+	r.Add(h.now, auth.ReasonLoggedOut, session(3))
 	require.False(t, r.Revoked(session(1).String()))
 	require.Equal(t, 2, r.Size())
 }
@@ -132,7 +132,7 @@ func TestACommitThatComesLateWithAnEarlierTimeIsStillRead(t *testing.T) {
 	require.Equal(t, []byte{2}, ids(before))
 	require.False(t, isClosed(before.Changed))
 
-	r.Add(noon, session(1)) // revoked earlier, committed later
+	r.Add(noon, auth.ReasonLoggedOut, session(1)) // revoked earlier, committed later
 	require.True(t, isClosed(before.Changed), "who waits is woken")
 	after := since(t, r, before.Cursor)
 	require.NotEqual(t, before.Cursor, after.Cursor)
@@ -150,17 +150,17 @@ func TestAReaderIsGivenWhatItMayLackAndNoMore(t *testing.T) {
 	require.Equal(t, empty.Cursor, since(t, r, empty.Cursor).Cursor)
 	for n := range byte(10) {
 		h.now = noon.Add(time.Duration(n) * time.Minute)
-		r.Add(h.now, session(n))
+		r.Add(h.now, auth.ReasonLoggedOut, session(n))
 	}
 	all := since(t, r, "")
 	require.Len(t, given(all), 10)
 	require.Len(t, given(since(t, r, empty.Cursor)), 10)
-	r.Add(h.now, session(9))
+	r.Add(h.now, auth.ReasonLoggedOut, session(9))
 	require.Equal(t, all.Cursor, since(t, r, "").Cursor, "what is known already is no news")
 	require.False(t, isClosed(all.Changed))
 
 	h.now = h.now.Add(time.Minute)
-	r.Add(h.now, session(10))
+	r.Add(h.now, auth.ReasonLoggedOut, session(10))
 	require.Equal(t, []byte{10}, ids(since(t, r, all.Cursor)), "what was learnt since")
 
 	// A reader may ask a pod that is behind the one it read before: it gets all
@@ -181,7 +181,7 @@ func TestAReaderGetsWhatComesWithAWrongDate(t *testing.T) {
 	for _, wrong := range []time.Duration{-3 * time.Hour, -2 * time.Minute, 2 * time.Minute, 24 * time.Hour} {
 		h := &hands{noon}
 		r := memory(h)
-		r.Add(noon, session(1))
+		r.Add(noon, auth.ReasonLoggedOut, session(1))
 		r.Add(noon.Add(wrong), session(2))
 		both := since(t, r, "")
 		require.Len(t, given(both), 2)
@@ -209,11 +209,11 @@ func TestPodsAgreeOnTheCursorWhateverTheyHaveForgotten(t *testing.T) {
 	early, late := memory(h), memory(h)
 	for n := range byte(100) {
 		h.now = noon.Add(time.Duration(n) * 4 * time.Minute)
-		early.Add(h.now, session(n))
+		early.Add(h.now, auth.ReasonLoggedOut, session(n))
 		if n > 0 {
 			late.Add(h.now.Add(-4*time.Minute), session(n-1))
 		}
-		late.Add(h.now, session(n))
+		late.Add(h.now, auth.ReasonLoggedOut, session(n))
 	}
 	fresh := memory(h) // started now: it never knew what is forgotten
 	for n := byte(100); n > 0; n-- {
@@ -224,13 +224,13 @@ func TestPodsAgreeOnTheCursorWhateverTheyHaveForgotten(t *testing.T) {
 	require.Less(t, early.Size(), 70)
 
 	h.now = h.now.Add(10 * time.Hour)
-	early.Add(h.now, session(200))
+	early.Add(h.now, auth.ReasonLoggedOut, session(200))
 	require.Equal(t, []byte{200}, ids(since(t, early, since(t, late, "").Cursor)))
 }
 
 func TestACursorThatIsNotOursIsRefused(t *testing.T) {
 	r := memory(&hands{noon})
-	r.Add(noon, session(1))
+	r.Add(noon, auth.ReasonLoggedOut, session(1))
 	for _, cursor := range []string{"nonsense", "-", "0", "0-", "-0", "-5-0", "1-2-3", "zz zz-1", strings.Repeat("z", 99) + "-1", "\x00-0"} {
 		_, err := r.Since(cursor)
 		require.ErrorIs(t, err, auth.ErrCursor, "%q", cursor)

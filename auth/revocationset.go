@@ -3,6 +3,7 @@ package auth
 import (
 	"cmp"
 	"iter"
+	"maps"
 	"slices"
 	"sort"
 	"time"
@@ -10,16 +11,19 @@ import (
 	"github.com/google/uuid"
 )
 
-// revoked is a Revocation in 24 bytes.
+// revoked is a Revocation in 32 bytes.
 type revoked struct {
-	id uuid.UUID
-	at int64 // microseconds since 1970, as both databases keep them
+	id     uuid.UUID
+	at     int64 // microseconds since 1970, as both databases keep them
+	reason uint8 // its place among the reasons
 }
 
-func compact(x Revocation) revoked { return revoked{x.SessionID, x.RevokedAt.UnixMicro()} }
+func compact(x Revocation) revoked {
+	return revoked{x.SessionID, x.RevokedAt.UnixMicro(), reasonPlace(x.Reason)}
+}
 
 func (x revoked) revocation() Revocation {
-	return Revocation{SessionID: x.id, RevokedAt: time.UnixMicro(x.at).UTC()}
+	return Revocation{SessionID: x.id, RevokedAt: time.UnixMicro(x.at).UTC(), Reason: reasons[x.reason]}
 }
 
 // chunkSize is how many revocations one chunk holds: a copy of one, which an
@@ -30,14 +34,14 @@ const chunkSize = 1024
 // some 50 bytes each: half a million were ended at once in public incidents.
 // It is not safe for concurrent use; what list returns is.
 type revocationSet struct {
-	index map[uuid.UUID]struct{}
-	most  int // size of the index since it was made; maps do not shrink
+	index map[uuid.UUID]uint8 // to the place of the reason
+	most  int                 // size of the index since it was made; maps do not shrink
 	// chunks are sorted, and one another, too. None is empty. What is below the
 	// length of a chunk is never written again, so that lists can share it.
 	chunks [][]revoked
 }
 
-func newRevocationSet() revocationSet { return revocationSet{index: map[uuid.UUID]struct{}{}} }
+func newRevocationSet() revocationSet { return revocationSet{index: map[uuid.UUID]uint8{}} }
 
 func (s *revocationSet) size() int { return len(s.index) }
 
@@ -46,12 +50,15 @@ func (s *revocationSet) has(id uuid.UUID) bool {
 	return ok
 }
 
+// reason returns why a session of the set ended; "" where it is not known.
+func (s *revocationSet) reason(id uuid.UUID) Reason { return reasons[s.index[id]] }
+
 // add reports whether x was not there.
 func (s *revocationSet) add(x revoked) bool {
 	if s.has(x.id) {
 		return false
 	}
-	s.index[x.id] = struct{}{}
+	s.index[x.id] = x.reason
 	s.most = max(s.most, len(s.index))
 	// The last chunk that begins at or before x; its place is behind its equals.
 	n := sort.Search(len(s.chunks), func(i int) bool { return s.chunks[i][0].at > x.at }) - 1
@@ -98,10 +105,8 @@ func (s *revocationSet) forget(before int64) {
 	}
 	s.chunks = slices.Delete(s.chunks, 0, gone)
 	if s.most > 4*chunkSize && len(s.index) < s.most/4 {
-		index := make(map[uuid.UUID]struct{}, len(s.index))
-		for id := range s.index {
-			index[id] = struct{}{}
-		}
+		index := make(map[uuid.UUID]uint8, len(s.index))
+		maps.Copy(index, s.index)
 		s.index, s.most = index, len(index)
 	}
 }

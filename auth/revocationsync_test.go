@@ -191,7 +191,7 @@ func TestHalfAMillionEndedSessionsTakeLittleMemory(t *testing.T) {
 
 	// Once they are past, the memory is free.
 	h.now = noon.Add(n*time.Millisecond + accessTTL + time.Hour)
-	r.Add(h.now, session(1))
+	r.Add(h.now, auth.ReasonLoggedOut, session(1))
 	feeds = nil
 	require.Equal(t, 1, r.Size())
 	require.Less(t, heap(), before/2)
@@ -219,7 +219,7 @@ func TestTheOldestComeFirstInWhateverOrderTheyCame(t *testing.T) {
 	require.Empty(t, want)
 
 	h.now = noon.Add(accessTTL + 30*time.Minute)
-	r.Add(h.now, session(1))
+	r.Add(h.now, auth.ReasonLoggedOut, session(1))
 	for x := range since(t, r, "").Entries {
 		require.False(t, x.RevokedAt.Before(h.now.Add(-accessTTL-30*time.Second)))
 	}

@@ -203,7 +203,7 @@ func (s *Service) login(ctx context.Context, r LoginRequest) (LoginResult, error
 	if err != nil {
 		return LoginResult{}, fmt.Errorf("log in: %w", err)
 	}
-	s.revocations.Add(now, in.Ended...)
+	s.revocations.AddEnded(now, in.Ended)
 	if in.User.Disabled() {
 		return LoginResult{}, ErrUserDisabled
 	}
@@ -244,7 +244,7 @@ type RefreshRequest struct {
 // Refresh exchanges a refresh token by the rotation rule.
 //
 // Errors: ErrRefreshInvalid, ErrRefreshExpired, ErrRefreshReused (the session
-// is revoked now), ErrSessionRevoked, ErrUserDisabled, users.ErrUnavailable.
+// is revoked now), *RevokedError, ErrUserDisabled, users.ErrUnavailable.
 // With an error come the user and the session alone, where the token's signature
 // is good.
 //
@@ -285,10 +285,10 @@ func (s *Service) Refresh(ctx context.Context, r RefreshRequest) (Tokens, error)
 			roles: e.Roles, metadata: e.Metadata, now: p.Now,
 		})
 	case OutcomeReused:
-		s.revocations.Add(p.Now, p.SessionID)
+		s.revocations.Add(p.Now, ReasonReused, p.SessionID)
 		return named, ErrRefreshReused
 	case OutcomeRevoked:
-		return named, ErrSessionRevoked
+		return named, &RevokedError{e.Reason}
 	case OutcomeExpired:
 		return named, ErrRefreshExpired
 	case OutcomeDisabled:

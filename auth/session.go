@@ -28,7 +28,7 @@ func (s *Service) Logout(ctx context.Context, refreshToken string) (Presented, e
 // LogoutSession ends the session of a user that a signed token names; one that
 // has ended already is no error, nor is one whose row the database has lost.
 func (s *Service) LogoutSession(ctx context.Context, userID, sessionID uuid.UUID) error {
-	_, err := s.end(ctx, Ending{UserID: userID, SessionID: sessionID, Proven: sessionID})
+	_, err := s.end(ctx, Ending{UserID: userID, SessionID: sessionID, Proven: sessionID, Reason: ReasonLoggedOut})
 	return err
 }
 
@@ -36,19 +36,24 @@ func (s *Service) LogoutSession(ctx context.Context, userID, sessionID uuid.UUID
 func (s *Service) LogoutAll(ctx context.Context, userID, sessionID uuid.UUID) error {
 	now := s.clock()
 	ended, err := s.store.EndSessions(ctx, Ending{
-		UserID: userID, Proven: sessionID, Reason: ReasonLogoutAll, Actor: users.ActorUser, Now: now,
+		UserID: userID, Proven: sessionID, Reason: ReasonSignedOut, Actor: users.ActorUser, Now: now,
 	})
 	if err != nil {
 		return fmt.Errorf("log out everywhere: %w", err)
 	}
-	s.revocations.Add(now, ended...)
+	s.revocations.Add(now, ReasonSignedOut, ended...)
 	return nil
 }
 
-// EndSession ends one of a user's own sessions. The error for another user's
-// session, or none, is ErrNoSession.
-func (s *Service) EndSession(ctx context.Context, userID, sessionID uuid.UUID) error {
-	ended, err := s.end(ctx, Ending{UserID: userID, SessionID: sessionID})
+// EndSession ends one of a user's own sessions, at the wish of another one: a
+// client ends its own session by that as by a logout. The error for another
+// user's session, or none, is ErrNoSession.
+func (s *Service) EndSession(ctx context.Context, userID, by, sessionID uuid.UUID) error {
+	e := Ending{UserID: userID, SessionID: sessionID, Reason: ReasonSignedOut}
+	if by == sessionID {
+		e.Reason = ReasonLoggedOut
+	}
+	ended, err := s.end(ctx, e)
 	if err == nil && !ended {
 		return ErrNoSession
 	}
@@ -57,13 +62,13 @@ func (s *Service) EndSession(ctx context.Context, userID, sessionID uuid.UUID) e
 
 // end ends one session at its user's wish.
 func (s *Service) end(ctx context.Context, e Ending) (bool, error) {
-	e.Reason, e.Actor, e.Now = ReasonLogout, users.ActorUser, s.clock()
+	e.Actor, e.Now = users.ActorUser, s.clock()
 	ended, err := s.store.EndSession(ctx, e)
 	if err != nil {
 		return false, fmt.Errorf("end a session: %w", err)
 	}
 	if ended {
-		s.revocations.Add(e.Now, e.SessionID)
+		s.revocations.Add(e.Now, e.Reason, e.SessionID)
 	}
 	return ended, nil
 }

@@ -58,32 +58,16 @@ type Device struct {
 
 // Session is one sign-in of a user on one device.
 type Session struct {
-	ID         uuid.UUID
-	UserID     uuid.UUID
-	AppID      string
-	Device     Device
-	CreatedAt  time.Time
-	LastUsedAt time.Time
-	ExpiresAt  time.Time
-	RevokedAt  *time.Time
-	// RevokedReason is one of the Reason constants, or an operator's words.
-	RevokedReason string
+	ID            uuid.UUID
+	UserID        uuid.UUID
+	AppID         string
+	Device        Device
+	CreatedAt     time.Time
+	LastUsedAt    time.Time
+	ExpiresAt     time.Time
+	RevokedAt     *time.Time
+	RevokedReason Reason
 }
-
-// Why a session ended.
-const (
-	ReasonLogout        = "logout"
-	ReasonLogoutAll     = "logout_all"
-	ReasonReplaced      = "replaced"       // a new login on the same device
-	ReasonSurplus       = "surplus"        // more sessions than the user may have
-	ReasonReused        = "refresh_reused" // a copy of a refresh token was used
-	ReasonUserDisabled  = "user_disabled"
-	ReasonAccountClosed = "account_closed" // the person is erased, whoever asked for it
-	ReasonOperator      = "operator"
-	// ReasonRestored is that of a session that had ended for a reason which the
-	// database has lost.
-	ReasonRestored = "restored"
-)
 
 // Login is what a store needs to record that a person signed in.
 type Login struct {
@@ -105,7 +89,7 @@ type LoggedIn struct {
 	ExpiresAt time.Time
 	// Ended names the sessions that this login ended: the device's earlier
 	// one, and those beyond the limit.
-	Ended []uuid.UUID
+	Ended []Ended
 }
 
 // Presented is a refresh token that was verified and is to be exchanged.
@@ -121,6 +105,7 @@ type Presented struct {
 // the row as it is now; Roles and Metadata are set where a token is issued.
 type Rotated struct {
 	Outcome Outcome
+	Reason  Reason // why the session ended, where the outcome is OutcomeRevoked
 	Counters
 	// Repeated reports whether the token was presented again, and from
 	// elsewhere, as Repeats.After says.
@@ -136,6 +121,7 @@ type Rotated struct {
 type Revocation struct {
 	SessionID uuid.UUID
 	RevokedAt time.Time
+	Reason    Reason // "": not known
 }
 
 // Store is what this package needs from a database. Every method may be called
@@ -206,7 +192,10 @@ type Ending struct {
 	// It ends also where it ran out, and where the database has lost its row:
 	// access tokens of it may be alive.
 	Proven uuid.UUID
-	Reason string
+	Reason Reason
 	Actor  string
-	Now    time.Time
+	// Comment is why, in an operator's words, and OnBehalfOf whom the actor names
+	// as having asked for it; "": neither. Both go into the event.
+	Comment, OnBehalfOf string
+	Now                 time.Time
 }

@@ -123,7 +123,7 @@ func (s *Service) loginByTicket(ctx context.Context, r TicketRequest) (LoginResu
 	if err != nil {
 		return LoginResult{}, fmt.Errorf("log in by a ticket: %w", err)
 	}
-	s.revocations.Add(now, in.Ended...)
+	s.revocations.AddEnded(now, in.Ended)
 	if in.User.Disabled() {
 		return LoginResult{}, ErrUserDisabled
 	}

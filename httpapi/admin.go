@@ -225,7 +225,7 @@ func renderAdminSession(s auth.Session) adminSessionAnswer {
 		ID: s.ID.String(), UserID: s.UserID.String(), AppID: s.AppID,
 		DeviceID: s.Device.ID, DeviceName: s.Device.Name, UserAgent: s.Device.UserAgent, IP: s.Device.IP,
 		CreatedAt: s.CreatedAt.UTC(), LastUsedAt: s.LastUsedAt.UTC(), ExpiresAt: s.ExpiresAt.UTC(),
-		RevokedAt: utc(s.RevokedAt), RevokedReason: s.RevokedReason,
+		RevokedAt: utc(s.RevokedAt), RevokedReason: string(s.RevokedReason),
 	}
 }
 

@@ -28,6 +28,8 @@ type problem struct {
 	Detail    string `json:"detail"`
 	Code      string `json:"code"`
 	RequestID string `json:"requestId"`
+	// Reason is why the session ended (code session_revoked): auth.Reason.
+	Reason string `json:"reason,omitempty"`
 
 	challenge  string        // WWW-Authenticate
 	retryAfter time.Duration // Retry-After
@@ -140,6 +142,8 @@ func problemOf(err error) *problem {
 		p        *problem
 		provider *users.ProviderError
 		tooLarge *http.MaxBytesError
+		ended    *auth.RevokedError
+		revoked  *verify.RevokedError
 		fromEcho *echo.HTTPError
 	)
 	switch {
@@ -154,6 +158,14 @@ func problemOf(err error) *problem {
 		if p.retryAfter == 0 && (p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests) {
 			p.retryAfter = outageRetry
 		}
+		return p
+	case errors.As(err, &ended):
+		p := newProblem("session_revoked", err)
+		p.Reason = ended.Reason.Told()
+		return p
+	case errors.As(err, &revoked):
+		p := newProblem("session_revoked", err)
+		p.Reason = revoked.Reason
 		return p
 	case errors.As(err, &tooLarge):
 		return newProblem("body_too_large", err)

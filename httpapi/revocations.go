@@ -61,6 +61,9 @@ func (a *api) writeRevocations(w io.Writer, feed auth.Feed) {
 		out = append(append(out, `{"id":"`...), x.SessionID.String()...)
 		out = appendTime(append(out, `","revokedAt":"`...), x.RevokedAt)
 		out = appendTime(append(out, `","expiresAt":"`...), a.revocations.ExpiresAt(x))
+		if told := x.Reason.Told(); told != "" {
+			out = append(append(out, `","reason":"`...), told...) // small letters and underscores
+		}
 		out = append(out, `"}`...)
 		if len(out)+room > cap(out) {
 			if _, err := w.Write(out); err != nil {

@@ -55,7 +55,7 @@ func (a *api) endSession(c echo.Context, who caller) error {
 	if err != nil {
 		return err
 	}
-	if err := a.auth.EndSession(c.Request().Context(), who.userID, id); err != nil {
+	if err := a.auth.EndSession(c.Request().Context(), who.userID, who.sessionID, id); err != nil {
 		return err
 	}
 	return noContent(c)

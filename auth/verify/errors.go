@@ -25,6 +25,15 @@ var (
 	ErrUnknownKey = errors.New("unknown key id")
 )
 
+// RevokedError is [ErrRevoked] with the reason that the revocations know: one of
+// the contract's words, such as signed_out, on which a client acts.
+type RevokedError struct{ Reason string }
+
+func (e *RevokedError) Error() string { return ErrRevoked.Error() }
+
+// Unwrap returns [ErrRevoked].
+func (e *RevokedError) Unwrap() error { return ErrRevoked }
+
 // errMisconfigured is an error of the program that set the profile up. It is none
 // of the errors above, so that it shows as a 500 and not as a logged-out user.
 var errMisconfigured = errors.New("verify: the profile is incomplete")

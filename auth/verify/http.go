@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 )
@@ -109,6 +110,9 @@ type Problem struct {
 	Detail    string `json:"detail"`
 	Code      string `json:"code"`
 	RequestID string `json:"requestId"`
+	// Reason is why the session ended, where the code is session_revoked and that
+	// is known.
+	Reason string `json:"reason,omitempty"`
 }
 
 // problems are those of the service itself, word for word, so that a client
@@ -153,6 +157,9 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	problem.Type, problem.Code = "urn:wugan:error:"+code, code
 	problem.RequestID = requestID(w.Header(), r.Header)
+	if ended := new(RevokedError); errors.As(err, &ended) {
+		problem.Reason = ended.Reason
+	}
 
 	header := w.Header()
 	header.Set("Content-Type", "application/problem+json")

@@ -14,6 +14,9 @@ const DefaultCacheSize = 10_000
 // Revocations knows which sessions were ended before their access tokens
 // expired, such as a [RevocationFeed]. Revoked is called for every good token:
 // it must be fast, safe for concurrent use, and must not block.
+//
+// Revocations that also have a method RevocationReason(sessionID string) string
+// say why a session ended; "" where that is not known.
 type Revocations interface {
 	Revoked(sessionID string) bool
 }
@@ -100,7 +103,8 @@ func (v *Verifier) Format(state fmt.State, _ rune) {
 // caller. A token that was checked before is recognised by its hash; its key, its
 // times and its session are looked at again all the same.
 //
-// The error is [ErrMissing] for "", [ErrInvalid], [ErrExpired], [ErrRevoked],
+// The error is [ErrMissing] for "", [ErrInvalid], [ErrExpired], [ErrRevoked] (a
+// *[RevokedError] where the reason is known),
 // [ErrKeysUnavailable], or the error of ctx. It never holds the token.
 func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 	claims, err := v.verify(ctx, token)
@@ -108,10 +112,21 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 		return nil, err
 	}
 	if v.revocations != nil && v.revocations.Revoked(claims.SessionID) {
-		return nil, ErrRevoked
+		return nil, v.revoked(claims.SessionID)
 	}
 	// The cache keeps its own copy.
 	return claims.clone(), nil
+}
+
+// revoked is the error for a session that was ended, with the reason where the
+// revocations know it.
+func (v *Verifier) revoked(sessionID string) error {
+	if known, ok := v.revocations.(interface{ RevocationReason(sessionID string) string }); ok {
+		if reason := known.RevocationReason(sessionID); reason != "" {
+			return &RevokedError{Reason: reason}
+		}
+	}
+	return ErrRevoked
 }
 
 // verify returns claims that are shared with the cache.

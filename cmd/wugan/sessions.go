@@ -108,7 +108,7 @@ func (o operator) sessionTable(list []auth.Session) error {
 	for _, s := range list {
 		state := s.State(now)
 		if s.RevokedAt != nil {
-			state += " " + minute(*s.RevokedAt) + ": " + clip(s.RevokedReason, 48)
+			state += " " + minute(*s.RevokedAt) + ": " + string(s.RevokedReason)
 		}
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.ID, s.AppID, clip(s.Device.Name, 24), s.Device.IP,
 			minute(s.CreatedAt), minute(s.LastUsedAt), state)

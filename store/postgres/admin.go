@@ -98,10 +98,10 @@ func note(ctx context.Context, tx pgx.Tx, c users.Change, kind users.EventKind, 
 }
 
 // endAll ends every live session of a user within a change.
-func endAll(ctx context.Context, tx pgx.Tx, c users.Change, reason string) (ended []uuid.UUID, err error) {
-	var told int
-	err = tx.QueryRow(ctx, endSQL, c.UserID, uuid.NullUUID{}, c.Now, reason, c.Actor, uuid.NullUUID{}).Scan(&ended, &told)
-	return ended, err
+func endAll(ctx context.Context, tx pgx.Tx, c users.Change, why auth.Reason) (ended []uuid.UUID, err error) {
+	return endWithin(ctx, tx, auth.Ending{
+		UserID: c.UserID, Reason: why, Actor: c.Actor, Comment: c.Reason, OnBehalfOf: c.OnBehalfOf, Now: c.Now,
+	}, uuid.NullUUID{})
 }
 
 // DisableUser implements auth.AdminStore.
@@ -111,7 +111,7 @@ func (s *Store) DisableUser(ctx context.Context, c users.Change) (ended []uuid.U
 		if _, err := tx.Exec(ctx, sql, c.UserID, c.Now, sanitize.Clean(c.Reason)); err != nil {
 			return err
 		}
-		if ended, err = endAll(ctx, tx, c, auth.ReasonUserDisabled); err != nil {
+		if ended, err = endAll(ctx, tx, c, auth.ReasonOperator); err != nil {
 			return err
 		}
 		return note(ctx, tx, c, users.EventUserDisabled, nil)

@@ -95,7 +95,7 @@ func (s *Store) delete(ctx context.Context, c users.Change, find func(context.Co
 		sessionsSQL = `
 UPDATE sessions
 SET device_id = '', device_name = '', user_agent = '', ip = '',
-    revoked_at = COALESCE(revoked_at, $2), revoked_reason = '` + auth.ReasonAccountClosed + `'
+    revoked_at = COALESCE(revoked_at, $2), revoked_reason = '` + string(auth.ReasonAccountClosed) + `'
 WHERE user_id = $1`
 		eventsSQL = `UPDATE events SET detail = '{}', session_id = NULL WHERE user_id = $1`
 		userSQL   = `

@@ -144,7 +144,7 @@ WITH asked AS (
     WHERE u.id = a.user_id
 ), ended AS (
     UPDATE sessions s
-    SET revoked_at = l.now, revoked_reason = CASE WHEN l.same_device THEN 'replaced' ELSE 'surplus' END
+    SET revoked_at = l.now, revoked_reason = CASE WHEN l.same_device THEN 'replaced' ELSE 'evicted' END
     FROM locked l
     JOIN admitted a ON a.n = l.n
     WHERE s.user_id = l.user_id AND s.id = l.id AND s.revoked_at IS NULL
@@ -163,7 +163,7 @@ WITH asked AS (
 )
 SELECT k.n, k.user_id, k.nickname, k.avatar_url, k.phone_sealed, k.roles, k.metadata, k.created_at,
        CASE WHEN k.disabled_at IS NULL THEN k.now ELSE k.last_login_at END, k.disabled_at, k.disabled_reason,
-       ARRAY(SELECT e.id FROM ended e WHERE e.n = k.n), EXISTS (SELECT FROM stuck x WHERE x.n = k.n), (SELECT count(*) FROM told)
+       ARRAY(SELECT e.id FROM ended e WHERE e.n = k.n ORDER BY e.id), ARRAY(SELECT e.revoked_reason FROM ended e WHERE e.n = k.n ORDER BY e.id), EXISTS (SELECT FROM stuck x WHERE x.n = k.n), (SELECT count(*) FROM told)
 FROM known k`
 
 func (s *Store) loginGroup(ctx context.Context, group []auth.Login) []batch.Result[loginRow] {
@@ -233,14 +233,19 @@ func (s *Store) login(ctx context.Context, db batcher, group []auth.Login) (out 
 		ordinal int
 		stuck   bool
 		told    int64
+		ended   []uuid.UUID
+		why     []auth.Reason
 		r       auth.LoggedIn
 		u       = &r.User
 	)
 	_, err = pgx.ForEachRow(rows, []any{
 		&ordinal, &u.ID, &u.Nickname, &u.AvatarURL, &u.SealedPhone, &u.Roles, (*[]byte)(&u.Metadata), &u.CreatedAt,
-		&u.LastLoginAt, &u.DisabledAt, &u.DisabledReason, &r.Ended, &stuck, &told,
+		&u.LastLoginAt, &u.DisabledAt, &u.DisabledReason, &ended, &why, &stuck, &told,
 	}, func() error {
 		r.ExpiresAt = ends[ordinal-1]
+		for i, id := range ended {
+			r.Ended = append(r.Ended, auth.Ended{SessionID: id, Reason: why[i]})
+		}
 		out[ordinal-1].Value = loginRow{LoggedIn: r, known: true, locked: stuck}
 		r = auth.LoggedIn{}
 		return nil

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -25,12 +26,12 @@ func (s *Store) Now(ctx context.Context) (now time.Time, err error) {
 // revokedSinceSQL reads a page of the ended sessions: those with a row, and those
 // whose row was lost.
 const revokedSinceSQL = `
-SELECT id, revoked_at
+SELECT id, revoked_at, revoked_reason
 FROM (
-    (SELECT id, revoked_at FROM sessions
+    (SELECT id, revoked_at, revoked_reason FROM sessions
      WHERE revoked_at >= $1 AND (revoked_at, id) > ($1, $2) ORDER BY revoked_at, id LIMIT $3)
     UNION ALL
-    (SELECT id, revoked_at FROM lost_sessions
+    (SELECT id, revoked_at, '' FROM lost_sessions
      WHERE revoked_at >= $1 AND (revoked_at, id) > ($1, $2) ORDER BY revoked_at, id LIMIT $3)
 ) AS ended
 ORDER BY revoked_at, id
@@ -45,9 +46,9 @@ func (s *Store) RevokedSince(ctx context.Context, since time.Time, after uuid.UU
 // restoreSQL passes over rows that are locked: the next full read finds them.
 const restoreSQL = `
 WITH remembered AS (
-    SELECT * FROM unnest($1::uuid[], $2::timestamptz[]) AS r (id, revoked_at)
+    SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $4::text[]) AS r (id, revoked_at, reason)
 ), held AS MATERIALIZED (
-    SELECT s.user_id, s.id, r.revoked_at
+    SELECT s.user_id, s.id, r.revoked_at, r.reason
     FROM remembered r
     JOIN sessions s ON s.id = r.id
     WHERE s.revoked_at IS NULL
@@ -55,13 +56,13 @@ WITH remembered AS (
     FOR UPDATE OF s SKIP LOCKED
 ), ended AS (
     UPDATE sessions s
-    SET revoked_at = h.revoked_at, revoked_reason = $4
+    SET revoked_at = h.revoked_at, revoked_reason = h.reason
     FROM held h
     WHERE s.user_id = h.user_id AND s.id = h.id
-    RETURNING s.user_id, s.id
+    RETURNING s.user_id, s.id, s.revoked_reason
 ), noted AS (
     INSERT INTO events (at, kind, user_id, session_id, actor, detail)
-    SELECT $3, 'session_revoked', user_id, id, $5, jsonb_build_object('reason', $4::text)
+    SELECT $3, 'session_revoked', user_id, id, $5, jsonb_build_object('reason', revoked_reason, 'restored', TRUE)
     FROM ended
 ), gone AS (
     INSERT INTO lost_sessions (id, revoked_at)
@@ -95,13 +96,13 @@ func (s *Store) RestoreRevocations(ctx context.Context, list []auth.Revocation, 
 }
 
 func (s *Store) restore(ctx context.Context, part []auth.Revocation, now time.Time) (n int, err error) {
-	ids, times := make([]pgtype.UUID, len(part)), make([]time.Time, len(part))
+	ids, times, why := make([]pgtype.UUID, len(part)), make([]time.Time, len(part)), make([]string, len(part))
 	for i, x := range part {
-		ids[i], times[i] = uuidParam(x.SessionID), x.RevokedAt
+		ids[i], times[i], why[i] = uuidParam(x.SessionID), x.RevokedAt, string(cmp.Or(x.Reason, auth.ReasonRestored))
 	}
 	var told int
 	err = s.call(ctx, func(ctx context.Context) error {
-		return s.pool.QueryRow(ctx, restoreSQL, ids, times, now, auth.ReasonRestored, users.ActorSystem).Scan(&n, &told)
+		return s.pool.QueryRow(ctx, restoreSQL, ids, times, now, why, users.ActorSystem).Scan(&n, &told)
 	})
 	return n, err
 }

@@ -70,7 +70,8 @@ WITH asked AS (
                WHEN a.seq = s.used                                        THEN 'sibling'
                WHEN a.prev = s.used                                       THEN 'rotated'
                ELSE 'reused'
-           END AS outcome
+           END AS outcome,
+           CASE WHEN u.deleted_at IS NULL THEN s.revoked_reason ELSE 'account_closed' END AS reason
     FROM asked a
     JOIN sessions s ON s.user_id = a.user_id AND s.id = a.id AND s.app_id = a.app_id
     JOIN users u ON u.id = s.user_id
@@ -126,12 +127,12 @@ WITH asked AS (
 )
 SELECT h.n, h.outcome, COALESCE(m.used, h.used), COALESCE(m.last, h.last), COALESCE(m.rotated_at, h.rotated_at),
        h.created_at, COALESCE(m.expires_at, h.expires_at), h.roles, h.metadata,
-       h.outcome IN ('same_child', 'sibling') AND EXISTS (SELECT FROM repeated r WHERE r.user_id = h.user_id AND r.id = h.id),
+       h.outcome IN ('same_child', 'sibling') AND EXISTS (SELECT FROM repeated r WHERE r.user_id = h.user_id AND r.id = h.id), h.reason,
        (SELECT count(*) FROM told)
 FROM held h
 LEFT JOIN moved m ON m.user_id = h.user_id AND m.id = h.id
 UNION ALL
-SELECT a.n, '` + outcomeLocked + `', s.used, s.last, s.rotated_at, s.created_at, s.expires_at, '{}', '{}', FALSE, 0
+SELECT a.n, '` + outcomeLocked + `', s.used, s.last, s.rotated_at, s.created_at, s.expires_at, '{}', '{}', FALSE, '', 0
 FROM asked a
 JOIN sessions s ON s.user_id = a.user_id AND s.id = a.id AND s.app_id = a.app_id
 WHERE (SELECT count(*) FROM held) < (SELECT count(*) FROM asked)
@@ -190,7 +191,7 @@ func (s *Store) rotate(ctx context.Context, group []auth.Presented) (out []batch
 		e       auth.Rotated
 	)
 	_, err = pgx.ForEachRow(rows, []any{
-		&ordinal, &e.Outcome, &e.Used, &e.Last, &e.RotatedAt, &e.CreatedAt, &e.ExpiresAt, &e.Roles, (*[]byte)(&e.Metadata), &e.Repeated, &told,
+		&ordinal, &e.Outcome, &e.Used, &e.Last, &e.RotatedAt, &e.CreatedAt, &e.ExpiresAt, &e.Roles, (*[]byte)(&e.Metadata), &e.Repeated, &e.Reason, &told,
 	}, func() error {
 		out[ordinal-1].Value = e
 		e = auth.Rotated{}

@@ -64,7 +64,7 @@ WITH held AS MATERIALIZED (
 ), noted AS (
     INSERT INTO events (at, kind, user_id, session_id, actor, detail)
     SELECT $3, 'session_revoked', NULLIF($1, '00000000-0000-0000-0000-000000000000'::uuid), id, $5,
-           jsonb_build_object('reason', $4::text) || CASE WHEN lost THEN '{"rowLost": true}'::jsonb ELSE '{}' END
+           $7::text::jsonb || CASE WHEN lost THEN '{"rowLost": true}'::jsonb ELSE '{}' END
     FROM all_ended
 ), told AS (
     -- It runs because its rows are counted below: a SELECT in WITH that is not read does not.
@@ -73,10 +73,28 @@ WITH held AS MATERIALIZED (
 SELECT ARRAY(SELECT id FROM all_ended), (SELECT count(*) FROM told)`
 
 func (s *Store) end(ctx context.Context, e auth.Ending, id uuid.NullUUID) (ended []uuid.UUID, err error) {
-	err = s.call(ctx, func(ctx context.Context) error {
-		var told int
-		return s.pool.QueryRow(ctx, endSQL, e.UserID, id, e.Now, sanitize.Clean(e.Reason), sanitize.Clean(e.Actor), optionalID(e.Proven)).Scan(&ended, &told)
+	err = s.call(ctx, func(ctx context.Context) (err error) {
+		ended, err = endWithin(ctx, s.pool, e, id)
+		return err
 	})
+	return ended, err
+}
+
+// querier is a pool or a transaction.
+type querier interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// endWithin ends one session of a user, or all where the id is null, by a pool or
+// within a transaction.
+func endWithin(ctx context.Context, db querier, e auth.Ending, id uuid.NullUUID) (ended []uuid.UUID, err error) {
+	e.Actor, e.Comment, e.OnBehalfOf = sanitize.Clean(e.Actor), sanitize.Clean(e.Comment), sanitize.Clean(e.OnBehalfOf)
+	detail, err := e.Detail()
+	if err != nil {
+		return nil, err
+	}
+	var told int
+	err = db.QueryRow(ctx, endSQL, e.UserID, id, e.Now, string(e.Reason), e.Actor, optionalID(e.Proven), string(detail)).Scan(&ended, &told)
 	return ended, err
 }
 

@@ -115,13 +115,14 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)`
 		return in, "", false, err
 	}
 	for _, x := range s.lifetimes.EndedBy(auth.Login{AppID: appID, Device: device, Now: l.Now}, live) {
-		var ended []uuid.UUID
-		var told int
-		err := tx.QueryRow(ctx, endSQL, t.UserID, uuid.NullUUID{UUID: x.SessionID, Valid: true}, l.Now, x.Reason, users.ActorSystem, uuid.NullUUID{}).Scan(&ended, &told)
+		e := auth.Ending{UserID: t.UserID, Reason: x.Reason, Actor: users.ActorSystem, Now: l.Now}
+		ended, err := endWithin(ctx, tx, e, uuid.NullUUID{UUID: x.SessionID, Valid: true})
 		if err != nil {
 			return in, "", false, err
 		}
-		in.Ended = append(in.Ended, ended...)
+		if len(ended) > 0 {
+			in.Ended = append(in.Ended, x)
+		}
 	}
 	in.ExpiresAt, in.User.LastLoginAt = s.lifetimes.SessionEnd(l.Now, l.Now), l.Now.UTC()
 	if _, err := tx.Exec(ctx, greetSQL, t.UserID, l.Now); err != nil {

@@ -88,7 +88,7 @@ func noteChange(ctx context.Context, tx *sql.Tx, c users.Change, kind users.Even
 }
 
 // endAll ends every live session of a user within a change.
-func endAll(ctx context.Context, tx *sql.Tx, c users.Change, reason string) ([]uuid.UUID, error) {
+func endAll(ctx context.Context, tx *sql.Tx, c users.Change, why auth.Reason) ([]uuid.UUID, error) {
 	rows, err := tx.QueryContext(ctx, allOf, c.UserID.String(), micros(c.Now), "", "")
 	if err != nil {
 		return nil, err
@@ -101,7 +101,10 @@ func endAll(ctx context.Context, tx *sql.Tx, c users.Change, reason string) ([]u
 		return nil, err
 	}
 	for _, id := range ended {
-		if err := revoke(ctx, tx, auth.Ending{UserID: c.UserID, SessionID: id, Reason: reason, Actor: c.Actor, Now: c.Now}); err != nil {
+		e := auth.Ending{
+			UserID: c.UserID, SessionID: id, Reason: why, Actor: c.Actor, Comment: c.Reason, OnBehalfOf: c.OnBehalfOf, Now: c.Now,
+		}
+		if err := revoke(ctx, tx, e); err != nil {
 			return nil, err
 		}
 	}
@@ -115,7 +118,7 @@ func (s *Store) DisableUser(ctx context.Context, c users.Change) (ended []uuid.U
 		if _, err := tx.ExecContext(ctx, query, micros(c.Now), sanitize.Clean(c.Reason), c.UserID.String()); err != nil {
 			return err
 		}
-		if ended, err = endAll(ctx, tx, c, auth.ReasonUserDisabled); err != nil {
+		if ended, err = endAll(ctx, tx, c, auth.ReasonOperator); err != nil {
 			return err
 		}
 		return noteChange(ctx, tx, c, users.EventUserDisabled, nil)

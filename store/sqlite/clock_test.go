@@ -32,7 +32,7 @@ func TestAFileTellsHowFarTheClockIsFromTheNewestTimeInIt(t *testing.T) {
 	require.InDelta(t, 2*time.Hour.Seconds(), step().Seconds(), 5, "a refresh is a time, too")
 
 	// A clock that was set back: what is in the file lies ahead.
-	ended, err := s.EndSession(t.Context(), auth.Ending{UserID: in.User.ID, SessionID: l.SessionID, Reason: auth.ReasonLogout, Now: now.Add(8 * time.Hour)})
+	ended, err := s.EndSession(t.Context(), auth.Ending{UserID: in.User.ID, SessionID: l.SessionID, Reason: auth.ReasonLoggedOut, Now: now.Add(8 * time.Hour)})
 	require.NoError(t, err)
 	require.True(t, ended)
 	require.InDelta(t, -8*time.Hour.Seconds(), step().Seconds(), 5)

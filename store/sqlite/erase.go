@@ -103,7 +103,7 @@ func deleteUser(ctx context.Context, tx *sql.Tx, c users.Change) ([]uuid.UUID, e
 		sessionsQuery   = `
 UPDATE sessions
 SET device_id = '', device_name = '', user_agent = '', ip = '',
-    revoked_at = COALESCE(revoked_at, ?2), revoked_reason = '` + auth.ReasonAccountClosed + `'
+    revoked_at = COALESCE(revoked_at, ?2), revoked_reason = '` + string(auth.ReasonAccountClosed) + `'
 WHERE user_id = ?1`
 		eventsQuery = `UPDATE events SET detail = '{}', session_id = NULL WHERE user_id = ?1`
 		userQuery   = `

@@ -98,7 +98,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 }
 
 // makeRoom ends the sessions that auth.Lifetimes.EndedBy names.
-func (s *Store) makeRoom(ctx context.Context, tx *sql.Tx, userID uuid.UUID, l auth.Login) ([]uuid.UUID, error) {
+func (s *Store) makeRoom(ctx context.Context, tx *sql.Tx, userID uuid.UUID, l auth.Login) ([]auth.Ended, error) {
 	const query = `
 SELECT id, app_id, device_id
 FROM sessions
@@ -115,13 +115,12 @@ ORDER BY rotated_at DESC, id DESC`
 	if err != nil {
 		return nil, err
 	}
-	var ended []uuid.UUID
-	for _, x := range s.lifetimes.EndedBy(l, live) {
+	ended := s.lifetimes.EndedBy(l, live)
+	for _, x := range ended {
 		e := auth.Ending{UserID: userID, SessionID: x.SessionID, Reason: x.Reason, Actor: users.ActorSystem, Now: l.Now}
 		if err := revoke(ctx, tx, e); err != nil {
 			return nil, err
 		}
-		ended = append(ended, x.SessionID)
 	}
 	return ended, nil
 }

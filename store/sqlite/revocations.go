@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -17,9 +18,9 @@ import (
 // RevokedSince implements auth.Store.
 func (s *Store) RevokedSince(ctx context.Context, since time.Time, after uuid.UUID, limit int) ([]auth.Revocation, error) {
 	const query = `
-SELECT id, revoked_at FROM sessions WHERE revoked_at >= ?1 AND (revoked_at, id) > (?1, ?2)
+SELECT id, revoked_at, revoked_reason FROM sessions WHERE revoked_at >= ?1 AND (revoked_at, id) > (?1, ?2)
 UNION ALL
-SELECT id, revoked_at FROM lost_sessions WHERE revoked_at >= ?1 AND (revoked_at, id) > (?1, ?2)
+SELECT id, revoked_at, '' FROM lost_sessions WHERE revoked_at >= ?1 AND (revoked_at, id) > (?1, ?2)
 ORDER BY revoked_at, id
 LIMIT ?3`
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -33,7 +34,7 @@ LIMIT ?3`
 			r  auth.Revocation
 			at int64
 		)
-		err := rows.Scan(&r.SessionID, &at)
+		err := rows.Scan(&r.SessionID, &at, &r.Reason)
 		r.RevokedAt = moment(at)
 		return r, err
 	})
@@ -88,10 +89,11 @@ func restore(ctx context.Context, tx *sql.Tx, x auth.Revocation, now time.Time) 
 	case err != nil || ended:
 		return false, err
 	}
-	if _, err := tx.ExecContext(ctx, endSQL, micros(x.RevokedAt), auth.ReasonRestored, userID.String(), id); err != nil {
+	why := string(cmp.Or(x.Reason, auth.ReasonRestored))
+	if _, err := tx.ExecContext(ctx, endSQL, micros(x.RevokedAt), why, userID.String(), id); err != nil {
 		return false, err
 	}
-	detail, err := json.Marshal(map[string]string{"reason": auth.ReasonRestored})
+	detail, err := json.Marshal(map[string]any{"reason": why, "restored": true})
 	if err != nil {
 		return false, err
 	}

@@ -55,7 +55,8 @@ func (s *Store) rotate(ctx context.Context, tx *sql.Tx, p auth.Presented) (auth.
 	const (
 		findSQL = `
 SELECT s.used, s.last, s.rotated_at, s.created_at, s.expires_at, s.ip, s.user_agent, s.repeats, s.repeats_recorded_at,
-       s.revoked_at IS NOT NULL OR u.deleted_at IS NOT NULL, u.disabled_at IS NOT NULL, u.roles, u.metadata
+       s.revoked_at IS NOT NULL OR u.deleted_at IS NOT NULL, CASE WHEN u.deleted_at IS NULL THEN s.revoked_reason ELSE 'account_closed' END,
+       u.disabled_at IS NOT NULL, u.roles, u.metadata
 FROM sessions s
 JOIN users u ON u.id = s.user_id
 WHERE s.user_id = ? AND s.id = ? AND s.app_id = ?`
@@ -78,7 +79,7 @@ UPDATE sessions SET revoked_at = ?, revoked_reason = ? WHERE user_id = ? AND id 
 		recordedAt                  sql.NullInt64
 	)
 	switch err := tx.QueryRowContext(ctx, findSQL, userID, id, p.AppID).
-		Scan(&e.Used, &e.Last, &rotatedAt, &created, &expires, &ip, &agent, &repeats.Count, &recordedAt, &revoked, &barred, &roles, &metadata); {
+		Scan(&e.Used, &e.Last, &rotatedAt, &created, &expires, &ip, &agent, &repeats.Count, &recordedAt, &revoked, &e.Reason, &barred, &roles, &metadata); {
 	case errors.Is(err, sql.ErrNoRows):
 		return auth.Rotated{Outcome: auth.OutcomeUnknown}, nil
 	case err != nil:
@@ -110,7 +111,7 @@ UPDATE sessions SET revoked_at = ?, revoked_reason = ? WHERE user_id = ? AND id 
 		e.ExpiresAt = s.lifetimes.SessionEnd(e.CreatedAt, p.Now)
 		_, err = tx.ExecContext(ctx, rotateSQL, e.Used, e.Last, micros(e.RotatedAt), micros(e.ExpiresAt), p.IP, p.UserAgent, userID, id)
 	case auth.OutcomeReused:
-		_, err = tx.ExecContext(ctx, revokeSQL, micros(p.Now), auth.ReasonReused, userID, id)
+		_, err = tx.ExecContext(ctx, revokeSQL, micros(p.Now), string(auth.ReasonReused), userID, id)
 	default: // the same child: nothing changes
 	}
 	if err != nil {

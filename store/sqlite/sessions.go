@@ -34,7 +34,7 @@ const (
 )
 
 func (s *Store) end(ctx context.Context, e auth.Ending, which string) ([]uuid.UUID, error) {
-	e.Reason, e.Actor = sanitize.Clean(e.Reason), sanitize.Clean(e.Actor)
+	e.Actor = sanitize.Clean(e.Actor)
 	var ended []uuid.UUID
 	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		rows, err := tx.QueryContext(ctx, which, e.UserID.String(), micros(e.Now), e.SessionID.String(), e.Proven.String())
@@ -100,10 +100,11 @@ ON CONFLICT DO NOTHING`
 // rotated_at: a token of an ended session is answered by revoked_at alone.
 func revoke(ctx context.Context, tx *sql.Tx, e auth.Ending) error {
 	const query = `UPDATE sessions SET revoked_at = ?, revoked_reason = ? WHERE user_id = ? AND id = ? AND revoked_at IS NULL`
-	if _, err := tx.ExecContext(ctx, query, micros(e.Now), e.Reason, e.UserID.String(), e.SessionID.String()); err != nil {
+	if _, err := tx.ExecContext(ctx, query, micros(e.Now), string(e.Reason), e.UserID.String(), e.SessionID.String()); err != nil {
 		return err
 	}
-	detail, err := json.Marshal(map[string]string{"reason": e.Reason})
+	e.Comment, e.OnBehalfOf = sanitize.Clean(e.Comment), sanitize.Clean(e.OnBehalfOf)
+	detail, err := e.Detail()
 	if err != nil {
 		return err
 	}

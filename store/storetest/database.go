@@ -119,7 +119,7 @@ type row struct {
 	auth.Counters
 	CreatedAt, ExpiresAt time.Time
 	RevokedAt            *time.Time
-	Reason               string
+	Reason               auth.Reason
 	IP, UserAgent        string
 }
 

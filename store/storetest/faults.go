@@ -105,7 +105,7 @@ func faults(t *testing.T, db *Database) {
 
 	// A logout is repeated until it is heard, and is over however it went.
 	for {
-		if _, err := f.EndSession(t.Context(), p.end(now, auth.ReasonLogout)); err == nil {
+		if _, err := f.EndSession(t.Context(), p.end(now, auth.ReasonLoggedOut)); err == nil {
 			break
 		}
 	}

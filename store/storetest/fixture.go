@@ -79,7 +79,7 @@ func (p seat) present(now time.Time) auth.Presented {
 	}
 }
 
-func (p seat) end(now time.Time, reason string) auth.Ending {
+func (p seat) end(now time.Time, reason auth.Reason) auth.Ending {
 	return auth.Ending{UserID: p.userID, SessionID: p.id, Reason: reason, Actor: users.ActorUser, Now: now}
 }
 

@@ -261,7 +261,7 @@ func deviceTakeover(t *testing.T, db *Database) {
 
 	now := start.Add(time.Hour)
 	again, renewed := login(t, s, on(app1, "phone", time.Hour))
-	require.Equal(t, []uuid.UUID{old.id}, again.Ended)
+	require.Equal(t, []auth.Ended{{SessionID: old.id, Reason: auth.ReasonReplaced}}, again.Ended)
 	require.NotEqual(t, old.id, renewed.id)
 	require.Equal(t, []uuid.UUID{renewed.id, nameless.id, otherApp.id, tablet.id}, sessionIDs(t, s, first.User.ID, now))
 	was := db.session(t, old.userID, old.id)
@@ -305,9 +305,9 @@ func endedBy(t *testing.T, all []auth.LoggedIn) map[uuid.UUID]bool {
 	t.Helper()
 	ended := map[uuid.UUID]bool{}
 	for _, in := range all {
-		for _, id := range in.Ended {
-			require.False(t, ended[id], "a session ends once")
-			ended[id] = true
+		for _, x := range in.Ended {
+			require.False(t, ended[x.SessionID], "a session ends once")
+			ended[x.SessionID] = true
 		}
 	}
 	return ended
@@ -327,8 +327,8 @@ func surplus(t *testing.T, db *Database) {
 	now := start.Add(time.Hour)
 	rotate(t, s, &seats[0], now)
 	in, newest := login(t, s, signIn(t, app1, openID, now.Add(time.Minute)))
-	require.Equal(t, []uuid.UUID{seats[1].id}, in.Ended)
-	require.Equal(t, auth.ReasonSurplus, db.session(t, in.User.ID, seats[1].id).Reason)
+	require.Equal(t, []auth.Ended{{SessionID: seats[1].id, Reason: auth.ReasonEvicted}}, in.Ended)
+	require.Equal(t, auth.ReasonEvicted, db.session(t, in.User.ID, seats[1].id).Reason)
 	require.Equal(t, []uuid.UUID{newest.id, seats[0].id, seats[2].id}, sessionIDs(t, s, in.User.ID, now.Add(time.Minute)))
 
 	// A limit that was lowered meanwhile ends as many as it takes.

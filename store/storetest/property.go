@@ -50,8 +50,8 @@ func (m *model) alive(userID uuid.UUID) []*modelSession {
 }
 
 // login returns the sessions that end.
-func (m *model) login(l auth.Login, userID uuid.UUID) []uuid.UUID {
-	ended := []uuid.UUID{}
+func (m *model) login(l auth.Login, userID uuid.UUID) []auth.Ended {
+	ended := []auth.Ended{}
 	alive := m.alive(userID)
 	live := make([]auth.Session, len(alive))
 	for i, x := range alive {
@@ -59,7 +59,7 @@ func (m *model) login(l auth.Login, userID uuid.UUID) []uuid.UUID {
 	}
 	for _, e := range m.lifetimes.EndedBy(l, live) {
 		alive[slices.IndexFunc(alive, func(x *modelSession) bool { return x.id == e.SessionID })].revoked = true
-		ended = append(ended, e.SessionID)
+		ended = append(ended, e)
 	}
 	m.session = append(m.session, &modelSession{
 		seat:     seat{userID: userID, id: l.SessionID, appID: l.AppID},
@@ -198,7 +198,7 @@ func property(t *testing.T, db *Database) {
 			"end": func(t *rapid.T) {
 				rarely(t)
 				x := anySession()
-				ended, err := store().EndSession(testContext(t), x.end(m.now, auth.ReasonLogout))
+				ended, err := store().EndSession(testContext(t), x.end(m.now, auth.ReasonLoggedOut))
 				require.NoError(t, err)
 				require.Equal(t, !x.revoked && x.expires.After(m.now), ended)
 				x.revoked = x.revoked || ended
@@ -206,7 +206,7 @@ func property(t *testing.T, db *Database) {
 			"end all": func(t *rapid.T) {
 				rarely(t)
 				x := anySession()
-				got, err := store().EndSessions(testContext(t), x.end(m.now, auth.ReasonLogoutAll))
+				got, err := store().EndSessions(testContext(t), x.end(m.now, auth.ReasonSignedOut))
 				require.NoError(t, err)
 				want := []uuid.UUID{}
 				for _, y := range m.alive(x.userID) {

@@ -17,7 +17,7 @@ func restoreRevocations(t *testing.T, db *Database) {
 	stores := pair(t, db, lifetimes())
 	alive, ended, bystander := newcomer(t, stores[0], start), newcomer(t, stores[0], start), newcomer(t, stores[0], start)
 	at, now := start.Add(time.Minute), start.Add(time.Hour)
-	_, err := stores[0].EndSession(t.Context(), ended.end(at, auth.ReasonLogout))
+	_, err := stores[0].EndSession(t.Context(), ended.end(at, auth.ReasonLoggedOut))
 	noError(t, err)
 	before := db.session(t, ended.userID, ended.id)
 	gone := newID(t)

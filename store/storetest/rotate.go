@@ -335,7 +335,7 @@ func barredRotate(t *testing.T, db *Database) {
 	}
 	// Revoked comes before expired: the reason why is worth more than the time.
 	p := newcomer(t, s, start)
-	_, err := s.EndSession(t.Context(), p.end(start, auth.ReasonLogout))
+	_, err := s.EndSession(t.Context(), p.end(start, auth.ReasonLoggedOut))
 	noError(t, err)
 	require.Equal(t, auth.OutcomeRevoked, rotate(t, s, &p, start.Add(1000*time.Hour)).Outcome)
 }

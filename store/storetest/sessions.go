@@ -22,9 +22,9 @@ func endSession(t *testing.T, db *Database) {
 
 	// Another user's session, and none at all.
 	for _, wrong := range []auth.Ending{
-		{UserID: other.userID, SessionID: p.id, Reason: auth.ReasonLogout, Now: now},
-		{UserID: p.userID, SessionID: newID(t), Reason: auth.ReasonLogout, Now: now},
-		{UserID: p.userID, Reason: auth.ReasonLogout, Now: now},
+		{UserID: other.userID, SessionID: p.id, Reason: auth.ReasonLoggedOut, Now: now},
+		{UserID: p.userID, SessionID: newID(t), Reason: auth.ReasonLoggedOut, Now: now},
+		{UserID: p.userID, Reason: auth.ReasonLoggedOut, Now: now},
 	} {
 		ended, err := s.EndSession(t.Context(), wrong)
 		noError(t, err)
@@ -32,12 +32,12 @@ func endSession(t *testing.T, db *Database) {
 	}
 	require.Equal(t, before, db.session(t, p.userID, p.id))
 
-	ended, err := s.EndSession(t.Context(), p.end(now, auth.ReasonLogout))
+	ended, err := s.EndSession(t.Context(), p.end(now, auth.ReasonLoggedOut))
 	noError(t, err)
 	require.True(t, ended)
 	after := db.session(t, p.userID, p.id)
 	require.Equal(t, now, *after.RevokedAt)
-	require.Equal(t, auth.ReasonLogout, after.Reason)
+	require.Equal(t, auth.ReasonLoggedOut, after.Reason)
 	require.Equal(t, before.Counters, after.Counters)
 	require.Equal(t, before.ExpiresAt, after.ExpiresAt)
 	require.Empty(t, sessionIDs(t, s, p.userID, now))
@@ -57,7 +57,7 @@ func endSession(t *testing.T, db *Database) {
 	require.JSONEq(t, `{"reason": "logout"}`, string(events[1].Detail))
 
 	// A session that ran out is not alive: there is nothing to end.
-	ended, err = s.EndSession(t.Context(), other.end(db.session(t, other.userID, other.id).ExpiresAt, auth.ReasonLogout))
+	ended, err = s.EndSession(t.Context(), other.end(db.session(t, other.userID, other.id).ExpiresAt, auth.ReasonLoggedOut))
 	noError(t, err)
 	require.False(t, ended)
 }
@@ -73,16 +73,16 @@ func endSessions(t *testing.T, db *Database) {
 	}
 	bystander := newcomer(t, s, start)
 	now := start.Add(10 * time.Hour)
-	_, err := s.EndSession(t.Context(), p.end(now, auth.ReasonLogout))
+	_, err := s.EndSession(t.Context(), p.end(now, auth.ReasonLoggedOut))
 	noError(t, err)
 
-	all := auth.Ending{UserID: p.userID, Reason: auth.ReasonLogoutAll, Actor: users.ActorUser, Now: now}
+	all := auth.Ending{UserID: p.userID, Reason: auth.ReasonSignedOut, Actor: users.ActorUser, Now: now}
 	ended, err := s.EndSessions(t.Context(), all)
 	noError(t, err)
 	require.ElementsMatch(t, ids[:3], ended)
 	require.Empty(t, sessionIDs(t, s, p.userID, now))
-	require.Equal(t, auth.ReasonLogoutAll, db.session(t, p.userID, ids[0]).Reason)
-	require.Equal(t, auth.ReasonLogout, db.session(t, p.userID, ids[3]).Reason)
+	require.Equal(t, auth.ReasonSignedOut, db.session(t, p.userID, ids[0]).Reason)
+	require.Equal(t, auth.ReasonLoggedOut, db.session(t, p.userID, ids[3]).Reason)
 	require.Len(t, sessionIDs(t, s, bystander.userID, now), 1)
 	require.Len(t, db.events(t, p.userID), 5)
 
@@ -108,11 +108,11 @@ func endLost(t *testing.T, db *Database) {
 
 	p := newcomer(t, s, start)
 	lose(p)
-	ended, err := s.EndSession(t.Context(), p.end(now, auth.ReasonLogout))
+	ended, err := s.EndSession(t.Context(), p.end(now, auth.ReasonLoggedOut))
 	noError(t, err)
 	require.False(t, ended, "an id alone proves nothing")
 	require.Empty(t, revoked())
-	proven := p.end(now, auth.ReasonLogout)
+	proven := p.end(now, auth.ReasonLoggedOut)
 	proven.Proven = p.id
 	ended, err = s.EndSession(t.Context(), proven)
 	noError(t, err)
@@ -137,7 +137,7 @@ func endLost(t *testing.T, db *Database) {
 	_, here := login(t, s, signIn(t, app1, openID, start))
 	_, gone := login(t, s, signIn(t, app1, openID, start))
 	lose(gone)
-	all := auth.Ending{UserID: here.userID, Proven: gone.id, Reason: auth.ReasonLogoutAll, Actor: users.ActorUser, Now: now}
+	all := auth.Ending{UserID: here.userID, Proven: gone.id, Reason: auth.ReasonSignedOut, Actor: users.ActorUser, Now: now}
 	ids, err := s.EndSessions(t.Context(), all)
 	noError(t, err)
 	require.ElementsMatch(t, []uuid.UUID{here.id, gone.id}, ids)
@@ -149,7 +149,7 @@ func endLost(t *testing.T, db *Database) {
 	// The user is lost, too, or not known to the operator who ends it.
 	for _, userID := range []uuid.UUID{newID(t), uuid.Nil} {
 		id := newID(t)
-		ids, err = s.EndSessions(t.Context(), auth.Ending{UserID: userID, Proven: id, Reason: "stolen", Actor: "operator", Now: now})
+		ids, err = s.EndSessions(t.Context(), auth.Ending{UserID: userID, Proven: id, Reason: auth.ReasonOperator, Comment: "stolen", Actor: "operator", Now: now})
 		noError(t, err)
 		require.Equal(t, []uuid.UUID{id}, ids)
 		require.Contains(t, revoked(), id)
@@ -158,7 +158,7 @@ func endLost(t *testing.T, db *Database) {
 	// A session that ran out, of which an access token is alive.
 	q := newcomer(t, s, start)
 	late := start.Add(lifetimes().RefreshTTL).Add(time.Hour)
-	proven = q.end(late, auth.ReasonLogout)
+	proven = q.end(late, auth.ReasonLoggedOut)
 	proven.Proven = q.id
 	ended, err = s.EndSession(t.Context(), proven)
 	noError(t, err)
@@ -194,7 +194,7 @@ func revokedSince(t *testing.T, db *Database) {
 	for i := range 3 {
 		p := newcomer(t, s, start)
 		seats = append(seats, p)
-		_, err := s.EndSession(t.Context(), p.end(start.Add(time.Duration(i)*time.Microsecond), auth.ReasonLogout))
+		_, err := s.EndSession(t.Context(), p.end(start.Add(time.Duration(i)*time.Microsecond), auth.ReasonLoggedOut))
 		noError(t, err)
 	}
 	newcomer(t, s, start) // alive
@@ -216,7 +216,7 @@ func revokedByPages(t *testing.T, db *Database) {
 	want := map[uuid.UUID]bool{}
 	for i := range 11 {
 		p := newcomer(t, s, start)
-		_, err := s.EndSession(t.Context(), p.end(start.Add(time.Duration(i/5)*time.Second), auth.ReasonLogout))
+		_, err := s.EndSession(t.Context(), p.end(start.Add(time.Duration(i/5)*time.Second), auth.ReasonLoggedOut))
 		noError(t, err)
 		want[p.id] = true
 	}
@@ -280,11 +280,11 @@ func watch(t *testing.T, db *Database) {
 	login(t, stores[1], l)
 	time.Sleep(150 * time.Millisecond)
 	wakes("another store ends a session", func() {
-		_, err := stores[1].EndSession(t.Context(), p.end(start, auth.ReasonLogout))
+		_, err := stores[1].EndSession(t.Context(), p.end(start, auth.ReasonLoggedOut))
 		noError(t, err)
 	})
 	wakes("another store ends all", func() {
-		_, err := stores[1].EndSessions(t.Context(), q.end(start, auth.ReasonLogoutAll))
+		_, err := stores[1].EndSessions(t.Context(), q.end(start, auth.ReasonSignedOut))
 		noError(t, err)
 	})
 	wakes("this store ends a session", func() {

@@ -65,7 +65,7 @@ func ticketOnce(t *testing.T, w *adminWorld) {
 	w.ticket(t, "second", a.User.ID, from)
 	in, _, err = w.LoginByTicket(t.Context(), w.ticketLogin("second"))
 	require.NoError(t, err)
-	require.Equal(t, []uuid.UUID{l.SessionID}, in.Ended)
+	require.Equal(t, []auth.Ended{{SessionID: l.SessionID, Reason: auth.ReasonReplaced}}, in.Ended)
 	all, err := w.AllSessions(t.Context(), a.User.ID)
 	require.NoError(t, err)
 	for _, x := range all {
@@ -130,7 +130,7 @@ func ticketsThatDoNotFit(t *testing.T, w *adminWorld) {
 	a, from := w.loginAs(t, "openid-a", "")
 	b, othersSession := w.loginAs(t, "openid-b", "")
 	_, ended := w.loginAs(t, "openid-a", "")
-	_, err := w.EndSession(t.Context(), auth.Ending{UserID: a.User.ID, SessionID: ended, Reason: auth.ReasonLogout, Actor: "user", Now: w.now})
+	_, err := w.EndSession(t.Context(), auth.Ending{UserID: a.User.ID, SessionID: ended, Reason: auth.ReasonLoggedOut, Actor: "user", Now: w.now})
 	require.NoError(t, err)
 	gone, goneSession := w.loginAs(t, "openid-c", "")
 	audience := func(of string) func(*auth.Ticket) { return func(x *auth.Ticket) { x.Audience = of } }
