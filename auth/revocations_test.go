@@ -86,7 +86,7 @@ func TestWhatIsNoSessionOfOursCountsAsEnded(t *testing.T) {
 	}
 	var none *auth.Revocations
 	require.False(t, none.Revoked("nonsense"), "nobody keeps a memory here")
-	none.Add(noon, session(1))
+	none.Add(noon, auth.ReasonLoggedOut, session(1))
 }
 
 func TestPodsWithTheSameRevocationsGiveTheSameCursorWhateverTheOrder(t *testing.T) {
@@ -102,8 +102,8 @@ func TestPodsWithTheSameRevocationsGiveTheSameCursorWhateverTheOrder(t *testing.
 		for _, order := range [][]entry{entries, reversed(entries)} {
 			r := memory(h)
 			for _, e := range order {
-				r.Add(e.at, session(e.n))
-				r.Add(e.at, session(e.n)) // told twice, by memory and by the database
+				r.Add(e.at, auth.ReasonLoggedOut, session(e.n))
+				r.Add(e.at, auth.ReasonLoggedOut, session(e.n)) // told twice, by memory and by the database
 			}
 			cursors[since(t, r, "").Cursor] = true
 			require.Equal(t, []byte{1}, ids(since(t, r, ""))[:1], "oldest first")
@@ -113,7 +113,7 @@ func TestPodsWithTheSameRevocationsGiveTheSameCursorWhateverTheOrder(t *testing.
 	require.Len(t, cursors, 1)
 	less := memory(h)
 	for _, e := range entries[1:] {
-		less.Add(e.at, session(e.n))
+		less.Add(e.at, auth.ReasonLoggedOut, session(e.n))
 	}
 	require.NotContains(t, cursors, since(t, less, "").Cursor)
 }
@@ -127,7 +127,7 @@ func reversed[T any](list []T) []T {
 func TestACommitThatComesLateWithAnEarlierTimeIsStillRead(t *testing.T) {
 	h := &hands{noon.Add(time.Minute)}
 	r := memory(h)
-	r.Add(noon.Add(20*time.Second), session(2))
+	r.Add(noon.Add(20*time.Second), auth.ReasonLoggedOut, session(2))
 	before := since(t, r, "")
 	require.Equal(t, []byte{2}, ids(before))
 	require.False(t, isClosed(before.Changed))
@@ -166,7 +166,7 @@ func TestAReaderIsGivenWhatItMayLackAndNoMore(t *testing.T) {
 	// A reader may ask a pod that is behind the one it read before: it gets all
 	// there is, for nobody can tell what it lacks.
 	behind := memory(h)
-	behind.Add(noon, session(0))
+	behind.Add(noon, auth.ReasonLoggedOut, session(0))
 	require.Equal(t, []byte{0}, ids(since(t, behind, all.Cursor)))
 	require.NotEqual(t, all.Cursor, since(t, behind, all.Cursor).Cursor)
 
@@ -182,10 +182,10 @@ func TestAReaderGetsWhatComesWithAWrongDate(t *testing.T) {
 		h := &hands{noon}
 		r := memory(h)
 		r.Add(noon, auth.ReasonLoggedOut, session(1))
-		r.Add(noon.Add(wrong), session(2))
+		r.Add(noon.Add(wrong), auth.ReasonLoggedOut, session(2))
 		both := since(t, r, "")
 		require.Len(t, given(both), 2)
-		r.Add(noon.Add(time.Second), session(3))
+		r.Add(noon.Add(time.Second), auth.ReasonLoggedOut, session(3))
 		require.Equal(t, []byte{3}, ids(since(t, r, both.Cursor)), wrong)
 		require.NotEqual(t, both.Cursor, since(t, r, both.Cursor).Cursor)
 	}
@@ -195,10 +195,10 @@ func TestAReaderFromAnotherDatabaseGetsEverything(t *testing.T) {
 	h := &hands{noon}
 	here, elsewhere := memory(h), memory(h)
 	for n := range byte(20) {
-		here.Add(noon.Add(-time.Hour), session(n))
+		here.Add(noon.Add(-time.Hour), auth.ReasonLoggedOut, session(n))
 	}
-	elsewhere.Add(noon, session(100))
-	here.Add(noon.Add(time.Second), session(20))
+	elsewhere.Add(noon, auth.ReasonLoggedOut, session(100))
+	here.Add(noon.Add(time.Second), auth.ReasonLoggedOut, session(20))
 	require.Len(t, given(since(t, here, since(t, elsewhere, "").Cursor)), 21)
 }
 
@@ -211,13 +211,13 @@ func TestPodsAgreeOnTheCursorWhateverTheyHaveForgotten(t *testing.T) {
 		h.now = noon.Add(time.Duration(n) * 4 * time.Minute)
 		early.Add(h.now, auth.ReasonLoggedOut, session(n))
 		if n > 0 {
-			late.Add(h.now.Add(-4*time.Minute), session(n-1))
+			late.Add(h.now.Add(-4*time.Minute), auth.ReasonLoggedOut, session(n-1))
 		}
 		late.Add(h.now, auth.ReasonLoggedOut, session(n))
 	}
 	fresh := memory(h) // started now: it never knew what is forgotten
 	for n := byte(100); n > 0; n-- {
-		fresh.Add(noon.Add(time.Duration(n-1)*4*time.Minute), session(n-1))
+		fresh.Add(noon.Add(time.Duration(n-1)*4*time.Minute), auth.ReasonLoggedOut, session(n-1))
 	}
 	require.Equal(t, since(t, early, "").Cursor, since(t, late, "").Cursor)
 	require.Equal(t, since(t, early, "").Cursor, since(t, fresh, "").Cursor)

@@ -51,7 +51,7 @@ func TestAfterAnOutageWhatWasLostIsWrittenBackAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &database{wake: make(chan struct{}), reach: 24 * time.Hour}
 		r := follow(t, d)
-		r.Add(time.Now(), session(1)) // committed on a primary that is gone
+		r.Add(time.Now(), auth.ReasonLoggedOut, session(1)) // committed on a primary that is gone
 		d.setDown(true)
 		time.Sleep(20 * time.Second)
 		d.setDown(false)
@@ -144,10 +144,10 @@ func TestThePodsOwnClockDecidesNothing(t *testing.T) {
 
 			// The clock jumps for three seconds, while sessions end.
 			w.move(5 * time.Hour)
-			r.Add(time.Now(), session(3))
+			r.Add(time.Now(), auth.ReasonLoggedOut, session(3))
 			time.Sleep(3 * time.Second)
 			w.move(-5 * time.Hour)
-			r.Add(time.Now(), session(4))
+			r.Add(time.Now(), auth.ReasonLoggedOut, session(4))
 			for n := range byte(4) {
 				require.True(t, r.Revoked(session(n+1).String()))
 			}
@@ -169,7 +169,7 @@ func TestHalfAMillionEndedSessionsTakeLittleMemory(t *testing.T) {
 	}
 	before := heap()
 	for i := range n {
-		r.Add(noon.Add(time.Duration(i)*time.Millisecond), uuid.New())
+		r.Add(noon.Add(time.Duration(i)*time.Millisecond), auth.ReasonLoggedOut, uuid.New())
 	}
 	perSession := float64(heap()-before) / n
 	t.Logf("%.0f bytes a session", perSession)
@@ -206,7 +206,7 @@ func TestTheOldestComeFirstInWhateverOrderTheyCame(t *testing.T) {
 	want := map[uuid.UUID]int64{}
 	for range 9000 {
 		id, at := uuid.New(), noon.Add(time.Duration(dice.IntN(3_600_000))*time.Millisecond)
-		r.Add(at, id)
+		r.Add(at, auth.ReasonLoggedOut, id)
 		want[id] = at.UnixMicro()
 	}
 	var last time.Time

@@ -75,6 +75,9 @@ func oauthErrorOf(err error) error {
 		Code: oauthInvalidGrant, Description: describe(p.Detail), status: http.StatusBadRequest,
 		outcome: p.Code, retryAfter: p.retryAfter, cause: p.cause,
 	}
+	if p.Reason != "" {
+		e.Description += " Reason: " + p.Reason + "."
+	}
 	switch {
 	case p.Status == http.StatusInternalServerError, p.Status == http.StatusRequestEntityTooLarge, p.Status == http.StatusUnsupportedMediaType:
 		return err

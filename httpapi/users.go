@@ -114,7 +114,7 @@ func (a *api) updateMe(c echo.Context, who caller) error {
 func answerUser(c echo.Context, who caller, u users.User, err error) error {
 	switch {
 	case errors.Is(err, users.ErrNotFound):
-		return newProblem("session_revoked", err)
+		return problemOf(&auth.RevokedError{Reason: auth.ReasonAccountClosed})
 	case err != nil:
 		return err
 	case u.Disabled():

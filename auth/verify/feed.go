@@ -35,7 +35,7 @@ const (
 // clock: this machine's wall clock may be wrong, or jump. Every five minutes, and
 // after a jump, everything is read again. While the service is down nothing new is
 // learnt, and tokens are accepted all the same; the reader tries again after 1, 2,
-// 4 … 60 seconds. Watch [RevocationFeed.Lag]. A session takes some 45 bytes.
+// 4 … 60 seconds. Watch [RevocationFeed.Lag]. A session takes some 50 bytes.
 type RevocationFeed struct {
 	remote
 	address   func() string // closures: fmt would print a password or key in a field
@@ -48,7 +48,7 @@ type RevocationFeed struct {
 
 	began    time.Time // the moments of until are counted from here
 	mu       sync.RWMutex
-	until    map[sessionKey]moment // when a session may be forgotten
+	until    map[sessionKey]ended // when a session may be forgotten
 	lastGood time.Time
 	lastErr  error
 }
@@ -65,7 +65,7 @@ func Feed(base, gatewayKey string, opts ...RemoteOption) *RevocationFeed {
 		ready:     make(chan struct{}),
 		done:      make(chan struct{}),
 		began:     time.Now(),
-		until:     make(map[sessionKey]moment),
+		until:     make(map[sessionKey]ended),
 	}
 	f.interval = min(max(f.interval, time.Second), maxFeedWait)
 	f.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -123,6 +123,14 @@ func (f *RevocationFeed) Revoked(sessionID string) bool {
 	defer f.mu.RUnlock()
 	_, ok := f.until[keyOf(sessionID)]
 	return ok
+}
+
+// RevocationReason returns why a session was ended, in the service's words; ""
+// where it was not, or that is not known.
+func (f *RevocationFeed) RevocationReason(sessionID string) string {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return reasons[f.until[keyOf(sessionID)].reason]
 }
 
 // Lag is the time since the service last answered; negative when it never did.
@@ -286,8 +294,8 @@ func (f *RevocationFeed) sweep() {
 	now := f.moment(0)
 	var gone []sessionKey
 	f.mu.RLock()
-	for id, until := range f.until {
-		if now > until {
+	for id, x := range f.until {
+		if now > x.until {
 			gone = append(gone, id)
 		}
 	}
@@ -298,7 +306,7 @@ func (f *RevocationFeed) sweep() {
 		f.mu.Lock()
 		for _, id := range batch {
 			// It may have been revoked again, for longer, in the meantime.
-			if now > f.until[id] {
+			if now > f.until[id].until {
 				delete(f.until, id)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -34,10 +35,24 @@ func (f *RevocationFeed) moment(in time.Duration) moment {
 	return moment(min((time.Since(f.began)+in)/time.Second+1, longest))
 }
 
+// ended is a session that was ended.
+type ended struct {
+	until  moment
+	reason uint8 // its place among the reasons
+}
+
+// reasons are the words of the service for why a session ended.
+var reasons = []string{"", "logged_out", "signed_out", "operator", "evicted", "replaced", "account_closed", "merged"}
+
+func reasonPlace(reason string) uint8 {
+	return uint8(max(slices.Index(reasons, reason), 0)) //nolint:gosec // there are eight
+}
+
 // feedSession is an entry of the feed.
 type feedSession struct {
 	ID        string    `json:"id"`
 	ExpiresAt time.Time `json:"expiresAt"`
+	Reason    string    `json:"reason"`
 }
 
 var errNoFeed = errors.New("the answer is not a revocation feed")
@@ -140,8 +155,8 @@ func (l *learner) take() {
 		}
 		key, until := keyOf(s.ID), f.moment(left)
 		known, ok := f.until[key]
-		if !ok || until > known {
-			f.until[key] = until
+		if !ok || until > known.until {
+			f.until[key] = ended{until, reasonPlace(s.Reason)}
 		}
 		l.news = l.news || !ok
 	}
