@@ -93,7 +93,7 @@ func sessionsShowCommand() *cobra.Command {
 				row("expires", minute(s.ExpiresAt))
 				row("state", s.State(o.Now()))
 				if s.RevokedAt != nil {
-					row("ended", minute(*s.RevokedAt)+": "+clip(s.RevokedReason, users.MaxReason))
+					row("ended", minute(*s.RevokedAt)+": "+string(s.RevokedReason))
 				}
 				return w.Flush()
 			})

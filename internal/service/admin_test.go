@@ -187,7 +187,7 @@ func TestOperatorsEndSessionsAndSeeThatTheyEnded(t *testing.T) {
 				ended = s
 			}
 		}
-		require.Equal(t, "stolen phone", ended["revokedReason"])
+		require.Equal(t, "operator", ended["revokedReason"])
 		require.NotNil(t, ended["revokedAt"])
 
 		require.Equal(t, 204, p.admin("POST", "/users/"+id+"/logout-all", because).status)

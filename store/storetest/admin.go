@@ -225,7 +225,7 @@ func operatorsDisabling(t *testing.T, w *adminWorld) {
 	require.Equal(t, []users.EventKind{"user_disabled", "user_disabled", "session_revoked", "session_revoked", "user_created"}, w.kinds(t, in.User.ID))
 	require.Equal(t, "li.wei", events[1].Actor)
 	require.JSONEq(t, `{"reason": "spam"}`, string(events[1].Detail))
-	require.JSONEq(t, `{"reason": "user_disabled"}`, string(events[2].Detail))
+	require.JSONEq(t, `{"reason": "operator", "comment": "spam"}`, string(events[2].Detail))
 	require.Equal(t, "li.wei", events[2].Actor)
 }
 
@@ -388,7 +388,7 @@ func operatorsSessionsOf(t *testing.T, w *adminWorld) {
 	in, first := w.loginAs(t, "openid-a", "")
 	w.now = w.now.Add(time.Minute)
 	_, second := w.loginAs(t, "openid-a", "")
-	ended, err := w.EndSession(t.Context(), auth.Ending{UserID: in.User.ID, SessionID: first, Reason: "stolen phone", Actor: "li.wei", Now: w.now})
+	ended, err := w.EndSession(t.Context(), auth.Ending{UserID: in.User.ID, SessionID: first, Reason: auth.ReasonOperator, Comment: "stolen phone", Actor: "li.wei", Now: w.now})
 	require.NoError(t, err)
 	require.True(t, ended)
 	list, err := w.AllSessions(t.Context(), in.User.ID)
@@ -397,7 +397,7 @@ func operatorsSessionsOf(t *testing.T, w *adminWorld) {
 	require.Equal(t, []uuid.UUID{second, first}, []uuid.UUID{list[0].ID, list[1].ID})
 	require.Nil(t, list[0].RevokedAt)
 	require.Equal(t, w.now, *list[1].RevokedAt)
-	require.Equal(t, "stolen phone", list[1].RevokedReason)
+	require.Equal(t, auth.ReasonOperator, list[1].RevokedReason)
 	require.Equal(t, "phone of openid-a", list[1].Device.Name)
 	owner, err := w.SessionOwner(t.Context(), first)
 	require.NoError(t, err)

@@ -22,7 +22,7 @@ func restoreRevocations(t *testing.T, db *Database) {
 	before := db.session(t, ended.userID, ended.id)
 	gone := newID(t)
 	list := []auth.Revocation{
-		{SessionID: alive.id, RevokedAt: at.Add(time.Microsecond)},
+		{SessionID: alive.id, RevokedAt: at.Add(time.Microsecond), Reason: auth.ReasonSignedOut},
 		{SessionID: ended.id, RevokedAt: at.Add(time.Hour)},
 		{SessionID: gone, RevokedAt: at.Add(2 * time.Microsecond)},
 	}
@@ -36,7 +36,7 @@ func restoreRevocations(t *testing.T, db *Database) {
 
 	r := db.session(t, alive.userID, alive.id)
 	require.Equal(t, list[0].RevokedAt, *r.RevokedAt)
-	require.Equal(t, auth.ReasonRestored, r.Reason)
+	require.Equal(t, auth.ReasonSignedOut, r.Reason)
 	require.Equal(t, auth.OutcomeRevoked, rotate(t, stores[1], &alive, now).Outcome)
 	events := db.events(t, alive.userID)
 	require.Equal(t, users.EventSessionRevoked, events[len(events)-1].Kind)
@@ -44,7 +44,7 @@ func restoreRevocations(t *testing.T, db *Database) {
 	require.Len(t, sessionIDs(t, stores[0], bystander.userID, now), 1)
 
 	// The lost ones are read as the others are, page by page, and purged as they are.
-	want := []auth.Revocation{{SessionID: ended.id, RevokedAt: at}, list[0], list[2]}
+	want := []auth.Revocation{{SessionID: ended.id, RevokedAt: at, Reason: auth.ReasonLoggedOut}, list[0], list[2]}
 	since, after := start, uuid.Nil
 	for _, w := range want {
 		page, err := stores[1].RevokedSince(t.Context(), since, after, 1)

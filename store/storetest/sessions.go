@@ -54,7 +54,7 @@ func endSession(t *testing.T, db *Database) {
 	require.Equal(t, p.id, events[1].SessionID)
 	require.Equal(t, users.ActorUser, events[1].Actor)
 	require.Equal(t, now, events[1].At)
-	require.JSONEq(t, `{"reason": "logout"}`, string(events[1].Detail))
+	require.JSONEq(t, `{"reason": "logged_out"}`, string(events[1].Detail))
 
 	// A session that ran out is not alive: there is nothing to end.
 	ended, err = s.EndSession(t.Context(), other.end(db.session(t, other.userID, other.id).ExpiresAt, auth.ReasonLoggedOut))
@@ -121,7 +121,7 @@ func endLost(t *testing.T, db *Database) {
 	events := db.events(t, p.userID)
 	require.Equal(t, users.EventSessionRevoked, events[len(events)-1].Kind)
 	require.Equal(t, p.id, events[len(events)-1].SessionID)
-	require.JSONEq(t, `{"reason": "logout", "rowLost": true}`, string(events[len(events)-1].Detail))
+	require.JSONEq(t, `{"reason": "logged_out", "rowLost": true}`, string(events[len(events)-1].Detail))
 	proven.Now = now.Add(time.Minute)
 	ended, err = s.EndSession(t.Context(), proven)
 	noError(t, err)
@@ -205,7 +205,7 @@ func revokedSince(t *testing.T, db *Database) {
 		got = append(got, list...)
 		require.Len(t, got, len(want))
 		for i, w := range want {
-			require.Equal(t, auth.Revocation{SessionID: w.id, RevokedAt: start.Add(time.Duration(since+i) * time.Microsecond)}, got[i])
+			require.Equal(t, auth.Revocation{SessionID: w.id, RevokedAt: start.Add(time.Duration(since+i) * time.Microsecond), Reason: auth.ReasonLoggedOut}, got[i])
 		}
 	}
 }
