@@ -100,7 +100,7 @@ func TestTheCommandLineEndsSessions(t *testing.T) {
 		require.Contains(t, ok(t, "sessions", "list", id), session)
 		require.Contains(t, ok(t, "sessions", "revoke", session, "--reason", "stolen"), "has ended")
 		require.NotContains(t, ok(t, "sessions", "list", id), session)
-		require.Regexp(t, session+`.*ended .*: stolen`, ok(t, "sessions", "list", id, "--all"))
+		require.Regexp(t, session+`.*ended .*: operator`, ok(t, "sessions", "list", id, "--all"))
 		require.Equal(t, "session_revoked", p.refresh(first.refresh).text("code"))
 		require.Equal(t, 200, p.refresh(second.refresh).status)
 		ok(t, "sessions", "revoke", "--user", id, "--reason", "all of them", "--json")
