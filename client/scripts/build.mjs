@@ -47,7 +47,7 @@ const types = async (entry, extension = '') => {
 }
 
 /** What not everybody needs: files of their own. The frameworks' are for bundlers alone. */
-const PARTS = ['account', 'devtools', 'guard', 'socket', 'stream']
+const PARTS = ['account', 'devtools', 'guard', 'lasting', 'socket', 'stream']
 const FRAMEWORKS = ['react', 'vue']
 
 for (const folder of ['dist', 'miniprogram_dist']) {

@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 const root = join(import.meta.dirname, '..')
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
-const PARTS = ['account', 'devtools', 'guard', 'socket', 'stream']
+const PARTS = ['account', 'devtools', 'guard', 'lasting', 'socket', 'stream']
 const FILES = ['dist/index.mjs', 'dist/index.cjs', 'miniprogram_dist/index.js', ...PARTS.flatMap((name) => [`dist/${name}.mjs`, `dist/${name}.cjs`, `miniprogram_dist/${name}.js`]), ...['react', 'vue'].flatMap((name) => [`dist/${name}.mjs`, `dist/${name}.cjs`])]
 /** What mini programs lack. */
 const ABSENT = ['AbortController', 'AbortSignal', 'URL', 'URLSearchParams', 'Headers', 'Request', 'Response', 'fetch', 'FormData', 'Blob', 'XMLHttpRequest', 'window', 'document', 'navigator', 'localStorage', 'globalThis', 'process', 'require', 'eval', 'Function']
@@ -78,13 +78,13 @@ describe('the built files', () => {
   it.each(PARTS)('the part %s is a file of its own, of 2 KB at most, and has nothing of the main one in itself', (name) => {
     const code = read(`miniprogram_dist/${name}.js`)
     expect(gzipSync(code, { level: 9 }).length).toBeLessThanOrEqual(2048)
-    expect(code).not.toMatch(/\/api\/v1\/auth\/login|setStorageSync/)
+    expect(code).not.toMatch(/\/api\/v1\/auth\/login|removeStorageSync/)
     const used = names(code)
     // The browser's socket is there for pages; nothing else of theirs.
     expect(ABSENT.filter((absent) => absent !== 'require' && used.has(absent))).toEqual([])
     const load = (file: string): unknown => {
       const module = { exports: {} }
-      runInContext(`(function (module, exports, require) {${read('miniprogram_dist/' + file + '.js')}\n})`, createContext({ setTimeout, clearTimeout }))(module, module.exports, (id: string) => load(id.replace('./', '')))
+      ;(runInContext(`(function (module, exports, require) {${read('miniprogram_dist/' + file + '.js')}\n})`, createContext({ setTimeout, clearTimeout })) as (...args: unknown[]) => void)(module, module.exports, (id: string) => load(id.replace('./', '')))
       return module.exports
     }
     expect(Object.keys(load(name) as object).length).toBeGreaterThan(0)
@@ -119,7 +119,7 @@ describe('the types', () => {
 describe('the package', () => {
   it('holds the built files, the licence and a page to read, and nothing else', () => {
     const listed = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trim().split('\n').sort()
-    const parts = ['account', 'devtools', 'guard', 'socket', 'stream']
+    const parts = ['account', 'devtools', 'guard', 'lasting', 'socket', 'stream']
     const frameworks = ['react', 'vue']
     expect(listed).toEqual([
       'LICENSE', 'README.md', 'package.json',

@@ -1,6 +1,5 @@
 /** Calls and options beside the heart of the client: optional tokens, pieces, hooks, tokens from elsewhere, logins that are more than a code. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createClient } from '../src/client'
 import type { HostCall } from '../src/host'
 import type { AuthEvent, ClientResponse, SentRequest } from '../src/types'
 import { BASE, Device, LOGIN, REFRESH } from './support/device'
@@ -289,8 +288,7 @@ describe('a client', () => {
   it('whose host has hostOptions hands them on as they are', async () => {
     const { client, device } = await loggedIn()
     const request = vi.spyOn(device.host, 'request')
-    await outcome(createClient({ host: device.host, baseURL: BASE }).get('/public', undefined, { auth: false, hostOptions: { forceHttps: 1 }, enableHttp2: true }))
+    await outcome(client.get('/public', undefined, { auth: false, hostOptions: { forceHttps: 1 }, enableHttp2: true }))
     expect(request.mock.calls[0]![0]).toMatchObject({ forceHttps: 1, enableHttp2: true })
-    void client
   })
 })

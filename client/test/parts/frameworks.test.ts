@@ -1,3 +1,4 @@
+/* eslint-disable @typescript-eslint/no-deprecated -- react-test-renderer is what draws React without a page; its successor needs a DOM */
 /** The session in Vue and React, with the frameworks themselves; the guard of pages; and the tools for development. */
 import { createElement } from 'react'
 import { act, create, type ReactTestRenderer } from 'react-test-renderer'

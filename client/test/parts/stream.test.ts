@@ -143,7 +143,7 @@ describe('stream', () => {
       host: { ...host, request: (options: object) => host.request({ ...options, enableChunked: false }) },
       baseURL: base, getCode: () => service.newCode('alice'),
     })
-    void client
+    await client.get('/public', undefined, { auth: false })
     expect(await all(stream(plain, { url: '/ai' }))).toEqual(['茶', '🍵'])
   })
 })
