@@ -195,7 +195,7 @@ var wrongValues = map[string][]struct{ value, expected string }{
 	"TLS_CERT":              {{"/no/such/file.pem", "expected"}},
 	"TLS_KEY":               {{"/no/such/file.pem", "WUGAN_TLS_CERT"}},
 	"TLS_DOMAINS":           {{"https://auth.example.com", "auth.example.com"}, {"192.0.2.1", "auth.example.com"}, {"*.example.com", "auth.example.com"}},
-	"TLS_ACME_URL":          {{"hunter2", "ACME directory"}, {"https://acme.example.com/directory", "WUGAN_TLS_DOMAINS is not"}},
+	"TLS_ACME_URL":          {{"hunter2", "ACME directory"}, {"https://user:hunter2@acme.example.com/directory", "ACME directory"}, {"https://acme.example.com/directory", "WUGAN_TLS_DOMAINS is not"}},
 	"TLS_CACHE_DIR":         {{"/var/cache/hunter2", "WUGAN_TLS_DOMAINS is not"}},
 	"ACCESS_TTL":            {{"4", "a duration"}, {"forever", "a duration"}, {"", "a duration"}, {"0s", "1s or more"}, {"-4h", "1s or more"}},
 	"REFRESH_TTL":           {{"7d", "a duration"}, {"0", "1s or more"}},

@@ -22,8 +22,8 @@ func (c *Config) checkTLS() error {
 		return Wrong("TLS_CERT", "expected the file of the certificate that belongs to WUGAN_TLS_KEY, but it is not set")
 	case len(c.TLSDomains) > 0 && c.TLSCacheDir == "":
 		return Wrong("TLS_CACHE_DIR", "expected a folder that outlives the process, for the certificates of WUGAN_TLS_DOMAINS: a new one for each start soon meets the authority's limits")
-	case c.TLSAcmeURL != "" && !absoluteHTTP(c.TLSAcmeURL):
-		return Wrong("TLS_ACME_URL", "expected the address of an ACME directory")
+	case c.TLSAcmeURL != "" && (!absoluteHTTP(c.TLSAcmeURL) || withPassword(c.TLSAcmeURL)):
+		return Wrong("TLS_ACME_URL", "expected the address of an ACME directory, without a user or a password")
 	case c.TLSAcmeURL != "" && len(c.TLSDomains) == 0:
 		return Wrong("TLS_ACME_URL", "is set, but WUGAN_TLS_DOMAINS is not: expected both, or neither")
 	case c.TLSCacheDir != "" && len(c.TLSDomains) == 0:

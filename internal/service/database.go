@@ -7,47 +7,29 @@ import (
 	"os"
 	"strings"
 
-	"github.com/wugan/wugan/auth"
-	"github.com/wugan/wugan/events"
 	"github.com/wugan/wugan/internal/config"
 	"github.com/wugan/wugan/internal/tracing"
 	"github.com/wugan/wugan/migrations"
-	"github.com/wugan/wugan/store/postgres"
+	"github.com/wugan/wugan/store"
 	"github.com/wugan/wugan/store/sqlite"
-	"github.com/wugan/wugan/users"
 )
 
 // Database is either store.
-type Database interface {
-	auth.Store
-	auth.AdminStore
-	auth.TicketStore
-	users.Store
-	users.RekeyStore
-	events.WebhookStore
-	Writable(ctx context.Context) error
-	SchemaCurrent(ctx context.Context) error
-	Close() error
-}
+type Database = store.Store
 
 // openDatabase opens the store that the settings name. A SQLite file belongs to
 // this process alone, so it is migrated here; PostgreSQL is migrated before, by
 // wugan migrate or goose.
 func openDatabase(ctx context.Context, c config.Config, t *tracing.Tracing) (Database, error) {
-	if c.DatabaseKind() == "postgres" {
-		var options []postgres.Option
-		if tracer := t.Statements(); tracer != nil {
-			options = append(options, postgres.WithTracer(tracer))
+	if c.DatabaseKind() == "sqlite" {
+		if err := CheckFile(ctx, c); err != nil {
+			return nil, err
 		}
-		return postgres.Open(ctx, c.DatabaseURL.Reveal(), c.Lifetimes(), options...)
+		if err := migrateUp(ctx, c.DatabaseURL.Reveal()); err != nil {
+			return nil, Unusable(c, err)
+		}
 	}
-	if err := CheckFile(ctx, c); err != nil {
-		return nil, err
-	}
-	if err := migrateUp(ctx, c.DatabaseURL.Reveal()); err != nil {
-		return nil, Unusable(c, err)
-	}
-	db, err := sqlite.Open(ctx, filePath(c), c.Lifetimes())
+	db, err := store.Open(ctx, c.DatabaseURL.Reveal(), c.Lifetimes(), t.Statements())
 	if err != nil {
 		return nil, Unusable(c, err)
 	}
@@ -58,20 +40,15 @@ func openDatabase(ctx context.Context, c config.Config, t *tracing.Tracing) (Dat
 // no file and takes no migration: a mistyped path must not look like a service
 // without users.
 func OpenExisting(ctx context.Context, c config.Config) (Database, error) {
-	var db Database
-	var err error
-	if c.DatabaseKind() == "postgres" {
-		db, err = postgres.Open(ctx, c.DatabaseURL.Reveal(), c.Lifetimes())
-	} else {
-		path := filePath(c)
-		if _, err := os.Stat(path); err != nil {
+	if c.DatabaseKind() == "sqlite" {
+		if _, err := os.Stat(filePath(c)); err != nil {
 			return nil, config.Wrong("DATABASE_URL", "expected a database that is there: %s", config.Cause(err))
 		}
 		if err := CheckFile(ctx, c); err != nil {
 			return nil, err
 		}
-		db, err = sqlite.Open(ctx, path, c.Lifetimes())
 	}
+	db, err := store.Open(ctx, c.DatabaseURL.Reveal(), c.Lifetimes(), nil)
 	if err != nil {
 		return nil, Unusable(c, err)
 	}
@@ -82,7 +59,10 @@ func OpenExisting(ctx context.Context, c config.Config) (Database, error) {
 }
 
 // filePath is where the SQLite file of the settings lies.
-func filePath(c config.Config) string { return strings.TrimPrefix(c.DatabaseURL.Reveal(), "sqlite:") }
+func filePath(c config.Config) string {
+	path, _ := store.Path(c.DatabaseURL.Reveal())
+	return path
+}
 
 // CheckFile refuses a SQLite file that is damaged, or beside which the log of
 // another one lies, before anything opens it. A PostgreSQL server looks after its
