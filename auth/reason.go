@@ -65,7 +65,7 @@ func (r Reason) Told() string {
 func reasonPlace(r Reason) uint8 {
 	for place := range reasons {
 		if reasons[place] == r {
-			return uint8(place) //nolint:gosec // there are ten
+			return uint8(place)
 		}
 	}
 	return 0

@@ -110,7 +110,7 @@ func TestMigrateDownDropsNoDataUnasked(t *testing.T) {
 }
 
 func TestOnlyAYesConfirms(t *testing.T) {
-	for input, want := range map[string]bool{"yes\n": true, " yes \r\n": true, "yes": true, "": false, "y\n": false, "no\n": false, "\nyes\n": false} {
+	for input, want := range map[string]bool{"yes\n": true, "\tyes\r\n": true, "yes": true, "": false, "y\n": false, "no\n": false, "\nyes\n": false} {
 		var asked strings.Builder
 		require.Equal(t, want, confirmed(strings.NewReader(input), &asked, "All is lost."), "%q", input)
 		require.Contains(t, asked.String(), "All is lost.")

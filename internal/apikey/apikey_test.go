@@ -70,9 +70,18 @@ func TestKeysAreReadAndFound(t *testing.T) {
 
 func TestKeysThatCannotWorkAreRefusedWithoutBeingRepeated(t *testing.T) {
 	for _, fields := range [][]string{
-		{"shop"}, {"shop:" + key1}, {":service:" + key1}, {"Shop:service:" + key1}, {strings.Repeat("n", 33) + ":service:" + key1},
-		{"shop:root:" + key1}, {"shop:Service:" + key1}, {"shop:service:hunter2"}, {"shop:service:" + key1 + " "},
-		{"shop:service:" + key1 + "钥"}, {"shop:service:" + key1, "anna:admin:" + key1}, {"shop:service:" + key1, "shop:admin:" + key2},
+		{"shop"},
+		{"shop:" + key1},
+		{":service:" + key1},
+		{"Shop:service:" + key1},
+		{strings.Repeat("n", 33) + ":service:" + key1},
+		{"shop:root:" + key1},
+		{"shop:Service:" + key1},
+		{"shop:service:hunter2"},
+		{"shop:service:" + key1 + " "},
+		{"shop:service:" + key1 + "钥"},
+		{"shop:service:" + key1, "anna:admin:" + key1},
+		{"shop:service:" + key1, "shop:admin:" + key2},
 	} {
 		_, err := apikey.Parse(fields)
 		require.Error(t, err, "%v", fields)

@@ -107,7 +107,7 @@ func (w *world) forget(table string) {
 	db, err := sql.Open(driver, address)
 	require.NoError(w.t, err)
 	defer db.Close()
-	_, err = db.ExecContext(w.t.Context(), "DELETE FROM "+table)
+	_, err = db.ExecContext(w.t.Context(), "DELETE FROM "+table) //nolint:gosec // a table that the test names
 	require.NoError(w.t, err)
 }
 

@@ -24,7 +24,8 @@ func TestAnEventThatIsCommittedLateIsReadInItsTurn(t *testing.T) {
 	const sql = `INSERT INTO events (at, kind, user_id, detail) VALUES (now(), 'user_created', gen_random_uuid(), jsonb_build_object('n', $1::int)) RETURNING id`
 	insert := func(db interface {
 		QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-	}, n int) (id int64) {
+	}, n int,
+	) (id int64) {
 		require.NoError(t, db.QueryRow(t.Context(), sql, n).Scan(&id))
 		return id
 	}

@@ -302,7 +302,7 @@ func TestConnectionsThatDiedWithoutAResetAreReplacedWithinSeconds(t *testing.T) 
 				})
 			}
 			wg.Wait()
-			require.EqualValues(t, s.Pool().MaxConns(), s.Pool().TotalConns())
+			require.Equal(t, s.Pool().MaxConns(), s.Pool().TotalConns())
 			if load == "idle" {
 				time.Sleep(1100 * time.Millisecond) // the pool asks whether a connection lives that was idle for a second
 			}

@@ -22,7 +22,7 @@ const outcomeLocked = "locked"
 // Rotate implements auth.Store.
 func (s *Store) Rotate(ctx context.Context, p auth.Presented) (auth.Rotated, error) {
 	if err := sanitize.Check(p.AppID); err != nil {
-		return auth.Rotated{Outcome: auth.OutcomeUnknown}, nil //nolint:nilerr // no session has such an app
+		return auth.Rotated{Outcome: auth.OutcomeUnknown}, nil // no session has such an app
 	}
 	p.IP, p.UserAgent = sanitize.Clean(p.IP), sanitize.Clean(p.UserAgent)
 	ctx, cancel := context.WithTimeout(ctx, patience)

@@ -24,7 +24,7 @@ func (s *Store) FindUsers(ctx context.Context, q users.Query) ([]users.Person, e
 		return nil, nil // no column holds such a string
 	}
 	where, args := conditions(q)
-	query := `SELECT ` + userColumns + ` FROM users u WHERE ` + where + ` ORDER BY u.id DESC LIMIT ?`
+	query := `SELECT ` + userColumns + ` FROM users u WHERE ` + where + ` ORDER BY u.id DESC LIMIT ?` //nolint:gosec // conditions are made of constants
 	const identitiesQuery = `
 SELECT app_id, openid, COALESCE(unionid, ''), created_at
 FROM identities

@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"encoding/json"
-	"errors"
 	"testing"
 	"time"
 
@@ -61,7 +60,7 @@ func directoryPatch(t *testing.T, w *adminWorld) {
 		Metadata: func(json.RawMessage) (json.RawMessage, error) { return nil, refused },
 	})
 	var input *users.InputError
-	require.True(t, errors.As(err, &input))
+	require.ErrorAs(t, err, &input)
 	require.Equal(t, []string{"vip"}, read().Roles)
 	require.Len(t, w.kinds(t, id), events)
 

@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -126,7 +125,7 @@ func eventsWhileWriting(t *testing.T, db *Database) {
 		for n, p := range read[i] {
 			got[n] = p.UserID
 		}
-		require.ElementsMatch(t, users, got, fmt.Sprintf("reader %d", i))
+		require.ElementsMatch(t, users, got, "reader %d", i)
 	}
 	require.Equal(t, read[0], read[1])
 }
