@@ -13,7 +13,7 @@ SOAK     ?= 10m
 # auth/verify is a module of its own, which ./... does not enter.
 MODULES  := ./... github.com/wugan/wugan/auth/verify/...
 
-.PHONY: help run build test test-go test-client lint lint-go lint-client bench e2e soak fuzz vuln tools fmt clean
+.PHONY: help run build console test test-go test-client lint lint-go lint-client bench e2e soak fuzz vuln tools fmt clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ run: ## a first try: everything embedded, for development only (ARGS="--access-t
 
 build: ## the static binary bin/wugan
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/wugan ./cmd/wugan
+
+console: console/node_modules/.package-lock.json ## the page for operators, into httpapi/console/page
+	console/build.sh httpapi/console/page
 
 test: test-go test-client ## vet and all unit and integration tests, Go and client, within ten minutes
 
@@ -77,11 +80,16 @@ tools: ## install the pinned tools (goose, golangci-lint …) into .tools/bin
 	scripts/tools golangci-lint goose govulncheck
 
 clean: ## remove what was built and installed here
-	rm -rf bin dist .tools coverage.out client/node_modules
+	rm -rf bin dist .tools coverage.out client/node_modules console/node_modules
 
 # npm writes this file last, so it is older than the lock file whenever an
 # install is due.
 client/node_modules/.package-lock.json: client/package-lock.json client/package.json
 	@scripts/need node=nodejs npm
 	cd client && npm ci --no-audit --no-fund
+	@touch $@
+
+console/node_modules/.package-lock.json: console/package-lock.json console/package.json
+	@scripts/need node=nodejs npm
+	cd console && npm ci --no-audit --no-fund
 	@touch $@

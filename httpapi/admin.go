@@ -35,7 +35,10 @@ func (a *api) adminRoutes(e *echo.Echo) {
 	support.add(http.MethodPost, "/api/v1/admin/users/:id/logout-all", a.adminSignOut)
 	support.add(http.MethodGet, "/api/v1/admin/users/:id/sessions", a.adminSessions)
 	support.add(http.MethodGet, "/api/v1/admin/users/:id/events", a.adminEvents)
+	support.add(http.MethodPost, "/api/v1/admin/users/:id/phone", a.adminPhone)
 	support.add(http.MethodDelete, "/api/v1/admin/sessions/:id", a.adminEndSession)
+	support.add(http.MethodGet, "/api/v1/admin/key", a.adminKey)
+	support.add(http.MethodGet, "/api/v1/admin/stats", a.adminStats)
 }
 
 type adminIdentity struct {
@@ -135,58 +138,6 @@ func query(c echo.Context, name string, most int) (text string, given bool, err 
 		return "", true, err
 	}
 	return values[0], true, nil
-}
-
-func (a *api) adminFind(c echo.Context) error {
-	limit, err := pageSize(c)
-	if err != nil {
-		return err
-	}
-	text := map[string]string{}
-	for _, p := range []struct {
-		name string
-		most int
-	}{{"id", 64}, {"phone", 32}, {"nickname", maxNickname}, {"appId", 128}, {"openid", 128}, {"cursor", 256}} {
-		value, given, err := query(c, p.name, p.most)
-		if err != nil {
-			return err
-		}
-		if given {
-			text[p.name] = value
-		}
-	}
-	if (text["appId"] == "") != (text["openid"] == "") {
-		return invalid("The parameters appId and openid go together.")
-	}
-	q := users.Query{Nickname: text["nickname"], AppID: text["appId"], OpenID: text["openid"], Limit: limit + 1}
-	if text["cursor"] != "" {
-		var ok bool
-		if q.Before, ok = parseID(text["cursor"]); !ok || q.Before == uuid.Nil {
-			return invalid("The parameter cursor is not one that this service gave out.")
-		}
-	}
-	out := struct {
-		Users      []adminUserAnswer `json:"users"`
-		NextCursor string            `json:"nextCursor"`
-	}{Users: []adminUserAnswer{}}
-	if text["id"] != "" {
-		var ok bool
-		if q.ID, ok = parseID(text["id"]); !ok || q.ID == uuid.Nil {
-			return c.JSON(http.StatusOK, out) // what is no id of ours is nobody's
-		}
-	}
-	people, err := a.admin.Find(c.Request().Context(), q, text["phone"])
-	if err != nil {
-		return err
-	}
-	if len(people) > limit {
-		people = people[:limit]
-		out.NextCursor = people[limit-1].ID.String()
-	}
-	for _, p := range people {
-		out.Users = append(out.Users, renderPerson(p))
-	}
-	return c.JSON(http.StatusOK, out)
 }
 
 func (a *api) adminUser(c echo.Context) error {
@@ -297,6 +248,10 @@ func (a *api) adminEvents(c echo.Context) error {
 			return invalid("The parameter cursor is not one that this service gave out.")
 		}
 	}
+	count, err := counted(c)
+	if err != nil {
+		return err
+	}
 	list, err := a.admin.Events(c.Request().Context(), id, before, limit+1)
 	if err != nil {
 		return err
@@ -304,7 +259,15 @@ func (a *api) adminEvents(c echo.Context) error {
 	out := struct {
 		Events     []adminEventAnswer `json:"events"`
 		NextCursor string             `json:"nextCursor"`
+		Total      *int               `json:"total"`
 	}{Events: []adminEventAnswer{}}
+	if count {
+		n, err := a.admin.CountEvents(c.Request().Context(), id)
+		if err != nil {
+			return err
+		}
+		out.Total = &n
+	}
 	if len(list) > limit {
 		list = list[:limit]
 		out.NextCursor = strconv.FormatInt(list[limit-1].ID, 10)

@@ -21,14 +21,20 @@ func (a *api) change(c echo.Context, reason string, do func(ctx context.Context,
 	if err == nil {
 		err = do(c.Request().Context(), users.Change{UserID: id, Actor: by, OnBehalfOf: onBehalfOf, Reason: reason})
 	}
+	return id, inputProblem(err)
+}
+
+// inputProblem says which header or field an *users.InputError is about. Other
+// errors stay as they are.
+func inputProblem(err error) error {
 	var input *users.InputError
-	if errors.As(err, &input) {
-		if input.Field == "actor" {
-			return uuid.Nil, invalid("The header X-Actor %s.", input.Problem)
-		}
-		return uuid.Nil, invalid("The field %s %s.", input.Field, input.Problem)
+	switch {
+	case !errors.As(err, &input):
+		return err
+	case input.Field == "actor":
+		return invalid("The header X-Actor %s.", input.Problem)
 	}
-	return id, err
+	return invalid("The field %s %s.", input.Field, input.Problem)
 }
 
 type reasonRequest struct {

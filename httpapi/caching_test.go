@@ -13,6 +13,7 @@ var public = map[string]bool{
 	"/.well-known/jwks.json": true, "/.well-known/oauth-authorization-server": true, "/.well-known/openid-configuration": true,
 	"/.well-known/oauth-authorization-server/tenant": true, "/.well-known/openid-configuration/tenant": true,
 	"/openapi.yaml": true, "/openapi.json": true, "/docs": true, "/docs.js": true, "/docs.css": true,
+	"/console": true, "/console/": true, "/console/console.js": true, "/console/console.css": true, "/console/icon.svg": true,
 }
 
 // Every route is asked as its owner, as another person would be and without a

@@ -198,6 +198,9 @@ func newSite(t *testing.T, change ...func(*Config, *http.Server)) *site {
 		Genuine:     verify.New(issuerName, issuerName, access, verify.WithCache(0), verify.WithClock(func() time.Time { return time.Time{} })),
 		Revocations: revocations, AccessKeys: access, Issuer: issuerName, Pushes: noPushes{},
 		Health: func() Health { return Health{Since: s.moved.Now()} },
+		Stats: func() Stats {
+			return Stats{Status: "ready", Database: StatsDatabase{Kind: "sqlite"}, Keys: []StatsKey{}, Minutes: []StatsMinute{}}
+		},
 		Keys: apikey.NewSet(
 			apikey.Key{Name: "gateway", Scope: apikey.Gateway, Text: secret.New(testGateway)},
 			apikey.Key{Name: "admin", Scope: apikey.Admin, Text: secret.New(testAdmin)},

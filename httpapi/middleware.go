@@ -52,6 +52,7 @@ func (a *api) withLog(next echo.HandlerFunc) echo.HandlerFunc {
 			c.Error(err)
 		}
 		took := time.Since(started)
+		a.refused.note(c)
 		a.logRequest(c, took)
 		if a.observe != nil {
 			a.observe(c.Request().Method, c.Path(), c.Response().Status, took)

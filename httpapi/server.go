@@ -24,7 +24,7 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-// Config is what the HTTP side is made of. Auth, Users, Admin, Directory, Events, Keys, Verifier, Revocations,
+// Config is what the HTTP side is made of. Auth, Users, Admin, Directory, Events, Keys, Stats, Verifier, Revocations,
 // AccessKeys, Pushes, Health, Log and Now are needed.
 type Config struct {
 	Auth      *auth.Service
@@ -51,6 +51,11 @@ type Config struct {
 
 	// Keys are those of machines and operators.
 	Keys *apikey.Set
+	// Stats is asked for what the console shows of this process; it must not
+	// wait.
+	Stats func() Stats
+	// NoConsole leaves the console's page out.
+	NoConsole bool
 	// AvatarHosts are the hosts, in lower case and with a port that is not 443,
 	// on which avatars have to be; none: on any.
 	AvatarHosts []string
@@ -94,6 +99,9 @@ type api struct {
 	avatarHosts []string
 	loginRate   *loginRate
 	keyGuesses  *keyGuesses
+	refused     refusedRequests
+	stats       func() Stats
+	noConsole   bool
 
 	log     *slog.Logger
 	now     func() time.Time
@@ -113,10 +121,15 @@ func New(c Config) (*echo.Echo, error) {
 	if err != nil {
 		return nil, fmt.Errorf("httpapi: %w", err)
 	}
+	refused, err := newRefusedRequests()
+	if err != nil {
+		return nil, fmt.Errorf("httpapi: %w", err)
+	}
 	a := &api{
 		auth: c.Auth, users: c.Users, admin: c.Admin, verifier: verifier{c.Verifier, c.Revocations}, genuine: c.Genuine, revocations: c.Revocations,
 		accessKeys: c.AccessKeys, issuer: c.Issuer, pushes: c.Pushes, health: c.Health,
 		keys: c.Keys, keyed: map[string][]apikey.Scope{}, directory: c.Directory, events: c.Events, avatarHosts: c.AvatarHosts, loginRate: rate, keyGuesses: guesses,
+		refused: refused, stats: c.Stats, noConsole: c.NoConsole,
 		log: c.Log, now: c.Now, observe: c.Observe, stopping: c.Stopping,
 	}
 	if a.signed = c.Expired; a.signed == nil {
@@ -188,6 +201,7 @@ func (a *api) routes(e *echo.Echo) {
 
 	a.adminRoutes(e)
 	a.serviceRoutes(e)
+	a.consoleRoutes(e)
 
 	site := docs.New(OpenAPI)
 	for _, path := range site.Paths() {

@@ -58,6 +58,10 @@ type Config struct {
 	AdminKey   secret.String `split_words:"true"`
 	GatewayKey secret.String `split_words:"true"`
 	LoginRate  float64       `split_words:"true" default:"5"`
+	// Console is on or off: the page for support and operators.
+	Console string `default:"on"`
+	// DashboardURL is where the console's link to the dashboards leads; "": none.
+	DashboardURL string `split_words:"true"`
 	// PhoneDailyLimit is how many phone numbers a user may ask WeChat for in a
 	// day: each costs the operator money.
 	PhoneDailyLimit int `split_words:"true" default:"10"`
@@ -239,6 +243,12 @@ func (c *Config) Check() error {
 	}
 	if _, err := c.Level(); err != nil {
 		return err
+	}
+	if c.Console != "on" && c.Console != "off" {
+		return Wrong("CONSOLE", "expected on or off")
+	}
+	if c.DashboardURL != "" && (!absoluteHTTP(c.DashboardURL) || withPassword(c.DashboardURL)) {
+		return Wrong("DASHBOARD_URL", "expected an address such as https://grafana.example.com/d/wugan, without a user or a password, or nothing")
 	}
 	if c.LogFormat != "json" && c.LogFormat != "text" {
 		return Wrong("LOG_FORMAT", "expected json or text")

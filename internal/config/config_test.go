@@ -137,6 +137,7 @@ func TestTheDefaultsAreThoseOfTheContract(t *testing.T) {
 		AccessTTL: 4 * time.Hour, RefreshTTL: 168 * time.Hour, RefreshGrace: 10 * time.Second,
 		SessionMaxAge: 2160 * time.Hour, MaxSessionsPerUser: 20,
 		LoginRate: 5, PhoneDailyLimit: 10, UpstreamTimeout: time.Minute, EventsKeep: 9600 * time.Hour,
+		Console:  "on",
 		LogLevel: "info", LogFormat: "json",
 	}
 	want.WechatAPI.URL = "https://api.weixin.qq.com"
@@ -238,6 +239,8 @@ var wrongValues = map[string][]struct{ value, expected string }{
 	"EVENTS_KEEP":      {{"a year", "a duration"}, {"-1h", "0s or more"}},
 	"LOG_LEVEL":        {{"loud", "debug, info, warn or error"}},
 	"LOG_FORMAT":       {{"logfmt", "json or text"}},
+	"CONSOLE":          {{"true", "on or off"}, {"maybe", "on or off"}},
+	"DASHBOARD_URL":    {{"grafana", "an address"}, {"javascript:alert(1)", "an address"}, {"https://me:hunter2@grafana.example.com", "without a user"}},
 	"SHUTDOWN_DELAY":   {{"a while", "a duration"}, {"-1s", "0s or more"}},
 }
 

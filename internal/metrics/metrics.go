@@ -61,6 +61,8 @@ type Metrics struct {
 	webhooks        *prometheus.CounterVec
 	webhooksWaiting prometheus.Gauge
 	webhooksLag     prometheus.Gauge
+
+	history history
 }
 
 var _ auth.Observer = (*Metrics)(nil)

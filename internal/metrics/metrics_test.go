@@ -155,13 +155,15 @@ func TestNamesAreAsPrometheusWantsThem(t *testing.T) {
 	require.Empty(t, problems)
 }
 
-func TestWithoutReadersNothingIsMeasured(_ *testing.T) {
+func TestWithoutReadersNothingIsMeasured(t *testing.T) {
 	var m *metrics.Metrics
 	m.Request(http.MethodGet, "/", 200, 0)
 	m.LoggedIn(app, "new_user")
 	m.Refreshed(app, auth.OutcomeRotated)
 	m.Provider("wechat", "jscode2session", "0", "ok", 0)
 	m.Purged(1, nil)
+	m.Remember(t.Context())
+	require.Empty(t, m.LastHour().Minutes)
 }
 
 func TestProfilesAreServedBesideTheFigures(t *testing.T) {

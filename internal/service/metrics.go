@@ -11,14 +11,15 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/wugan/wugan/internal/apikey"
 	"github.com/wugan/wugan/internal/config"
 	"github.com/wugan/wugan/internal/metrics"
 )
 
 // newMetrics makes the figures of a service whose database is opened later; nil
-// where nobody is to read them.
+// where neither Prometheus nor the console is to read them.
 func (s *Service) newMetrics(c config.Config, version string, apps []string) *metrics.Metrics {
-	if c.MetricsAddr == "" {
+	if c.MetricsAddr == "" && !s.operators.Any(apikey.Support) {
 		return nil
 	}
 	return metrics.New(metrics.Config{
@@ -51,7 +52,7 @@ func poolOf(db any) metrics.Pool {
 // serveMetrics serves figures and profiles until stop is called. Where there are
 // none it does nothing.
 func serveMetrics(ctx context.Context, c config.Config, m *metrics.Metrics, log *slog.Logger) (stop func(), err error) {
-	if m == nil {
+	if m == nil || c.MetricsAddr == "" {
 		return func() {}, nil
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.MetricsAddr)

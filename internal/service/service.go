@@ -76,6 +76,7 @@ type Service struct {
 	health      health
 	clock       *auth.Clock
 	holdUntil   time.Time // before it nothing is purged; zero: no doubt
+	about       about
 }
 
 // Handler answers requests.
@@ -91,6 +92,7 @@ func (s *Service) Background(ctx context.Context) {
 	wg.Go(func() { s.keys.watch(ctx, s.log) })
 	wg.Go(func() { s.followApps(ctx) })
 	wg.Go(func() { s.watchHealth(ctx) })
+	wg.Go(func() { s.metrics.Remember(ctx) })
 	wg.Go(func() { s.deliver(ctx) })
 	wg.Wait()
 }
@@ -132,6 +134,7 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 		return nil, err
 	}
 	s := &Service{operators: apikey.NewSet(operators...), clock: o.clock(log), log: log, tls: certificates}
+	s.about = aboutThis(c, o.Version)
 	now := s.clock.Now
 	access, refresh := auth.NewKeyring(accessKeys), auth.NewKeyring(refreshKeys)
 	s.keys = &keyWatcher{config: c, access: access, refresh: refresh}
@@ -193,6 +196,7 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 			Health: s.Health,
 			Pushes: pushes(messages),
 			Keys:   s.operators, LoginRate: c.LoginRate,
+			Stats: s.Stats, NoConsole: c.Console == "off",
 			Directory: users.NewDirectory(db, s.apps, box, now), Events: events.NewFeed(db),
 			AvatarHosts:    avatarHosts,
 			TrustedProxies: proxies, CORS: httpapi.CORS{Origins: c.CORSOrigins, Headers: c.CORSHeaders, Expose: c.CORSExpose},
