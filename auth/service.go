@@ -33,9 +33,11 @@ type CodeExchanger interface {
 // [redacted].
 type ProvenIdentity struct {
 	secret.Redacted
+	Provider   string // the platform
+	Account    string // within which UnionID means the same person
 	OpenID     string
-	UnionID    string // "" where there is none
-	SessionKey secret.String
+	UnionID    string        // "" where there is none
+	SessionKey secret.String // empty where there is none
 }
 
 // Vault seals values at rest and opens them again.
@@ -186,9 +188,11 @@ func (s *Service) login(ctx context.Context, r LoginRequest) (LoginResult, error
 			return LoginResult{}, fmt.Errorf("log in: %w", err)
 		}
 	}
-	sealed, err := s.vault.Seal([]byte(proven.SessionKey.Reveal()), users.SessionKeyPlace(appID, proven.OpenID))
-	if err != nil {
-		return LoginResult{}, fmt.Errorf("log in: %w", err)
+	var sealed []byte
+	if !proven.SessionKey.Empty() {
+		if sealed, err = s.vault.Seal([]byte(proven.SessionKey.Reveal()), users.SessionKeyPlace(appID, proven.OpenID)); err != nil {
+			return LoginResult{}, fmt.Errorf("log in: %w", err)
+		}
 	}
 	newUserID, err1 := uuid.NewV7()
 	sessionID, err2 := uuid.NewV7()
@@ -197,7 +201,7 @@ func (s *Service) login(ctx context.Context, r LoginRequest) (LoginResult, error
 	}
 	now := s.clock()
 	in, err := s.store.Login(ctx, Login{
-		AppID: appID, OpenID: proven.OpenID, UnionID: proven.UnionID,
+		Provider: proven.Provider, Account: proven.Account, AppID: appID, OpenID: proven.OpenID, UnionID: proven.UnionID,
 		SealedSessionKey: sealed, NewUserID: newUserID, SessionID: sessionID, Device: r.Device, Now: now,
 	})
 	if err != nil {

@@ -71,8 +71,12 @@ type Session struct {
 
 // Login is what a store needs to record that a person signed in.
 type Login struct {
+	// Provider and Account say whose the identity is: OpenID is unique within
+	// AppID, UnionID means the same person within Account.
+	Provider, Account      string
 	AppID, OpenID, UnionID string
-	SealedSessionKey       []byte
+	// SealedSessionKey is nil where the platform has no session keys.
+	SealedSessionKey []byte
 	// NewUserID becomes the user's id if the identity is not known.
 	NewUserID uuid.UUID
 	// SessionID becomes the session's id.

@@ -57,7 +57,7 @@ func TestARowTakesTheBytesThatTheDocumentSays(t *testing.T) {
 				for range devices {
 					id := uuid.Must(uuid.NewV7())
 					in, err := s.Login(ctx, auth.Login{
-						AppID: app, OpenID: openID, UnionID: unionID, SealedSessionKey: sealed, NewUserID: uuid.Must(uuid.NewV7()), SessionID: id,
+						Provider: "wechat", Account: "default", AppID: app, OpenID: openID, UnionID: unionID, SealedSessionKey: sealed, NewUserID: uuid.Must(uuid.NewV7()), SessionID: id,
 						Device: auth.Device{ID: uuid.NewString(), Name: "iPhone 15 Pro", UserAgent: agent, IP: "203.0.113.77"}, Now: now,
 					})
 					if err != nil {

@@ -125,7 +125,7 @@ func openStore(t *testing.T) *sqlite.Store {
 // person logs in for the first time, which is an event, and out, which is another.
 func person(t *testing.T, s *sqlite.Store) (userID uuid.UUID, leave func()) {
 	t.Helper()
-	login := auth.Login{AppID: "wx1", OpenID: uuid.NewString(), NewUserID: uuid.New(), SessionID: uuid.New(), Now: time.Now()}
+	login := auth.Login{Provider: "wechat", Account: "default", AppID: "wx1", OpenID: uuid.NewString(), NewUserID: uuid.New(), SessionID: uuid.New(), Now: time.Now()}
 	in, err := s.Login(t.Context(), login)
 	require.NoError(t, err)
 	return in.User.ID, func() {

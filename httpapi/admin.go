@@ -42,6 +42,7 @@ func (a *api) adminRoutes(e *echo.Echo) {
 }
 
 type adminIdentity struct {
+	Provider  string    `json:"provider"`
 	AppID     string    `json:"appId"`
 	OpenID    string    `json:"openid"`
 	UnionID   string    `json:"unionid"`
@@ -70,7 +71,7 @@ func renderPerson(p users.Person) adminUserAnswer {
 		CreatedAt: own.CreatedAt, LastLoginAt: own.LastLoginAt, DisabledAt: utc(p.DisabledAt), DisabledReason: p.DisabledReason,
 	}
 	for n, i := range p.Identities {
-		out.Identities[n] = adminIdentity{AppID: i.AppID, OpenID: i.OpenID, UnionID: i.UnionID, CreatedAt: i.CreatedAt.UTC()}
+		out.Identities[n] = adminIdentity{Provider: i.Provider, AppID: i.AppID, OpenID: i.OpenID, UnionID: i.UnionID, CreatedAt: i.CreatedAt.UTC()}
 	}
 	return out
 }

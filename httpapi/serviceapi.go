@@ -57,14 +57,11 @@ func renderServiceUser(p users.Person) serviceUserResponse {
 	}
 	for n, i := range p.Identities {
 		out.Identities[n] = serviceIdentity{
-			Provider: providerWeChat, AppID: i.AppID, OpenID: i.OpenID, UnionID: i.UnionID, CreatedAt: i.CreatedAt.UTC(),
+			Provider: i.Provider, AppID: i.AppID, OpenID: i.OpenID, UnionID: i.UnionID, CreatedAt: i.CreatedAt.UTC(),
 		}
 	}
 	return out
 }
-
-// providerWeChat is the one provider whose identities there are.
-const providerWeChat = "wechat"
 
 func (a *api) serviceUser(c echo.Context) error {
 	id, err := pathID(c)

@@ -6,8 +6,12 @@ import "github.com/google/uuid"
 type Found struct {
 	// UserID is the user of the identity; zero where the identity is not known.
 	UserID uuid.UUID
-	// UnionID is the unionid that the identity has; "" where it has none.
+	// UnionID is the unionid that the identity has in the account of the login;
+	// "" where it has none.
 	UnionID string
+	// Elsewhere reports that the identity is kept under another provider or
+	// account than those of the login: the app was moved in the settings.
+	Elsewhere bool
 }
 
 // Settlement is what a login does to the identity, before a session is opened.
@@ -20,6 +24,10 @@ type Settlement struct {
 	// SetUnionID reports whether the identity is there and its unionid is to be
 	// replaced with that of the login.
 	SetUnionID bool
+	// Move reports whether the identity is to be kept under the provider and the
+	// account of the login from now on. Its unionid of another account counts no
+	// more.
+	Move bool
 	// Event is the event to record; "" where nothing changes.
 	Event EventKind
 	// OtherUserID is the user who has the same unionid in an
@@ -31,8 +39,9 @@ type Settlement struct {
 func (s Settlement) NewUser() bool { return s.UserID == uuid.Nil }
 
 // Settle decides which user an identity belongs to. The arguments are what the
-// database says of the identity, the user who holds its unionid (zero where no
-// user does), and the unionid that the login brings ("" where it brings none).
+// database says of the identity, the user who holds its unionid in the account of
+// the login (zero where no user does), and the unionid that the login brings (""
+// where it brings none).
 //
 // A new identity joins the user who holds its unionid. An identity that gains a
 // unionid of another user keeps its user, and the conflict is recorded: merging
@@ -41,6 +50,12 @@ func (s Settlement) NewUser() bool { return s.UserID == uuid.Nil }
 // It is a pure function. The stores lock the identity and the unionid, call it,
 // and carry out what it returns.
 func Settle(found Found, holder uuid.UUID, unionID string) Settlement {
+	to := settle(found, holder, unionID)
+	to.Move = found.UserID != uuid.Nil && found.Elsewhere
+	return to
+}
+
+func settle(found Found, holder uuid.UUID, unionID string) Settlement {
 	known := found.UserID != uuid.Nil
 	if unionID == "" {
 		holder = uuid.Nil

@@ -60,6 +60,14 @@ func TestAnIdentityBelongsToOneUser(t *testing.T) {
 			found: users.Found{UserID: a}, holder: b, unionID: "u1",
 			want: users.Settlement{UserID: a, SetUnionID: true, Event: users.EventIdentityConflict, OtherUserID: b},
 		},
+		"known, in an account to which the app was moved": {
+			found: users.Found{UserID: a, Elsewhere: true},
+			want:  users.Settlement{UserID: a, Move: true},
+		},
+		"known, moved, and its unionid there is another user's": {
+			found: users.Found{UserID: a, Elsewhere: true}, holder: b, unionID: "u1",
+			want: users.Settlement{UserID: a, Move: true, SetUnionID: true, Event: users.EventIdentityConflict, OtherUserID: b},
+		},
 		"known, changes to a unionid that no user holds": {
 			found: users.Found{UserID: a, UnionID: "u1"}, unionID: "u2",
 			want: users.Settlement{UserID: a, SetUnionID: true, Event: users.EventIdentityLinked},

@@ -45,17 +45,22 @@ type User struct {
 // Disabled tells whether an operator has barred the user from signing in.
 func (u *User) Disabled() bool { return u.DisabledAt != nil }
 
-// Identity is how one mini program knows a user. AppID and OpenID together are
-// unique; UnionID is shared by the apps of one Open Platform account and empty
-// where WeChat gives none.
+// Identity is how one app of a platform knows a user. AppID and OpenID together
+// are unique; UnionID is shared by the apps of one account of the platform and
+// empty where the platform gives none.
 type Identity struct {
 	UserID           uuid.UUID
+	Provider         string
+	Account          string
 	AppID            string
 	OpenID           string
 	UnionID          string
 	SealedSessionKey []byte
 	CreatedAt        time.Time
 }
+
+// DefaultAccount is the account of apps that are not set to have another.
+const DefaultAccount = "default"
 
 // Place names the identity for sealing: its session key opens nowhere else.
 func (i *Identity) Place() string { return SessionKeyPlace(i.AppID, i.OpenID) }

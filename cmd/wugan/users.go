@@ -167,7 +167,7 @@ func (o operator) showUser(ctx context.Context, id uuid.UUID) error {
 		row("disabled", minute(*p.DisabledAt)+": "+clip(p.DisabledReason, users.MaxReason))
 	}
 	for _, i := range p.Identities {
-		row("identity", fmt.Sprintf("app %s  openid %s  unionid %s  since %s", i.AppID, i.OpenID, i.UnionID, minute(i.CreatedAt)))
+		row("identity", fmt.Sprintf("%s  app %s  openid %s  unionid %s  since %s", i.Provider, i.AppID, i.OpenID, i.UnionID, minute(i.CreatedAt)))
 	}
 	if err := w.Flush(); err != nil {
 		return err

@@ -89,7 +89,9 @@ func (a *apps) ExchangeCode(ctx context.Context, appID, code string) (auth.Prove
 	if err != nil {
 		return auth.ProvenIdentity{}, app.failed(err)
 	}
-	return auth.ProvenIdentity{OpenID: i.Subject, UnionID: i.UnionID, SessionKey: i.SessionKey}, nil
+	return auth.ProvenIdentity{
+		Provider: app.Provider, Account: app.Account, OpenID: i.Subject, UnionID: i.UnionID, SessionKey: i.SessionKey,
+	}, nil
 }
 
 var _ users.Provider = (*apps)(nil)

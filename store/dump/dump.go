@@ -25,13 +25,14 @@ type User struct {
 
 // Identity is a row of identities.
 type Identity struct {
-	AppID, OpenID string
-	UserID        uuid.UUID
-	UnionID       *string
-	UnionIDAt     *time.Time
-	SessionKey    []byte
-	SessionKeyAt  *time.Time
-	CreatedAt     time.Time
+	Provider, Account string
+	AppID, OpenID     string
+	UserID            uuid.UUID
+	UnionID           *string
+	UnionIDAt         *time.Time
+	SessionKey        []byte
+	SessionKeyAt      *time.Time
+	CreatedAt         time.Time
 }
 
 // Session is a row of sessions.

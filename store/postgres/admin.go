@@ -29,7 +29,7 @@ func (s *Store) FindUsers(ctx context.Context, q users.Query) ([]users.Person, e
 	args = append(args, q.Limit)
 	sql := `SELECT ` + userColumns + ` FROM users u WHERE ` + where + ` ORDER BY u.id DESC LIMIT ` + fmt.Sprint("$", len(args))
 	const identitiesSQL = `
-SELECT user_id, app_id, openid, COALESCE(unionid, ''), created_at
+SELECT user_id, provider, account, app_id, openid, COALESCE(unionid, ''), created_at
 FROM identities
 WHERE user_id = ANY ($1)
 ORDER BY created_at, app_id, openid`
@@ -48,7 +48,7 @@ ORDER BY created_at, app_id, openid`
 		ids[i] = p.ID
 	}
 	identities, err := list(ctx, s, identitiesSQL, []any{ids}, func(row pgx.CollectableRow) (i users.Identity, err error) {
-		err = row.Scan(&i.UserID, &i.AppID, &i.OpenID, &i.UnionID, &i.CreatedAt)
+		err = row.Scan(&i.UserID, &i.Provider, &i.Account, &i.AppID, &i.OpenID, &i.UnionID, &i.CreatedAt)
 		return i, err
 	})
 	for _, i := range identities {

@@ -153,7 +153,7 @@ func name(t *testing.T, address string) string {
 
 func signIn(openID string, now time.Time) auth.Login {
 	return auth.Login{
-		AppID: "wx0000000000000001", OpenID: openID, SealedSessionKey: []byte("sealed"),
+		Provider: "wechat", Account: "default", AppID: "wx0000000000000001", OpenID: openID, SealedSessionKey: []byte("sealed"),
 		NewUserID: uuid.Must(uuid.NewV7()), SessionID: uuid.Must(uuid.NewV7()), Now: now,
 		Device: auth.Device{ID: "phone", UserAgent: "test", IP: "203.0.113.7"},
 	}

@@ -161,7 +161,7 @@ WHERE id = $1`
 func lockIdentities(ctx context.Context, tx pgx.Tx, userID uuid.UUID) error {
 	const (
 		listSQL = `
-SELECT COALESCE(NULLIF(unionid, ''), app_id || ' ' || openid), app_id || ' ' || openid
+SELECT account, COALESCE(unionid, ''), app_id || ' ' || openid
 FROM identities
 WHERE user_id = $1`
 		unionSQL    = `SELECT pg_advisory_xact_lock(hashtextextended(k, 0)) FROM unnest($1::text[]) AS k`
@@ -174,9 +174,13 @@ WHERE user_id = $1`
 			return err
 		}
 		var unions, identities []string
-		var union, identity string
-		if _, err := pgx.ForEachRow(rows, []any{&union, &identity}, func() error {
-			unions, identities = append(unions, union), append(identities, identity)
+		var account, union, identity string
+		if _, err := pgx.ForEachRow(rows, []any{&account, &union, &identity}, func() error {
+			lock := identity
+			if union != "" {
+				lock = unionLock(account, union)
+			}
+			unions, identities = append(unions, lock), append(identities, identity)
 			return nil
 		}); err != nil {
 			return err

@@ -60,7 +60,7 @@ var imported = map[string][]string{
 		"id", "nickname", "avatar_url", "phone_sealed", "phone_hash", "roles", "metadata", "created_at", "last_login_at", "disabled_at", "disabled_reason", "deleted_at",
 	},
 	"identities": {
-		"app_id", "openid", "user_id", "unionid", "unionid_at", "session_key", "session_key_at", "created_at",
+		"provider", "account", "app_id", "openid", "user_id", "unionid", "unionid_at", "session_key", "session_key_at", "created_at",
 	},
 	"sessions": {
 		"user_id", "id", "app_id", "device_id", "device_name", "user_agent", "ip", "used", "last", "created_at", "rotated_at", "expires_at", "revoked_at", "revoked_reason",
@@ -100,7 +100,7 @@ func (i importer) Users(rows []dump.User) error {
 func (i importer) Identities(rows []dump.Identity) error {
 	return i.copy("identities", len(rows), func(at int) []any {
 		x := rows[at]
-		return []any{x.AppID, x.OpenID, x.UserID, x.UnionID, x.UnionIDAt, x.SessionKey, x.SessionKeyAt, x.CreatedAt}
+		return []any{x.Provider, x.Account, x.AppID, x.OpenID, x.UserID, x.UnionID, x.UnionIDAt, x.SessionKey, x.SessionKeyAt, x.CreatedAt}
 	})
 }
 

@@ -83,7 +83,8 @@ SELECT set_config('wugan.locked', COALESCE((SELECT string_agg(n || ':' || id, ',
 
 // loginSQL logs in any number of known identities. A login that ends a session
 // which another transaction holds is not done and returned as stuck. One that is not known, whose
-// user is not locked, or for which WeChat now gives another unionid than the row has, is passed over;
+// user is not locked, or for which the platform now gives another unionid than the row has, or whose
+// app was moved to another account, is passed over;
 // so is a second identity of one user in the same group, because the sessions
 // of the first are not visible to it yet. Who is passed over goes through
 // register. The sessions that a login ends (ranked, leaving) are those that
@@ -91,8 +92,9 @@ SELECT set_config('wugan.locked', COALESCE((SELECT string_agg(n || ':' || id, ',
 const loginSQL = `
 WITH asked AS (
     SELECT *
-    FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[], $10::timestamptz[], $11::timestamptz[])
-         WITH ORDINALITY AS a (app_id, openid, unionid, session_key, session_id, device_id, device_name, user_agent, ip, now, expires_at, n)
+    FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[], $10::timestamptz[], $11::timestamptz[],
+                $13::text[], $14::text[])
+         WITH ORDINALITY AS a (app_id, openid, unionid, session_key, session_id, device_id, device_name, user_agent, ip, now, expires_at, provider, account, n)
 ), met AS (
     SELECT a.*, u.id AS user_id, u.nickname, u.avatar_url, u.phone_sealed, u.roles, u.metadata, u.created_at, u.last_login_at,
            -- Who was deleted, and whose identity was left behind, does not get in.
@@ -101,7 +103,7 @@ WITH asked AS (
     FROM asked a
     JOIN identities i ON i.app_id = a.app_id AND i.openid = a.openid
     JOIN users u ON u.id = i.user_id
-    WHERE (a.unionid = '' OR a.unionid = i.unionid)
+    WHERE (a.unionid = '' OR a.unionid = i.unionid) AND a.account = i.account AND a.provider = i.provider
       AND a.n || ':' || u.id = ANY (string_to_array(current_setting('wugan.locked'), ','))
 ), known AS MATERIALIZED (
     SELECT * FROM met WHERE turn = 1
@@ -193,12 +195,14 @@ func (s *Store) login(ctx context.Context, db batcher, group []auth.Login) (out 
 		sessionIDs                = make([]pgtype.UUID, n)
 		devices, names            = make([]string, n), make([]string, n)
 		agents, ips               = make([]string, n), make([]string, n)
+		platforms, accounts       = make([]string, n), make([]string, n)
 		nows, ends                = make([]time.Time, n), make([]time.Time, n)
 	)
 	for i, l := range group {
 		appIDs[i], openIDs[i], unionIDs[i] = l.AppID, l.OpenID, l.UnionID
 		keys[i], sessionIDs[i] = l.SealedSessionKey, uuidParam(l.SessionID)
 		devices[i], names[i], agents[i], ips[i] = l.Device.ID, l.Device.Name, l.Device.UserAgent, l.Device.IP
+		platforms[i], accounts[i] = l.Provider, l.Account
 		nows[i], ends[i] = l.Now, s.lifetimes.SessionEnd(l.Now, l.Now)
 	}
 	most := int64(s.lifetimes.MaxSessions)
@@ -208,7 +212,7 @@ func (s *Store) login(ctx context.Context, db batcher, group []auth.Login) (out 
 	b := s.groupBatch()
 	settings := b.Len()
 	b.Queue(lockUsersSQL, appIDs, openIDs)
-	b.Queue(loginSQL, appIDs, openIDs, unionIDs, keys, sessionIDs, devices, names, agents, ips, nows, ends, most)
+	b.Queue(loginSQL, appIDs, openIDs, unionIDs, keys, sessionIDs, devices, names, agents, ips, nows, ends, most, platforms, accounts)
 	results := db.SendBatch(ctx, b)
 	defer func() { err = errors.Join(err, results.Close()) }()
 
@@ -287,24 +291,31 @@ func settleIdentity(ctx context.Context, tx pgx.Tx, l auth.Login) (created bool,
 		lockSQL = `
 SELECT pg_advisory_xact_lock(hashtextextended($1, 0)), pg_advisory_xact_lock(hashtextextended($2, 1))`
 		findSQL = `
-SELECT user_id, COALESCE(unionid, '') FROM identities WHERE app_id = $1 AND openid = $2`
+SELECT user_id, CASE WHEN account = $3 THEN COALESCE(unionid, '') ELSE '' END, account <> $3 OR provider <> $4
+FROM identities
+WHERE app_id = $1 AND openid = $2`
 		holderSQL = `
-SELECT user_id FROM identities WHERE unionid = $1 ORDER BY unionid_at, created_at, app_id LIMIT 1`
+SELECT user_id FROM identities WHERE unionid = $1 AND account = $2 ORDER BY unionid_at, created_at, app_id LIMIT 1`
 		gainSQL = `
 UPDATE identities SET unionid = $3, unionid_at = $4 WHERE app_id = $1 AND openid = $2`
+		moveSQL = `
+UPDATE identities
+SET provider = $3, account = $4,
+    unionid = CASE WHEN account = $4 THEN unionid END, unionid_at = CASE WHEN account = $4 THEN unionid_at END
+WHERE app_id = $1 AND openid = $2`
 		userSQL = `
 INSERT INTO users (id, created_at, last_login_at) VALUES ($1, $2, $2)`
 		identitySQL = `
-INSERT INTO identities (app_id, openid, user_id, unionid, unionid_at, created_at)
-VALUES ($1, $2, $3, NULLIF($4, ''), CASE WHEN $4 <> '' THEN $5::timestamptz END, $5)`
+INSERT INTO identities (app_id, openid, user_id, unionid, unionid_at, created_at, provider, account)
+VALUES ($1, $2, $3, NULLIF($4, ''), CASE WHEN $4 <> '' THEN $5::timestamptz END, $5, $6, $7)`
 		eventSQL = `
 INSERT INTO events (at, kind, user_id, actor, detail)
-VALUES ($1, $2, $3, 'wechat', jsonb_build_object('appId', $4::text, 'otherUserId', $5::uuid))`
+VALUES ($1, $2, $3, $6, jsonb_build_object('appId', $4::text, 'otherUserId', $5::uuid))`
 	)
 	// The union lock comes before the identity lock for everybody, and a login
 	// without a unionid takes a union lock nobody else wants.
-	union := l.UnionID
-	if union == "" {
+	union := unionLock(l.Account, l.UnionID)
+	if l.UnionID == "" {
 		union = l.AppID + " " + l.OpenID
 	}
 	if _, err := tx.Exec(ctx, lockSQL, union, l.AppID+" "+l.OpenID); err != nil {
@@ -313,12 +324,12 @@ VALUES ($1, $2, $3, 'wechat', jsonb_build_object('appId', $4::text, 'otherUserId
 
 	var holder uuid.UUID
 	if l.UnionID != "" {
-		if err := tx.QueryRow(ctx, holderSQL, l.UnionID).Scan(&holder); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		if err := tx.QueryRow(ctx, holderSQL, l.UnionID, l.Account).Scan(&holder); err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return false, err
 		}
 	}
 	var found users.Found
-	if err := tx.QueryRow(ctx, findSQL, l.AppID, l.OpenID).Scan(&found.UserID, &found.UnionID); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+	if err := tx.QueryRow(ctx, findSQL, l.AppID, l.OpenID, l.Account, l.Provider).Scan(&found.UserID, &found.UnionID, &found.Elsewhere); err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return false, err
 	}
 	to := users.Settle(found, holder, l.UnionID)
@@ -327,14 +338,26 @@ VALUES ($1, $2, $3, 'wechat', jsonb_build_object('appId', $4::text, 'otherUserId
 		userID = l.NewUserID
 		_, err = tx.Exec(ctx, userSQL, userID, l.Now)
 	}
+	if err == nil && to.Move {
+		_, err = tx.Exec(ctx, moveSQL, l.AppID, l.OpenID, l.Provider, l.Account)
+	}
 	if err == nil && to.SetUnionID {
 		_, err = tx.Exec(ctx, gainSQL, l.AppID, l.OpenID, l.UnionID, l.Now)
 	}
 	if err == nil && to.AddIdentity {
-		_, err = tx.Exec(ctx, identitySQL, l.AppID, l.OpenID, userID, l.UnionID, l.Now)
+		_, err = tx.Exec(ctx, identitySQL, l.AppID, l.OpenID, userID, l.UnionID, l.Now, l.Provider, l.Account)
 	}
 	if err == nil && to.Event != "" {
-		_, err = tx.Exec(ctx, eventSQL, l.Now, string(to.Event), userID, l.AppID, optionalID(to.OtherUserID))
+		_, err = tx.Exec(ctx, eventSQL, l.Now, string(to.Event), userID, l.AppID, optionalID(to.OtherUserID), l.Provider)
 	}
 	return to.NewUser(), err
+}
+
+// unionLock names the lock of a unionid in an account. In the default account it
+// is the unionid alone: pods of the release before know no other account.
+func unionLock(account, unionID string) string {
+	if account == users.DefaultAccount {
+		return unionID
+	}
+	return account + " " + unionID
 }

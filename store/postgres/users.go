@@ -65,7 +65,7 @@ func clean(s *string) *string {
 func (s *Store) Identity(ctx context.Context, id uuid.UUID, appID string) (users.Identity, error) {
 	// A person who was known to one app twice is taken as they logged in last.
 	const sql = `
-SELECT user_id, app_id, openid, COALESCE(unionid, ''), session_key, created_at
+SELECT user_id, provider, account, app_id, openid, COALESCE(unionid, ''), session_key, created_at
 FROM identities
 WHERE user_id = $1 AND app_id = $2
 ORDER BY session_key_at DESC NULLS LAST
@@ -73,7 +73,7 @@ LIMIT 1`
 	var i users.Identity
 	err := s.call(ctx, func(ctx context.Context) error {
 		return s.pool.QueryRow(ctx, sql, id, appID).
-			Scan(&i.UserID, &i.AppID, &i.OpenID, &i.UnionID, &i.SealedSessionKey, &i.CreatedAt)
+			Scan(&i.UserID, &i.Provider, &i.Account, &i.AppID, &i.OpenID, &i.UnionID, &i.SealedSessionKey, &i.CreatedAt)
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return users.Identity{}, users.ErrNotFound

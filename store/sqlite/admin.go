@@ -26,7 +26,7 @@ func (s *Store) FindUsers(ctx context.Context, q users.Query) ([]users.Person, e
 	where, args := conditions(q)
 	query := `SELECT ` + userColumns + ` FROM users u WHERE ` + where + ` ORDER BY u.id DESC LIMIT ?` //nolint:gosec // conditions are made of constants
 	const identitiesQuery = `
-SELECT app_id, openid, COALESCE(unionid, ''), created_at
+SELECT provider, account, app_id, openid, COALESCE(unionid, ''), created_at
 FROM identities
 WHERE user_id = ?
 ORDER BY created_at, app_id, openid`
@@ -54,7 +54,7 @@ ORDER BY created_at, app_id, openid`
 		p.Identities, err = collect(rows, func(rows *sql.Rows) (users.Identity, error) {
 			i := users.Identity{UserID: p.ID}
 			var created int64
-			err := rows.Scan(&i.AppID, &i.OpenID, &i.UnionID, &created)
+			err := rows.Scan(&i.Provider, &i.Account, &i.AppID, &i.OpenID, &i.UnionID, &created)
 			i.CreatedAt = moment(created)
 			return i, err
 		})

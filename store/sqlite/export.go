@@ -32,7 +32,7 @@ FROM users ORDER BY id`, scanExportedUser, to.Users)
 		},
 		func() error {
 			n.Identities, err = export(ctx, tx, `
-SELECT app_id, openid, user_id, unionid, unionid_at, session_key, session_key_at, created_at
+SELECT provider, account, app_id, openid, user_id, unionid, unionid_at, session_key, session_key_at, created_at
 FROM identities ORDER BY app_id, openid`, scanExportedIdentity, to.Identities)
 			return err
 		},
@@ -116,7 +116,7 @@ func scanExportedIdentity(rows *sql.Rows) (i dump.Identity, err error) {
 		created      int64
 		union, keyed sql.NullInt64
 	)
-	err = rows.Scan(&i.AppID, &i.OpenID, &i.UserID, &i.UnionID, &union, &i.SessionKey, &keyed, &created)
+	err = rows.Scan(&i.Provider, &i.Account, &i.AppID, &i.OpenID, &i.UserID, &i.UnionID, &union, &i.SessionKey, &keyed, &created)
 	i.CreatedAt, i.UnionIDAt, i.SessionKeyAt = moment(created), optionalMoment(union), optionalMoment(keyed)
 	return i, err
 }

@@ -32,7 +32,7 @@ var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func signIn(openID string) auth.Login {
 	return auth.Login{
-		AppID: "wx0000000000000001", OpenID: openID, SealedSessionKey: []byte("sealed"),
+		Provider: "wechat", Account: "default", AppID: "wx0000000000000001", OpenID: openID, SealedSessionKey: []byte("sealed"),
 		NewUserID: uuid.Must(uuid.NewV7()), SessionID: uuid.Must(uuid.NewV7()), Now: start,
 	}
 }

@@ -131,18 +131,20 @@ ORDER BY rotated_at DESC, id DESC`
 func settleIdentity(ctx context.Context, tx *sql.Tx, l auth.Login) (userID uuid.UUID, created bool, err error) {
 	const (
 		findSQL = `
-SELECT user_id, COALESCE(unionid, '') FROM identities WHERE app_id = ? AND openid = ?`
+SELECT user_id, CASE WHEN account = ?3 THEN COALESCE(unionid, '') ELSE '' END, account <> ?3 OR provider <> ?4
+FROM identities
+WHERE app_id = ?1 AND openid = ?2`
 		holderSQL = `
-SELECT user_id FROM identities WHERE unionid = ? ORDER BY unionid_at, created_at, app_id LIMIT 1`
+SELECT user_id FROM identities WHERE unionid = ? AND account = ? ORDER BY unionid_at, created_at, app_id LIMIT 1`
 	)
 	var found users.Found
-	err = tx.QueryRowContext(ctx, findSQL, l.AppID, l.OpenID).Scan(&found.UserID, &found.UnionID)
+	err = tx.QueryRowContext(ctx, findSQL, l.AppID, l.OpenID, l.Account, l.Provider).Scan(&found.UserID, &found.UnionID, &found.Elsewhere)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return uuid.Nil, false, err
 	}
 	var holder uuid.UUID
 	if l.UnionID != "" && l.UnionID != found.UnionID {
-		if err := tx.QueryRowContext(ctx, holderSQL, l.UnionID).Scan(&holder); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		if err := tx.QueryRowContext(ctx, holderSQL, l.UnionID, l.Account).Scan(&holder); err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return uuid.Nil, false, err
 		}
 	}
@@ -160,13 +162,23 @@ func settle(ctx context.Context, tx *sql.Tx, l auth.Login, to users.Settlement, 
 INSERT INTO users (id, created_at, last_login_at) VALUES (?1, ?2, ?2)`
 		gainSQL = `
 UPDATE identities SET unionid = ?3, unionid_at = ?4 WHERE app_id = ?1 AND openid = ?2`
+		moveSQL = `
+UPDATE identities
+SET provider = ?3, account = ?4,
+    unionid = CASE WHEN account = ?4 THEN unionid END, unionid_at = CASE WHEN account = ?4 THEN unionid_at END
+WHERE app_id = ?1 AND openid = ?2`
 		identitySQL = `
-INSERT INTO identities (app_id, openid, user_id, unionid, unionid_at, created_at)
-VALUES (?1, ?2, ?3, NULLIF(?4, ''), CASE WHEN ?4 <> '' THEN ?5 END, ?5)`
+INSERT INTO identities (app_id, openid, user_id, unionid, unionid_at, created_at, provider, account)
+VALUES (?1, ?2, ?3, NULLIF(?4, ''), CASE WHEN ?4 <> '' THEN ?5 END, ?5, ?6, ?7)`
 	)
 	now := micros(l.Now)
 	if to.NewUser() {
 		if _, err := tx.ExecContext(ctx, userSQL, userID.String(), now); err != nil {
+			return err
+		}
+	}
+	if to.Move {
+		if _, err := tx.ExecContext(ctx, moveSQL, l.AppID, l.OpenID, l.Provider, l.Account); err != nil {
 			return err
 		}
 	}
@@ -176,7 +188,7 @@ VALUES (?1, ?2, ?3, NULLIF(?4, ''), CASE WHEN ?4 <> '' THEN ?5 END, ?5)`
 		}
 	}
 	if to.AddIdentity {
-		if _, err := tx.ExecContext(ctx, identitySQL, l.AppID, l.OpenID, userID.String(), l.UnionID, now); err != nil {
+		if _, err := tx.ExecContext(ctx, identitySQL, l.AppID, l.OpenID, userID.String(), l.UnionID, now, l.Provider, l.Account); err != nil {
 			return err
 		}
 	}
@@ -194,5 +206,5 @@ VALUES (?1, ?2, ?3, NULLIF(?4, ''), CASE WHEN ?4 <> '' THEN ?5 END, ?5)`
 	if err != nil {
 		return err
 	}
-	return note(ctx, tx, users.Event{At: l.Now, Kind: to.Event, UserID: userID, Actor: "wechat", Detail: data})
+	return note(ctx, tx, users.Event{At: l.Now, Kind: to.Event, UserID: userID, Actor: l.Provider, Detail: data})
 }

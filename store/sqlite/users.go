@@ -83,7 +83,7 @@ func clean(s *string) *string {
 func (s *Store) Identity(ctx context.Context, id uuid.UUID, appID string) (users.Identity, error) {
 	// A person who was known to one app twice is taken as they logged in last.
 	const query = `
-SELECT user_id, app_id, openid, COALESCE(unionid, ''), session_key, created_at
+SELECT user_id, provider, account, app_id, openid, COALESCE(unionid, ''), session_key, created_at
 FROM identities
 WHERE user_id = ? AND app_id = ?
 ORDER BY session_key_at DESC NULLS LAST
@@ -95,7 +95,7 @@ LIMIT 1`
 		created int64
 	)
 	err := s.reader.QueryRowContext(ctx, query, id.String(), appID).
-		Scan(&i.UserID, &i.AppID, &i.OpenID, &i.UnionID, &i.SealedSessionKey, &created)
+		Scan(&i.UserID, &i.Provider, &i.Account, &i.AppID, &i.OpenID, &i.UnionID, &i.SealedSessionKey, &created)
 	if errors.Is(err, sql.ErrNoRows) {
 		return users.Identity{}, users.ErrNotFound
 	}

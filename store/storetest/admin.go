@@ -84,7 +84,7 @@ func (w *adminWorld) loginAs(t *testing.T, openID, unionID string) (auth.LoggedI
 	t.Helper()
 	session := uuid.Must(uuid.NewV7())
 	in, err := w.Login(t.Context(), auth.Login{
-		AppID: adminApp, OpenID: openID, UnionID: unionID, SealedSessionKey: []byte("sealed"),
+		Provider: "wechat", Account: users.DefaultAccount, AppID: adminApp, OpenID: openID, UnionID: unionID, SealedSessionKey: []byte("sealed"),
 		NewUserID: uuid.Must(uuid.NewV7()), SessionID: session,
 		Device: auth.Device{ID: "d" + session.String()[30:], Name: "phone of " + openID, UserAgent: "agent", IP: "192.0.2.7"}, Now: w.now,
 	})
@@ -147,7 +147,7 @@ func operatorsFoundBy(t *testing.T, w *adminWorld) {
 		require.Equal(t, a.User.ID, p.ID, name)
 		require.Equal(t, "Alice", p.Nickname)
 		require.Equal(t, []byte("sealed number"), p.SealedPhone)
-		require.Equal(t, []users.Identity{{UserID: a.User.ID, AppID: adminApp, OpenID: "openid-a", UnionID: "union-a", CreatedAt: w.now}}, p.Identities)
+		require.Equal(t, []users.Identity{{UserID: a.User.ID, Provider: "wechat", Account: users.DefaultAccount, AppID: adminApp, OpenID: "openid-a", UnionID: "union-a", CreatedAt: w.now}}, p.Identities)
 		require.JSONEq(t, `{}`, string(p.Metadata))
 		require.Equal(t, w.now, p.LastLoginAt)
 	}
@@ -236,7 +236,7 @@ func operatorsDisablingRace(t *testing.T, w *adminWorld) {
 		for range 4 {
 			wg.Go(func() {
 				_, err := w.Login(context.WithoutCancel(t.Context()), auth.Login{
-					AppID: adminApp, OpenID: "openid-a", SealedSessionKey: []byte("sealed"),
+					Provider: "wechat", Account: users.DefaultAccount, AppID: adminApp, OpenID: "openid-a", SealedSessionKey: []byte("sealed"),
 					NewUserID: uuid.Must(uuid.NewV7()), SessionID: uuid.Must(uuid.NewV7()), Now: w.now,
 				})
 				if err != nil {
@@ -365,7 +365,7 @@ func operatorsDeletingRace(t *testing.T, w *adminWorld) {
 		for n := range 3 {
 			wg.Go(func() {
 				in, err := w.Login(context.WithoutCancel(t.Context()), auth.Login{
-					AppID: adminApp, OpenID: "second" + strconv.Itoa(n) + union, UnionID: union, SealedSessionKey: []byte("sealed"),
+					Provider: "wechat", Account: users.DefaultAccount, AppID: adminApp, OpenID: "second" + strconv.Itoa(n) + union, UnionID: union, SealedSessionKey: []byte("sealed"),
 					NewUserID: uuid.Must(uuid.NewV7()), SessionID: uuid.Must(uuid.NewV7()), Now: w.now,
 				})
 				if err != nil || in.User.Disabled() {

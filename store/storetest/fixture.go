@@ -44,7 +44,7 @@ func someone() string { return "o" + rand.Text() }
 // signIn is a login of an identity at a time.
 func signIn(t require.TestingT, app, openID string, now time.Time) auth.Login {
 	return auth.Login{
-		AppID: app, OpenID: openID, SealedSessionKey: []byte("key at " + now.String()),
+		Provider: "wechat", Account: users.DefaultAccount, AppID: app, OpenID: openID, SealedSessionKey: []byte("key at " + now.String()),
 		NewUserID: newID(t), SessionID: newID(t), Now: now,
 		Device: auth.Device{Name: "a phone", UserAgent: "MicroMessenger", IP: "203.0.113.7"},
 	}

@@ -67,7 +67,7 @@ func identity(t *testing.T, db *Database) {
 	i, err := s.Identity(t.Context(), in.User.ID, app1)
 	noError(t, err)
 	require.Equal(t, users.Identity{
-		UserID: in.User.ID, AppID: app1, OpenID: l.OpenID, UnionID: l.UnionID,
+		UserID: in.User.ID, Provider: "wechat", Account: users.DefaultAccount, AppID: app1, OpenID: l.OpenID, UnionID: l.UnionID,
 		SealedSessionKey: []byte{0, 1, 2, 0xff, 0}, CreatedAt: start,
 	}, i)
 	_, err = s.Identity(t.Context(), in.User.ID, app2)
