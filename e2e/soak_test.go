@@ -190,8 +190,10 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// live refreshes on a random schedule. What it does not know it was told, it does
-// not know: a lost response leaves it with the token that it had.
+// live refreshes on a random schedule. A lost response leaves it with the token
+// that it had. What it has begun goes on when ctx ends.
+//
+//nolint:contextcheck // see above
 func (d *device) live(ctx context.Context) {
 	for {
 		wait := time.Duration(rand.ExpFloat64() * float64(pause))
@@ -282,7 +284,7 @@ func (d *device) take(status int, answer map[string]any) {
 // the middle of, its response.
 func (d *device) lose(pod *process) {
 	d.counts.lost.Add(1)
-	conn, err := net.Dial("tcp", strings.TrimPrefix(pod.base, "http://"))
+	conn, err := (&net.Dialer{}).DialContext(context.Background(), "tcp", strings.TrimPrefix(pod.base, "http://"))
 	if err != nil {
 		return
 	}
