@@ -61,7 +61,9 @@ it('asks for a login, answers, renews, survives a logout everywhere only by a lo
   await newest(page, 'logout-all: 204')
   await page.waitForTimeout(1100)
   await page.click('#me')
-  await newest(page, 'loginFailed')
+  // The service says that the user signed out everywhere.
+  await newest(page, 'AuthError: logged_out')
+  await newest(other, 'loggedOut')
   expect(wrong).toEqual([])
   await context.close()
 })

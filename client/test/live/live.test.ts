@@ -1,6 +1,7 @@
 /** The core of the suite against the real service, with access tokens of 2 s and a grace of 1 s. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type AuthEvent, type Client, type ClientOptions, createClient, fetchHost } from '../../src'
+import { withAccount } from '../../src/account'
 import { type LiveServer, liveServer } from './server'
 
 const ME = '/api/v1/users/me'
@@ -27,6 +28,8 @@ interface Page {
   /** Paths asked for since they were last cleared. */
   asked: string[]
   tokens: () => { accessToken: string; refreshToken: string }
+  /** What logins send as deviceId. */
+  device: () => string
   /** What happens on the network: lose the answer, lose the request, or neither. */
   network: { rule: (path: string) => 'lose-answer' | 'lose-request' | undefined; delay: number }
 }
@@ -51,7 +54,7 @@ function page(options: Partial<ClientOptions> = {}): Page {
   const client = createClient({ host: fetchHost({ fetch: badFetch, storage }), baseURL: server.url, getCode: () => 'dev:' + user.name, ...options })
   const events: AuthEvent[] = []
   client.onAuthStateChange((event) => events.push(event))
-  return { client, user, events, asked, network, tokens: () => JSON.parse(values.get('wugan')!) as ReturnType<Page['tokens']> }
+  return { client, user, events, asked, network, tokens: () => JSON.parse(values.get('wugan')!) as ReturnType<Page['tokens']>, device: () => values.get('wugan.device')! }
 }
 
 const me = async (client: Client) => (await client.get(ME)).data as { id: string }
@@ -106,12 +109,59 @@ describe('against the real service', () => {
   it('both tokens refused: one silent login, five answers', async () => {
     const made = page()
     await five(made.client)
-    expect((await post('/api/v1/auth/logout-all', undefined, made.tokens().accessToken)).status).toBe(204)
+    // The device logs in again, unseen: its session is replaced.
+    expect((await post(LOGIN, { code: 'dev:' + made.user.name, deviceId: made.device() })).status).toBe(200)
     await pause(1100)
     made.asked.length = 0
     for (const one of await five(made.client)) expect(one.statusCode).toBe(200)
     expect(count(made.asked, LOGIN)).toBe(1)
     expect(count(made.asked, REFRESH)).toBe(1)
+  })
+
+  it('signed out from another device: logged out, with the reason, until a login', async () => {
+    const made = page()
+    await made.client.get(ME)
+    const other = page()
+    other.user.name = made.user.name
+    await withAccount(other.client).logoutAll()
+    await pause(1100)
+    await expect(made.client.get(ME)).rejects.toMatchObject({ name: 'AuthError', code: 'logged_out', reason: 'signed_out' })
+    expect(made.client.getSession()).toEqual({ state: 'loggedOut', reason: 'signed_out' })
+    expect(count(made.asked, LOGIN)).toBe(1)
+    expect(await made.client.login()).toMatchObject({ state: 'authenticated' })
+    expect((await made.client.get(ME)).statusCode).toBe(200)
+  })
+
+  it('logins from one device take over its session', async () => {
+    const made = page()
+    await made.client.login()
+    await made.client.login()
+    expect(await sessions(made)).toBe(1)
+  })
+
+  it('the account: profile, a ticket for another app, and its end', async () => {
+    const made = page()
+    const account = withAccount(made.client, { getCode: () => 'dev:' + made.user.name })
+    const { id } = await account.fetchUser()
+    expect(await account.saveProfile({ nickname: '小明' })).toMatchObject({ id, nickname: '小明' })
+    expect(made.client.getSession().user).toMatchObject({ id, nickname: '小明' })
+    const { ticket } = await account.getTicket()
+    const web = page({ getCode: undefined })
+    expect(await web.client.login({ ticket })).toMatchObject({ state: 'authenticated', user: { id } })
+    await expect(page({ getCode: undefined }).client.login({ ticket })).rejects.toMatchObject({ name: 'AuthError' })
+    await account.closeAccount()
+    expect(made.client.getSession().state).toBe('loggedOut')
+    await pause(1100)
+    await expect(web.client.get(ME)).rejects.toMatchObject({ code: 'logged_out', reason: 'account_closed' })
+    await made.client.login()
+    expect((await account.fetchUser()).id).not.toBe(id)
+  })
+
+  it('a token that is optional: the revoked one is left out', async () => {
+    const made = page({ getCode: undefined })
+    expect((await made.client.get('/healthz', undefined, { auth: 'optional' })).statusCode).toBe(200)
+    await made.client.login('dev:' + made.user.name)
+    expect((await made.client.get(ME, undefined, { auth: 'optional' })).statusCode).toBe(200)
   })
 
   it('a lost answer to a refresh is repeated, and the session stays', async () => {

@@ -110,15 +110,28 @@ export function promises(title, start, example, has = {}) {
 
     test('both tokens refused: one silent login, five answers', async () => {
       const token = stack.token()
-      stack.clear()
-      await device.tap('everywhere')
-      await until(() => stack.auth.count('/api/v1/auth/logout-all', 204), () => 'nothing was ended')
+      await stack.replace()
       await stack.refused(token)
       await five()
       assert.deepEqual(authCalls(), { logins: 1, refreshes: 1 })
       assert.equal(stack.auth.count(REFRESH, 401), 1)
       assert.equal(asked(401), 5)
       assert.equal(asked(200), 5)
+    })
+
+    test('logged out everywhere by the user: this device is out as well, until somebody logs in', async () => {
+      const token = stack.token()
+      stack.clear()
+      await device.tap('everywhere')
+      await until(() => stack.auth.count('/api/v1/auth/logout-all', 204), () => 'nothing was ended')
+      await stack.refused(token)
+      stack.clear()
+      await device.tap('five')
+      await example.failed(device, 'AuthError')
+      await example.loggedOut(device)
+      assert.equal(authCalls().logins, 0)
+      await device.tap('login')
+      await example.loggedIn(device)
     })
 
     test('logout: ended here and on the service, nothing is sent, until somebody logs in', async () => {

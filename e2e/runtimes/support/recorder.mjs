@@ -11,6 +11,8 @@ export async function startRecorder(target) {
   let most = 0
   /** The access token of the last request that was let in. */
   let token = ''
+  /** What the last login sent. */
+  let login = ''
 
   const server = createServer((incoming, outgoing) => {
     const { method, url, headers } = incoming
@@ -26,6 +28,11 @@ export async function startRecorder(target) {
       answer.pipe(outgoing)
     })
     passed.on('error', () => incoming.socket.destroy())
+    if (call.path.endsWith('/auth/login')) {
+      let body = ''
+      incoming.on('data', (part) => { body += part })
+      incoming.on('end', () => { login = body })
+    }
     incoming.pipe(passed)
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -44,6 +51,7 @@ export async function startRecorder(target) {
       calls.filter((call) => (path instanceof RegExp ? path.test(call.path) : call.path === path) && (!status || call.status === status)).length,
     mostAtOnce: () => most,
     token: () => token,
+    login: () => login,
     close: () => new Promise((resolve) => {
       server.close(resolve)
       server.closeAllConnections()

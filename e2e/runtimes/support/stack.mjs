@@ -93,6 +93,11 @@ export async function startStack(origin = 'http://page.invalid') {
     },
     /** The access token seen last, on either way. */
     token: () => auth.token(),
+    /** The device logs in again, unseen: its session is replaced, and both of its tokens are refused. */
+    async replace() {
+      const response = await fetch(authURL + '/api/v1/auth/login', { method: 'POST', headers: { 'content-type': 'application/json' }, body: auth.login() })
+      if (response.status !== 200) throw new Error('the login was not repeated: ' + response.status)
+    },
     /** Waits until both services refuse an access token: the shop hears of ended sessions within a second. */
     refused: (token) => until(
       async () => !(await accepts(authURL + '/api/v1/users/me', token)) && !(await accepts(shopURL + '/orders', token)),

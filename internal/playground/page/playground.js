@@ -1359,7 +1359,7 @@
         const ended = await stage2.ask("phone", stage2.phone, "POST", "/auth/logout-all");
         await stage2.phone.logout();
         const refused = await stage2.ask("tablet", tablet, "GET", me);
-        return ended.got === 204 && refused.got === "login_required" && stage2.phone.getSession().state === "loggedOut";
+        return ended.got === 204 && refused.got === "logged_out" && stage2.phone.getSession().state === "loggedOut";
       } finally {
         tablet.close();
       }

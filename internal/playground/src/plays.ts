@@ -94,7 +94,7 @@ export const plays: Record<Exclude<SceneName, 'steady' | 'aside'>, Play> = {
       const ended = await stage.ask('phone', stage.phone, 'POST', '/auth/logout-all')
       await stage.phone.logout()
       const refused = await stage.ask('tablet', tablet, 'GET', me)
-      return ended.got === 204 && refused.got === 'login_required' && stage.phone.getSession().state === 'loggedOut'
+      return ended.got === 204 && refused.got === 'logged_out' && stage.phone.getSession().state === 'loggedOut'
     } finally {
       tablet.close()
     }

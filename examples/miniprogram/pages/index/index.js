@@ -36,7 +36,7 @@ Page({
       .catch((error) => this.failed(error))
   },
 
-  // Both tokens are refused from now on. The next request logs in again, and nobody notices.
+  // The service tells every device that the user signed out: each stays logged out until somebody logs in there.
   everywhere() {
     return client.post('/api/v1/auth/logout-all')
       .then(({ statusCode }) => this.note('logout-all: ' + statusCode))
