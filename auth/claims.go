@@ -17,6 +17,7 @@ type accessClaims struct {
 	issuedAt, expiresAt        time.Time
 	id                         [16]byte // jti
 	roles                      []string
+	openID, unionID            string // "": no such claim
 	extra                      []extraClaim
 }
 
@@ -47,6 +48,12 @@ func (c accessClaims) appendTo(to []byte) []byte {
 	}
 	if len(c.roles) > 0 {
 		to = append(to, ']')
+	}
+	if c.openID != "" {
+		to = appendText(append(to, `,"openid":`...), c.openID)
+	}
+	if c.unionID != "" {
+		to = appendText(append(to, `,"unionid":`...), c.unionID)
 	}
 	for _, extra := range c.extra {
 		to = append(append(append(to, `,"`...), extra.name...), `":`...)

@@ -57,7 +57,7 @@ type Observer interface {
 }
 
 // Config is what a Service is made of. All fields are needed but Observer,
-// Revocations and MetadataClaims.
+// Revocations, MetadataClaims and IdentityClaims.
 type Config struct {
 	Issuer    string // iss of all tokens, aud of refresh tokens
 	Audience  string // aud of access tokens
@@ -80,6 +80,9 @@ type Config struct {
 	// MetadataClaims names the members of a user's metadata that go into
 	// access tokens.
 	MetadataClaims []string
+	// IdentityClaims names what goes into access tokens of how the platform names
+	// the person: openid, unionid.
+	IdentityClaims []string
 }
 
 // Service signs people in and keeps them signed in. It may be used by any
@@ -109,6 +112,9 @@ func New(c Config) (*Service, error) {
 	if err := CheckMetadataClaims(c.MetadataClaims); err != nil {
 		return nil, fmt.Errorf("auth: metadata claims: %w", err)
 	}
+	if err := CheckIdentityClaims(c.IdentityClaims, c.MetadataClaims); err != nil {
+		return nil, fmt.Errorf("auth: identity claims: %w", err)
+	}
 	if c.Observer == nil {
 		c.Observer = nobody{}
 	}
@@ -117,7 +123,7 @@ func New(c Config) (*Service, error) {
 		issuer: issuer{
 			name: c.Issuer, audience: c.Audience,
 			access: c.AccessKeys, refresh: c.RefreshKeys,
-			lifetimes: c.Lifetimes, metadataClaims: c.MetadataClaims,
+			lifetimes: c.Lifetimes, metadataClaims: c.MetadataClaims, identityClaims: c.IdentityClaims,
 		},
 		refreshProfile: verify.Profile{
 			Type: verify.RefreshTokenType, Issuer: c.Issuer, Audience: c.Issuer,
@@ -228,7 +234,7 @@ func (s *Service) welcome(in LoggedIn, appID string, sessionID uuid.UUID, now ti
 		userID: in.User.ID, sessionID: sessionID, appID: appID,
 		counters:  Counters{Used: 0, Last: 1, RotatedAt: now},
 		createdAt: now, expiresAt: in.ExpiresAt,
-		roles: in.User.Roles, metadata: in.User.Metadata, now: now,
+		roles: in.User.Roles, metadata: in.User.Metadata, openID: in.OpenID, unionID: in.UnionID, now: now,
 	})
 	if err != nil {
 		return LoginResult{}, err
@@ -272,6 +278,7 @@ func (s *Service) Refresh(ctx context.Context, r RefreshRequest) (Tokens, error)
 		return named, err
 	}
 	p.IP, p.UserAgent, p.Now = r.IP, r.UserAgent, s.clock()
+	p.WithIdentity = len(s.issuer.identityClaims) > 0
 	e, err := s.store.Rotate(ctx, p)
 	if err != nil {
 		s.observer.Refreshed(p.AppID, "error")
@@ -286,7 +293,7 @@ func (s *Service) Refresh(ctx context.Context, r RefreshRequest) (Tokens, error)
 		return s.issuer.issue(grant{
 			userID: p.UserID, sessionID: p.SessionID, appID: p.AppID,
 			counters: e.Counters, createdAt: e.CreatedAt, expiresAt: e.ExpiresAt,
-			roles: e.Roles, metadata: e.Metadata, now: p.Now,
+			roles: e.Roles, metadata: e.Metadata, openID: e.OpenID, unionID: e.UnionID, now: p.Now,
 		})
 	case OutcomeReused:
 		s.revocations.Add(p.Now, ReasonReused, p.SessionID)

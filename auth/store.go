@@ -89,6 +89,9 @@ type Login struct {
 type LoggedIn struct {
 	User    users.User
 	NewUser bool
+	// OpenID and UnionID name the person in the app of the session, as far as
+	// they are known there.
+	OpenID, UnionID string
 	// ExpiresAt is when the session expires unless it is refreshed.
 	ExpiresAt time.Time
 	// Ended names the sessions that this login ended: the device's earlier
@@ -102,7 +105,9 @@ type Presented struct {
 	AppID             string
 	Seq, Prev         int64
 	IP, UserAgent     string
-	Now               time.Time
+	// WithIdentity asks for Rotated.OpenID and UnionID.
+	WithIdentity bool
+	Now          time.Time
 }
 
 // Rotated is what became of a presented token. The fields after Outcome hold
@@ -118,6 +123,9 @@ type Rotated struct {
 	ExpiresAt time.Time
 	Roles     []string
 	Metadata  json.RawMessage
+	// OpenID and UnionID are those of LoggedIn, where Presented.WithIdentity asks
+	// for them: of two identities in one app the older.
+	OpenID, UnionID string
 }
 
 // Revocation says that the access tokens of a session are no longer to be

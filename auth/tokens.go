@@ -36,6 +36,7 @@ type grant struct {
 	expiresAt         time.Time
 	roles             []string
 	metadata          json.RawMessage
+	openID, unionID   string
 	now               time.Time
 }
 
@@ -45,6 +46,7 @@ type issuer struct {
 	access, refresh *Keyring
 	lifetimes       Lifetimes
 	metadataClaims  []string
+	identityClaims  []string
 }
 
 // issue signs the pair of tokens of a session: the refresh token (last, used)
@@ -61,11 +63,13 @@ func (i *issuer) issue(g grant) (Tokens, error) {
 	if err != nil {
 		return Tokens{}, fmt.Errorf("issue tokens: %w", err)
 	}
+	openID, unionID := i.identity(g)
 	claims := takeBuffer()
 	defer giveBuffer(claims)
 	*claims = accessClaims{
 		issuer: i.name, subject: g.userID, audience: i.audience, clientID: g.appID,
-		issuedAt: now, expiresAt: end, id: id, sessionID: g.sessionID, roles: g.roles, extra: extra,
+		issuedAt: now, expiresAt: end, id: id, sessionID: g.sessionID, roles: g.roles,
+		openID: openID, unionID: unionID, extra: extra,
 	}.appendTo((*claims)[:0])
 	key := i.access.Signer(g.now)
 	access, err := key.sign(key.headers.access, *claims)
@@ -108,6 +112,19 @@ func (i *issuer) chosen(metadata json.RawMessage) ([]extraClaim, error) {
 		}
 	}
 	return out, nil
+}
+
+// identity is what goes into an access token of how the platform names the person.
+func (i *issuer) identity(g grant) (openID, unionID string) {
+	for _, name := range i.identityClaims {
+		switch name {
+		case claimOpenID:
+			openID = g.openID
+		case claimUnionID:
+			unionID = g.unionID
+		}
+	}
+	return openID, unionID
 }
 
 // presented checks a refresh token and tells what it names. The errors are

@@ -83,6 +83,9 @@ type Config struct {
 	// MetadataClaims names the members of users' metadata that go into access
 	// tokens.
 	MetadataClaims []string `split_words:"true"`
+	// IdentityClaims names what goes into access tokens of how the platform names
+	// the person: openid, unionid.
+	IdentityClaims []string `split_words:"true"`
 
 	// WebhookURL is where events are sent; WebhookSecret signs them.
 	WebhookURL    secret.String `split_words:"true"`
@@ -240,6 +243,9 @@ func (c *Config) Check() error {
 	}
 	if err := auth.CheckMetadataClaims(c.MetadataClaims); err != nil {
 		return Wrong("METADATA_CLAIMS", "%s", err)
+	}
+	if err := auth.CheckIdentityClaims(c.IdentityClaims, c.MetadataClaims); err != nil {
+		return Wrong("IDENTITY_CLAIMS", "%s", err)
 	}
 	if _, err := c.Level(); err != nil {
 		return err

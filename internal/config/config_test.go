@@ -232,6 +232,7 @@ var wrongValues = map[string][]struct{ value, expected string }{
 	"UPSTREAMS":        {{"http://10.0.0.7:8000", "/path/=http://host:port"}, {"/shop/=10.0.0.7:8000", "/path/=http://host:port"}, {"shop=http://10.0.0.7:8000", "/path/=http://host:port"}, {"/shop/=http://10.0.0.7:99999", "/path/=http://host:port"}},
 	"PUBLIC_PATHS":     {{"/shop/news", "WUGAN_UPSTREAMS is not"}},
 	"UPSTREAM_TIMEOUT": {{"soon", "a duration"}, {"0s", "1ms or more"}},
+	"IDENTITY_CLAIMS":  {{"openid,phone", "openid, unionid or both"}, {"openid,openid", "each name once"}, {"OpenID", "openid, unionid or both"}},
 	"METADATA_CLAIMS":  {{"tier,sub", "a meaning of its own"}, {"tier,Tier", "each name once"}, {"two words", "names of members"}},
 	"WEBHOOK_URL":      {{"hunter2.example", "https://"}, {"ftp://hunter2.example", "https://"}, {"https://hunter2.example:0", "https://"}, {"https://shop.example/#hunter2", "https://"}},
 	"WEBHOOK_SECRET":   {{"hunter2", "24 to 64 bytes"}, {"whsec_hunter2", "24 to 64 bytes"}, {"whsec_" + base64.StdEncoding.EncodeToString(make([]byte, 23)), "24 to 64 bytes"}},

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wugan/wugan/internal/config"
+	"github.com/wugan/wugan/wechat/fakewechat"
 )
 
 // admin sends an operator's request.
@@ -100,6 +101,30 @@ func TestRolesAndChosenMetadataComeWithTheNextAccessToken(t *testing.T) {
 		check := p.do("GET", "/api/v1/auth/verify", next.text("accessToken"), nil)
 		require.Equal(t, 204, check.status)
 		require.Equal(t, "editor,shop:refund", check.header.Get("X-Roles"))
+	})
+}
+
+func TestAccessTokensNameTheIdentityWhereThatIsWanted(t *testing.T) {
+	t.Parallel()
+	everyStore(t, func(t *testing.T, w *world) {
+		p := w.pod(withOperatorKeys, func(c *config.Config) { c.IdentityClaims = []string{"openid", "unionid"} })
+		openID, unionID := fakewechat.OpenID(appID, "alice"), fakewechat.UnionID("platform", "alice")
+		alice := p.signIn("alice")
+		renewed := pair(p.refresh(alice.refresh))
+		for _, token := range []string{alice.access, renewed.access} {
+			claims := claimsOf(t, token)
+			require.Equal(t, openID, claims["openid"])
+			require.Equal(t, unionID, claims["unionid"])
+			require.Equal(t, 204, p.do("GET", "/api/v1/auth/verify", token, nil).status)
+		}
+		require.NotContains(t, claimsOf(t, renewed.refresh), "openid")
+		require.Equal(t, fakewechat.OpenID(otherApp, "alice"), claimsOf(t, p.signIn("alice", map[string]any{"appId": otherApp}).access)["openid"])
+
+		one := w.pod(func(c *config.Config) { c.IdentityClaims = []string{"unionid"} })
+		claims := claimsOf(t, one.refresh(renewed.refresh).text("accessToken"))
+		require.NotContains(t, claims, "openid")
+		require.Equal(t, unionID, claims["unionid"])
+		require.NotContains(t, claimsOf(t, w.pod().signIn("alice").access), "unionid", "unless it is wanted")
 	})
 }
 

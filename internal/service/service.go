@@ -167,7 +167,7 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 			AccessKeys: access, RefreshKeys: refresh,
 			Store: db, Exchanger: s.apps, People: people, Tickets: db, Vault: box,
 			Now: now, Revocations: s.revocations, Observer: s.metrics,
-			MetadataClaims: c.MetadataClaims,
+			MetadataClaims: c.MetadataClaims, IdentityClaims: c.IdentityClaims,
 		})
 		if err != nil {
 			return nil, err

@@ -96,7 +96,7 @@ WITH asked AS (
                 $13::text[], $14::text[])
          WITH ORDINALITY AS a (app_id, openid, unionid, session_key, session_id, device_id, device_name, user_agent, ip, now, expires_at, provider, account, n)
 ), met AS (
-    SELECT a.*, u.id AS user_id, u.nickname, u.avatar_url, u.phone_sealed, u.roles, u.metadata, u.created_at, u.last_login_at,
+    SELECT a.*, COALESCE(i.unionid, '') AS kept_unionid, u.id AS user_id, u.nickname, u.avatar_url, u.phone_sealed, u.roles, u.metadata, u.created_at, u.last_login_at,
            -- Who was deleted, and whose identity was left behind, does not get in.
            COALESCE(u.disabled_at, u.deleted_at) AS disabled_at, u.disabled_reason,
            row_number() OVER (PARTITION BY u.id ORDER BY a.n) AS turn
@@ -165,7 +165,7 @@ WITH asked AS (
 )
 SELECT k.n, k.user_id, k.nickname, k.avatar_url, k.phone_sealed, k.roles, k.metadata, k.created_at,
        CASE WHEN k.disabled_at IS NULL THEN k.now ELSE k.last_login_at END, k.disabled_at, k.disabled_reason,
-       ARRAY(SELECT e.id FROM ended e WHERE e.n = k.n ORDER BY e.id), ARRAY(SELECT e.revoked_reason FROM ended e WHERE e.n = k.n ORDER BY e.id), EXISTS (SELECT FROM stuck x WHERE x.n = k.n), (SELECT count(*) FROM told)
+       k.openid, k.kept_unionid, ARRAY(SELECT e.id FROM ended e WHERE e.n = k.n ORDER BY e.id), ARRAY(SELECT e.revoked_reason FROM ended e WHERE e.n = k.n ORDER BY e.id), EXISTS (SELECT FROM stuck x WHERE x.n = k.n), (SELECT count(*) FROM told)
 FROM known k`
 
 func (s *Store) loginGroup(ctx context.Context, group []auth.Login) []batch.Result[loginRow] {
@@ -244,7 +244,7 @@ func (s *Store) login(ctx context.Context, db batcher, group []auth.Login) (out 
 	)
 	_, err = pgx.ForEachRow(rows, []any{
 		&ordinal, &u.ID, &u.Nickname, &u.AvatarURL, &u.SealedPhone, &u.Roles, (*[]byte)(&u.Metadata), &u.CreatedAt,
-		&u.LastLoginAt, &u.DisabledAt, &u.DisabledReason, &ended, &why, &stuck, &told,
+		&u.LastLoginAt, &u.DisabledAt, &u.DisabledReason, &r.OpenID, &r.UnionID, &ended, &why, &stuck, &told,
 	}, func() error {
 		r.ExpiresAt = ends[ordinal-1]
 		for i, id := range ended {

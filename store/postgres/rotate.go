@@ -58,7 +58,7 @@ WITH asked AS (
          WITH ORDINALITY AS a (user_id, id, app_id, seq, prev, ip, user_agent, now, n)
 ), held AS MATERIALIZED (
     SELECT a.n, a.seq, a.prev, a.ip, a.user_agent, a.now,
-           s.user_id, s.id, s.used, s.last, s.rotated_at, s.created_at, s.expires_at,
+           s.user_id, s.id, s.app_id, s.used, s.last, s.rotated_at, s.created_at, s.expires_at,
            s.ip AS ip_before, s.user_agent AS agent_before, s.repeats, s.repeats_recorded_at,
            u.roles, u.metadata,
            CASE
@@ -128,11 +128,14 @@ WITH asked AS (
 SELECT h.n, h.outcome, COALESCE(m.used, h.used), COALESCE(m.last, h.last), COALESCE(m.rotated_at, h.rotated_at),
        h.created_at, COALESCE(m.expires_at, h.expires_at), h.roles, h.metadata,
        h.outcome IN ('same_child', 'sibling') AND EXISTS (SELECT FROM repeated r WHERE r.user_id = h.user_id AND r.id = h.id), h.reason,
-       (SELECT count(*) FROM told)
+       COALESCE(i.openid, ''), COALESCE(i.unionid, ''), (SELECT count(*) FROM told)
 FROM held h
 LEFT JOIN moved m ON m.user_id = h.user_id AND m.id = h.id
+LEFT JOIN LATERAL (
+    SELECT openid, unionid FROM identities WHERE $13 AND user_id = h.user_id AND app_id = h.app_id ORDER BY created_at, openid LIMIT 1
+) i ON TRUE
 UNION ALL
-SELECT a.n, '` + outcomeLocked + `', s.used, s.last, s.rotated_at, s.created_at, s.expires_at, '{}', '{}', FALSE, '', 0
+SELECT a.n, '` + outcomeLocked + `', s.used, s.last, s.rotated_at, s.created_at, s.expires_at, '{}', '{}', FALSE, '', '', '', 0
 FROM asked a
 JOIN sessions s ON s.user_id = a.user_id AND s.id = a.id AND s.app_id = a.app_id
 WHERE (SELECT count(*) FROM held) < (SELECT count(*) FROM asked)
@@ -160,16 +163,18 @@ func (s *Store) rotate(ctx context.Context, group []auth.Presented) (out []batch
 		seqs, prevs  = make([]int64, n), make([]int64, n)
 		ips, agents  = make([]string, n), make([]string, n)
 		nows         = make([]time.Time, n)
+		identities   bool
 	)
 	for i, p := range group {
 		userIDs[i], ids[i], appIDs[i] = uuidParam(p.UserID), uuidParam(p.SessionID), p.AppID
 		seqs[i], prevs[i] = p.Seq, p.Prev
 		ips[i], agents[i], nows[i] = p.IP, p.UserAgent, p.Now
+		identities = identities || p.WithIdentity
 	}
 	b := s.groupBatch()
 	b.Queue(rotateSQL,
 		userIDs, ids, appIDs, seqs, prevs, ips, agents, nows,
-		s.lifetimes.Grace, s.lifetimes.RefreshTTL, limit(s.lifetimes.MaxAge), auth.RepeatEvery)
+		s.lifetimes.Grace, s.lifetimes.RefreshTTL, limit(s.lifetimes.MaxAge), auth.RepeatEvery, identities)
 	out = make([]batch.Result[auth.Rotated], n)
 	for i := range out {
 		out[i].Value.Outcome = auth.OutcomeUnknown
@@ -191,7 +196,7 @@ func (s *Store) rotate(ctx context.Context, group []auth.Presented) (out []batch
 		e       auth.Rotated
 	)
 	_, err = pgx.ForEachRow(rows, []any{
-		&ordinal, &e.Outcome, &e.Used, &e.Last, &e.RotatedAt, &e.CreatedAt, &e.ExpiresAt, &e.Roles, (*[]byte)(&e.Metadata), &e.Repeated, &e.Reason, &told,
+		&ordinal, &e.Outcome, &e.Used, &e.Last, &e.RotatedAt, &e.CreatedAt, &e.ExpiresAt, &e.Roles, (*[]byte)(&e.Metadata), &e.Repeated, &e.Reason, &e.OpenID, &e.UnionID, &told,
 	}, func() error {
 		out[ordinal-1].Value = e
 		e = auth.Rotated{}

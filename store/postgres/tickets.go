@@ -64,6 +64,8 @@ SELECT id, app_id, device_id
 FROM sessions
 WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2
 ORDER BY rotated_at DESC, id DESC`
+		identitySQL = `
+SELECT openid, COALESCE(unionid, '') FROM identities WHERE user_id = $1 AND app_id = $2 ORDER BY created_at, openid LIMIT 1`
 		greetSQL = `UPDATE users SET last_login_at = $2 WHERE id = $1`
 		openSQL  = `
 INSERT INTO sessions (user_id, id, app_id, device_id, device_name, user_agent, ip, created_at, rotated_at, expires_at)
@@ -123,6 +125,10 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)`
 		if len(ended) > 0 {
 			in.Ended = append(in.Ended, x)
 		}
+	}
+	err = tx.QueryRow(ctx, identitySQL, t.UserID, appID).Scan(&in.OpenID, &in.UnionID)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return in, "", false, err
 	}
 	in.ExpiresAt, in.User.LastLoginAt = s.lifetimes.SessionEnd(l.Now, l.Now), l.Now.UTC()
 	if _, err := tx.Exec(ctx, greetSQL, t.UserID, l.Now); err != nil {

@@ -58,7 +58,7 @@ func (s *Store) login(ctx context.Context, tx *sql.Tx, l auth.Login) (auth.Logge
 		userSQL = `
 SELECT ` + userColumns + ` FROM users u WHERE u.id = ?`
 		keySQL = `
-UPDATE identities SET session_key = ?, session_key_at = ? WHERE app_id = ? AND openid = ?`
+UPDATE identities SET session_key = ?, session_key_at = ? WHERE app_id = ? AND openid = ? RETURNING openid, COALESCE(unionid, '')`
 		greetSQL = `
 UPDATE users SET last_login_at = ? WHERE id = ?`
 		openSQL = `
@@ -83,7 +83,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 		return out, nil
 	}
 	out.User.LastLoginAt = l.Now.UTC()
-	if _, err := tx.ExecContext(ctx, keySQL, l.SealedSessionKey, now, l.AppID, l.OpenID); err != nil {
+	if err := tx.QueryRowContext(ctx, keySQL, l.SealedSessionKey, now, l.AppID, l.OpenID).Scan(&out.OpenID, &out.UnionID); err != nil {
 		return auth.LoggedIn{}, err
 	}
 	if _, err := tx.ExecContext(ctx, greetSQL, now, userID.String()); err != nil {

@@ -63,6 +63,8 @@ WHERE s.user_id = ? AND s.id = ? AND s.app_id = ?`
 		rotateSQL = `
 UPDATE sessions SET used = ?, last = ?, rotated_at = ?, expires_at = ?, ip = ?, user_agent = ?
 WHERE user_id = ? AND id = ?`
+		identitySQL = `
+SELECT openid, COALESCE(unionid, '') FROM identities WHERE user_id = ? AND app_id = ? ORDER BY created_at, openid LIMIT 1`
 		repeatsSQL = `
 UPDATE sessions SET repeats = ?, repeats_recorded_at = ? WHERE user_id = ? AND id = ?`
 		revokeSQL = `
@@ -103,6 +105,12 @@ UPDATE sessions SET revoked_at = ?, revoked_reason = ? WHERE user_id = ? AND id 
 		return e, nil
 	}
 
+	if p.WithIdentity {
+		err := tx.QueryRowContext(ctx, identitySQL, userID, p.AppID).Scan(&e.OpenID, &e.UnionID)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return auth.Rotated{}, err
+		}
+	}
 	before := e.Counters
 	e.Counters, e.Outcome = before.Rotate(p.Seq, p.Prev, p.Now, s.lifetimes.Grace)
 	var err error

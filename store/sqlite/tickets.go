@@ -51,8 +51,10 @@ func (s *Store) LoginByTicket(ctx context.Context, l auth.TicketLogin) (in auth.
 
 func (s *Store) useTicket(ctx context.Context, tx *sql.Tx, l auth.TicketLogin) (in auth.LoggedIn, appID string, used bool, err error) {
 	const (
-		takeSQL  = `DELETE FROM tickets WHERE hash = ? RETURNING user_id, session_id, app_id, audience, expires_at`
-		fromSQL  = `SELECT EXISTS (SELECT 1 FROM sessions WHERE user_id = ? AND id = ? AND revoked_at IS NULL AND expires_at > ?)`
+		takeSQL     = `DELETE FROM tickets WHERE hash = ? RETURNING user_id, session_id, app_id, audience, expires_at`
+		fromSQL     = `SELECT EXISTS (SELECT 1 FROM sessions WHERE user_id = ? AND id = ? AND revoked_at IS NULL AND expires_at > ?)`
+		identitySQL = `
+SELECT openid, COALESCE(unionid, '') FROM identities WHERE user_id = ? AND app_id = ? ORDER BY created_at, openid LIMIT 1`
 		greetSQL = `UPDATE users SET last_login_at = ? WHERE id = ?`
 		openSQL  = `
 INSERT INTO sessions (user_id, id, app_id, device_id, device_name, user_agent, ip, created_at, rotated_at, expires_at)
@@ -89,6 +91,10 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	}
 	in.Ended, err = s.makeRoom(ctx, tx, t.UserID, auth.Login{AppID: appID, Device: device, Now: l.Now})
 	if err != nil {
+		return in, "", false, err
+	}
+	err = tx.QueryRowContext(ctx, identitySQL, t.UserID.String(), appID).Scan(&in.OpenID, &in.UnionID)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return in, "", false, err
 	}
 	in.ExpiresAt, in.User.LastLoginAt = s.lifetimes.SessionEnd(l.Now, l.Now), l.Now.UTC()

@@ -63,6 +63,7 @@ func Admin(t *testing.T, open func(t *testing.T, p auth.Lifetimes) AdminStore) {
 		"people and events are counted up to a bound":                           searchCounts,
 		"a patch changes roles and metadata together or not at all":             directoryPatch,
 		"a reading is recorded once a day for each reader":                      directoryNoteOnce,
+		"openid and unionid come with logins, tickets and exchanges":            identityOfSession,
 		"changes to nobody change nothing":                                      operatorsNobodyThere,
 	} {
 		t.Run(name, func(t *testing.T) {

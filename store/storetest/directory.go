@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/users"
 )
 
@@ -83,4 +84,42 @@ func directoryNoteOnce(t *testing.T, w *adminWorld) {
 	read("crm", id, adminStart.Add(25*time.Hour))
 	read("shop", other, adminStart.Add(25*time.Hour))
 	require.Len(t, w.kinds(t, id), before+3, "the next day, and another reader")
+}
+
+// What an access token may say of the identity comes with the login, with the
+// ticket and, where it is asked for, with the exchange.
+func identityOfSession(t *testing.T, w *adminWorld) {
+	const otherApp = "wx00000000000000b2"
+	a, session := w.loginAs(t, "openid-a", "")
+	require.Equal(t, []string{"openid-a", ""}, []string{a.OpenID, a.UnionID})
+	rotate := func(session uuid.UUID, app string, seq int64, asked bool) []string {
+		e, err := w.Rotate(t.Context(), auth.Presented{
+			UserID: a.User.ID, SessionID: session, AppID: app, Seq: seq, Prev: seq - 1, WithIdentity: asked, Now: w.now,
+		})
+		require.NoError(t, err)
+		require.Equal(t, auth.OutcomeRotated, e.Outcome)
+		return []string{e.OpenID, e.UnionID}
+	}
+	require.Equal(t, []string{"openid-a", ""}, rotate(session, adminApp, 1, true))
+	require.Equal(t, []string{"", ""}, rotate(session, adminApp, 2, false))
+
+	// The unionid comes later, and stays when a login does not bring it.
+	in := w.login(t, "openid-a", "union-of-a")
+	require.Equal(t, []string{"openid-a", "union-of-a"}, []string{in.OpenID, in.UnionID})
+	in = w.login(t, "openid-a", "")
+	require.Equal(t, []string{"openid-a", "union-of-a"}, []string{in.OpenID, in.UnionID})
+	require.Equal(t, []string{"openid-a", "union-of-a"}, rotate(session, adminApp, 3, true))
+
+	// A ticket into an app where the person has no identity, and where there is one.
+	w.ticket(t, "elsewhere", a.User.ID, session)
+	l := w.ticketLogin("elsewhere")
+	l.AppID = otherApp
+	in, _, err := w.LoginByTicket(t.Context(), l)
+	require.NoError(t, err)
+	require.Equal(t, []string{"", ""}, []string{in.OpenID, in.UnionID})
+	require.Equal(t, []string{"", ""}, rotate(l.SessionID, otherApp, 1, true))
+	w.ticket(t, "here", a.User.ID, session)
+	in, _, err = w.LoginByTicket(t.Context(), w.ticketLogin("here"))
+	require.NoError(t, err)
+	require.Equal(t, []string{"openid-a", "union-of-a"}, []string{in.OpenID, in.UnionID})
 }

@@ -1,0 +1,31 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// The claims that say how the platform names the person.
+const (
+	claimOpenID  = "openid"
+	claimUnionID = "unionid"
+)
+
+// CheckIdentityClaims refuses names of claims that are not openid and unionid, and
+// those that members of the metadata have already.
+func CheckIdentityClaims(names, metadata []string) error {
+	for i, name := range names {
+		if name != claimOpenID && name != claimUnionID {
+			return fmt.Errorf("expected openid, unionid or both: number %d is neither", i+1)
+		}
+		if slices.Contains(names[:i], name) {
+			return errors.New("expected each name once, but " + name + " comes twice")
+		}
+		if slices.ContainsFunc(metadata, func(other string) bool { return strings.EqualFold(other, name) }) {
+			return fmt.Errorf("expected a claim that is free, but %s is one of WUGAN_METADATA_CLAIMS", name)
+		}
+	}
+	return nil
+}
