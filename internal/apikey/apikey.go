@@ -94,6 +94,15 @@ func Check(keys []Key) error {
 	return nil
 }
 
+// Fingerprint tells keys from others without holding them.
+func Fingerprint(keys []Key) string {
+	sum := sha256.New()
+	for _, k := range keys {
+		fmt.Fprintf(sum, "%s:%s:%x,", k.Name, k.Scope, sha256.Sum256([]byte(k.Text.Reveal())))
+	}
+	return string(sum.Sum(nil))
+}
+
 // Set is the keys that are in use. They can be replaced while requests are
 // checked. The nil *Set holds none.
 type Set struct{ entries atomic.Pointer[[]entry] }

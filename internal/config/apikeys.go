@@ -2,9 +2,14 @@ package config
 
 import "github.com/wugan/wugan/internal/apikey"
 
-// OperatorKeys are the keys of machines and operators.
+// OperatorKeys are the keys of machines and operators. What comes from a file is
+// read each time, so that a key can be replaced while the service runs.
 func (c *Config) OperatorKeys() ([]apikey.Key, error) {
-	keys, err := apikey.Parse(splitList(c.APIKeys.Reveal()))
+	text, err := c.present("API_KEYS", c.APIKeys)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := apikey.Parse(splitList(text))
 	if err != nil {
 		return nil, Wrong("API_KEYS", "expected name:scope:key,name:scope:key, but %s", err)
 	}

@@ -73,13 +73,9 @@ func (c *Config) ReplaceApps(wechatApps secret.String) {
 
 // wechatApps reads appid:secret pairs, separated by commas or lines.
 func (c *Config) wechatApps() ([]App, error) {
-	text := c.WechatApps.Reveal()
-	if path := c.files["WECHAT_APPS"]; path != "" {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return nil, Wrong("WECHAT_APPS_FILE", "expected the path of a file that can be read: %s", Cause(err))
-		}
-		text = string(data)
+	text, err := c.present("WECHAT_APPS", c.WechatApps)
+	if err != nil {
+		return nil, err
 	}
 	var out []App
 	for _, field := range splitList(text) {

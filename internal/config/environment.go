@@ -96,3 +96,17 @@ func settingsOf(of reflect.Type) []setting {
 	}
 	return out
 }
+
+// present is what a setting says now: what its file holds, where it came from one,
+// and else the value that was read at the start.
+func (c *Config) present(name string, value secret.String) (string, error) {
+	path := c.files[name]
+	if path == "" {
+		return value.Reveal(), nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return "", Wrong(name+"_FILE", "expected the path of a file that can be read: %s", Cause(err))
+	}
+	return string(data), nil
+}

@@ -4,12 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
-	"os/signal"
 	"reflect"
 	"slices"
-	"syscall"
-	"time"
 
 	"github.com/wugan/wugan/internal/config"
 )
@@ -18,21 +14,8 @@ import (
 // when there are others than before. Apps that are wrong leave the earlier ones in
 // use, with one error line for each mistake.
 func (s *Service) watchApps(ctx context.Context, c config.Config, log *slog.Logger, changed func() error) {
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
-	tick := time.NewTicker(watchEvery)
-	defer tick.Stop()
 	reported := ""
-	for {
-		asked := false
-		select {
-		case <-ctx.Done():
-			return
-		case <-hup:
-			asked = true
-		case <-tick.C:
-		}
+	lookAgain(ctx, func(asked bool) {
 		read, err := s.readApps(c, changed)
 		switch {
 		case err == nil && (read || asked):
@@ -44,7 +27,7 @@ func (s *Service) watchApps(ctx context.Context, c config.Config, log *slog.Logg
 			reported = err.Error()
 			log.ErrorContext(ctx, "the apps were changed but cannot be used; the earlier ones stay in use", "error", err)
 		}
-	}
+	})
 }
 
 // readApps takes the apps of the settings into use if they are others than those in

@@ -66,7 +66,8 @@ type Service struct {
 	handler     atomic.Pointer[http.Handler]
 	apps        *apps
 	followApps  func(context.Context)
-	tls         *tls.Config // nil: plain HTTP
+	followKeys  func(context.Context) // reads the keys of machines and operators again
+	tls         *tls.Config           // nil: plain HTTP
 	revocations *auth.Revocations
 	keys        *keyWatcher
 	operators   *apikey.Set
@@ -90,6 +91,7 @@ func (s *Service) Background(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { s.revocations.Run(ctx, s.db) })
 	wg.Go(func() { s.keys.watch(ctx, s.log) })
+	wg.Go(func() { s.followKeys(ctx) })
 	wg.Go(func() { s.followApps(ctx) })
 	wg.Go(func() { s.watchHealth(ctx) })
 	wg.Go(func() { s.metrics.Remember(ctx) })
@@ -220,6 +222,7 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 		return nil, errors.Join(err, db.Close())
 	}
 	s.followApps = func(ctx context.Context) { s.watchApps(ctx, c, log, build) }
+	s.followKeys = func(ctx context.Context) { s.watchOperatorKeys(ctx, c, log) }
 	return s, nil
 }
 

@@ -2,7 +2,10 @@ package service
 
 import (
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -195,4 +198,40 @@ func TestTheFeedTellsEachEventOnce(t *testing.T) {
 			expect(t, a.do("GET", "/api/v1/service/events?"+query, shopKey, nil), 400, "invalid_request")
 		}
 	})
+}
+
+// A key is replaced without a gap: the new one comes beside the old one under
+// the same name, and then the old one goes.
+func TestAKeyIsReplacedWhileTheServiceRuns(t *testing.T) {
+	w := newSQLiteWorld(t)
+	path := filepath.Join(t.TempDir(), "api-keys")
+	write := func(lines ...string) {
+		require.NoError(t, os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o600))
+	}
+	write("shop:service:" + shopKey)
+	p := w.pod(func(c *config.Config) {
+		for name, value := range map[string]string{
+			"API_KEYS_FILE": path, "ISSUER": c.Issuer, "AUDIENCE": c.Audience, "WECHAT_API_URL": c.WechatAPI.URL,
+			"DATABASE_URL": c.DatabaseURL.Reveal(), "WECHAT_APPS": c.WechatApps.Reveal(), "DATA_KEY": c.DataKey.Reveal(),
+			"ACCESS_KEYS": c.AccessKeys, "REFRESH_KEYS": c.RefreshKeys, "LOG_LEVEL": "debug",
+		} {
+			t.Setenv("WUGAN_"+name, value)
+		}
+		loaded, err := config.Load()
+		require.NoError(t, err)
+		*c = loaded
+	})
+	status := func(key string) int { return p.do("GET", "/api/v1/service/events", key, nil).status }
+	require.Equal(t, 200, status(shopKey))
+	require.Equal(t, 401, status(shopKeyNew))
+
+	write("shop:service:"+shopKey, "shop:service:"+shopKeyNew)
+	require.Eventually(t, func() bool { return status(shopKeyNew) == 200 }, 10*time.Second, 200*time.Millisecond)
+	require.Equal(t, 200, status(shopKey))
+	write("shop:service:hunter2") // refused: the earlier ones stay in use
+	time.Sleep(2 * watchEvery)
+	require.Equal(t, 200, status(shopKeyNew))
+	write("shop:service:" + shopKeyNew)
+	require.Eventually(t, func() bool { return status(shopKey) == 401 }, 10*time.Second, 200*time.Millisecond)
+	require.Equal(t, 200, status(shopKeyNew))
 }
