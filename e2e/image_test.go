@@ -20,6 +20,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/wugan/wugan/auth/verify"
 	"github.com/wugan/wugan/internal/test/composefile"
 	"github.com/wugan/wugan/internal/test/pgtest"
 )
@@ -127,8 +128,9 @@ func (s *stack) args(t *testing.T, name string, extra map[string]string) []strin
 		args = append(args, "--security-opt", strings.TrimSuffix(option, ":true"))
 	}
 	for _, volume := range service.Volumes {
-		require.Equal(t, "secrets:/secrets:ro", volume)
-		args = append(args, "--volume", s.secrets+":/secrets:ro")
+		rest, ok := strings.CutPrefix(volume, "secrets:")
+		require.True(t, ok, volume)
+		args = append(args, "--volume", s.secrets+":"+rest)
 	}
 	environment := map[string]string{}
 	for key, value := range service.Environment {
@@ -245,6 +247,12 @@ func TestTheComposeFilesImagesSignSomebodyIn(t *testing.T) {
 		require.Equal(t, 1, exit.ExitCode())
 	})
 
+	t.Run("the key file is made once", func(t *testing.T) {
+		keys := append([]string{"run", "--rm"}, s.args(t, "keys", nil)...)
+		require.Contains(t, s.podman.output(t, keys...), "one ES256 key")
+		require.Contains(t, s.podman.output(t, keys...), "kept")
+	})
+
 	s.start(t, "fakewechat", nil)
 	pods := []string{"pod-a", "pod-b"}
 	own := func(pod string) map[string]string {
@@ -315,6 +323,15 @@ func TestTheComposeFilesImagesSignSomebodyIn(t *testing.T) {
 		require.Equal(t, false, s.login(t, "alice")["newUser"])
 	})
 
+	t.Run("a business service verifies the tokens as docs/verify.md says", func(t *testing.T) {
+		issuer := s.file.Services["pod-a"].Environment["WUGAN_ISSUER"]
+		verifier := verify.New(issuer, issuer, verify.JWKS(s.proxy+"/.well-known/jwks.json"))
+		tokens := s.login(t, "carol")
+		claims, err := verifier.Verify(t.Context(), tokens["accessToken"].(string))
+		require.NoError(t, err)
+		require.Equal(t, tokens["user"].(map[string]any)["id"], claims.Subject)
+	})
+
 	t.Run("a code of the stand-in's for a first try is refused", func(t *testing.T) {
 		problem := call(t, http.MethodPost, s.proxy+"/api/v1/auth/login", "", map[string]any{"code": "dev:alice"}, 400)
 		require.Equal(t, "invalid_code", problem["code"])
@@ -336,6 +353,9 @@ func TestTheComposeFilesImagesSignSomebodyIn(t *testing.T) {
 			require.NoError(t, err)
 			require.NotEmpty(t, logs, pod)
 			for _, entry := range entries {
+				if entry.IsDir() {
+					continue
+				}
 				secret, err := os.ReadFile(filepath.Join(s.secrets, entry.Name()))
 				require.NoError(t, err)
 				require.NotContains(t, string(logs), strings.TrimSpace(string(secret)), entry.Name())

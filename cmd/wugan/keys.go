@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"text/tabwriter"
 	"time"
 
@@ -20,7 +21,10 @@ func keysCommand() *cobra.Command {
 }
 
 func keysNewCommand() *cobra.Command {
-	var algorithm string
+	var (
+		algorithm string
+		keep      bool
+	)
 	c := &cobra.Command{
 		Use:   "new FILE",
 		Short: "Make a key file (a private JWK Set) with one new key",
@@ -30,9 +34,21 @@ Access and refresh tokens need a file each. Refresh tokens are checked by nobody
 else, so HS256 is a good choice for them:
 
   wugan keys new access.jwks
-  wugan keys new --alg HS256 refresh.jwks`,
+  wugan keys new --alg HS256 refresh.jwks
+
+A file that is there already is never overwritten: that is an error, or with
+--keep a success, for scripts that prepare each start.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if keep {
+				set, err := keyfile.Load(args[0])
+				if err == nil {
+					_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: kept, id %s signs\n", args[0], set.Signer(time.Now()).ID)
+				}
+				if !errors.Is(err, fs.ErrNotExist) {
+					return err
+				}
+			}
 			key, err := auth.GenerateKey(algorithm, time.Time{})
 			if err != nil {
 				return usageError{err}
@@ -49,6 +65,7 @@ else, so HS256 is a good choice for them:
 		},
 	}
 	c.Flags().StringVar(&algorithm, "alg", verify.ES256, "ES256, EdDSA, RS256 or HS256")
+	c.Flags().BoolVar(&keep, "keep", false, "leave a key file that is there already as it is")
 	return c
 }
 

@@ -25,6 +25,15 @@ func (p program) keys(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, before, same)
 
+	require.Regexp(t, `: kept, id \S+ signs\n$`, p.ok(t, nil, "keys", "new", "--keep", path))
+	same, err = os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, before, same)
+	require.Contains(t, p.ok(t, nil, "keys", "new", "--keep", path+".first"), "one ES256 key")
+	require.NoError(t, os.WriteFile(path+".broken", nil, 0o600))
+	_, _, status = p.run(t, nil, "keys", "new", "--keep", path+".broken")
+	require.Equal(t, exitFailed, status, "what is no key file is not kept in silence")
+
 	require.Contains(t, p.ok(t, nil, "keys", "rotate", "--active-in", "1h", path), "0 dropped")
 	listed := p.ok(t, nil, "keys", "list", path)
 	require.Regexp(t, `(?m)^\S+ +ES256 +\d{4}-\S+Z +published, will sign$`, listed)
