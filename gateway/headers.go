@@ -115,11 +115,17 @@ func identify(h http.Header, claims *verify.Claims) {
 	if claims == nil {
 		return
 	}
-	h.Set("X-User-Id", claims.Subject)
-	h.Set("X-App-Id", claims.ClientID)
-	h.Set("X-Session-Id", claims.SessionID)
-	if len(claims.Roles) > 0 {
-		h.Set("X-Roles", strings.Join(claims.Roles, ","))
+	SetIdentity(h, claims.Subject, claims.ClientID, claims.SessionID, claims.Roles)
+}
+
+// SetIdentity names a caller in the four headers that back ends read, of a request
+// that is passed on or of the response to a gateway's sub-request.
+func SetIdentity(h http.Header, userID, appID, sessionID string, roles []string) {
+	h.Set("X-User-Id", userID)
+	h.Set("X-App-Id", appID)
+	h.Set("X-Session-Id", sessionID)
+	if len(roles) > 0 {
+		h.Set("X-Roles", strings.Join(roles, ","))
 	}
 }
 

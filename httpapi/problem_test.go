@@ -147,3 +147,21 @@ func TestAProblemForHEADHasNoBodyAndAnAnswerThatHasBegunIsLeftAlone(t *testing.T
 	a.answerProblem(errors.New("broken"), c)
 	require.Equal(t, "half an ans", begun.Body.String())
 }
+
+// A client cannot tell whether the service or a business service with the library
+// refused it.
+func TestTheLibrarySaysWhatTheServiceSays(t *testing.T) {
+	for _, err := range []error{
+		verify.ErrMissing, verify.ErrInvalid, verify.ErrExpired, verify.ErrRevoked, &verify.RevokedError{Reason: "signed_out"},
+	} {
+		service := answerOf(t, http.MethodGet, err)
+		library := httptest.NewRecorder()
+		library.Header().Set("X-Request-Id", "request-1")
+		verify.WriteError(library, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody), err)
+		require.Equal(t, service.Code, library.Code, err)
+		require.JSONEq(t, service.Body.String(), library.Body.String())
+		for _, name := range []string{"Content-Type", "Cache-Control", "WWW-Authenticate"} {
+			require.Equal(t, service.Header().Get(name), library.Header().Get(name), name)
+		}
+	}
+}

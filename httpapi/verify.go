@@ -4,10 +4,11 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/wugan/wugan/gateway"
 )
 
 const (
@@ -36,18 +37,8 @@ func isVerify(c echo.Context) bool { return c.Path() == verifyPath || c.Path() =
 
 // verify tells a gateway whose token it is.
 func (a *api) verify(c echo.Context, who caller) error {
-	setIdentity(c.Response().Header(), who)
+	gateway.SetIdentity(c.Response().Header(), who.userID.String(), who.appID, who.sessionID.String(), who.roles)
 	return noContent(c)
-}
-
-// setIdentity names a caller in the headers that upstreams read.
-func setIdentity(h http.Header, who caller) {
-	h.Set("X-User-Id", who.userID.String())
-	h.Set("X-App-Id", who.appID)
-	h.Set("X-Session-Id", who.sessionID.String())
-	if len(who.roles) > 0 {
-		h.Set("X-Roles", strings.Join(who.roles, ","))
-	}
 }
 
 // bodyArrivesWithin is how long verify waits for a body that it does not need.
