@@ -30,13 +30,13 @@ type AdminStore interface {
 	// there are fewer.
 	NthUser(ctx context.Context, before uuid.UUID, n int) (uuid.UUID, error)
 
-	// DisableUser bars a user from signing in and ends their live sessions,
+	// DisableUser bars a user from logging in and ends their live sessions,
 	// which it returns. No login that is under way slips through: it opens its
 	// session before, and that is ended, or it is refused. Repeating it
 	// changes the reason alone.
 	DisableUser(ctx context.Context, c users.Change) ([]uuid.UUID, error)
 
-	// EnableUser lets a user sign in again; one who is not disabled stays as
+	// EnableUser lets a user log in again; one who is not disabled stays as
 	// they are, and no event is recorded.
 	EnableUser(ctx context.Context, c users.Change) error
 
@@ -55,7 +55,7 @@ type AdminStore interface {
 	// DeleteUser erases a person: identities, profile, phone number, roles and
 	// metadata, the descriptions of devices, and whatever the events say
 	// beyond their kind, time and actor, the session included. The rows stay, so that counts do. It
-	// returns the sessions that it ended. An identity that signs in later is a
+	// returns the sessions that it ended. An identity that logs in later is a
 	// new user.
 	DeleteUser(ctx context.Context, c users.Change) ([]uuid.UUID, error)
 
@@ -95,7 +95,7 @@ type Administration struct {
 	revocations *Revocations
 }
 
-// NewAdministration makes an Administration. The revocations, which may be nil,
+// NewAdministration returns an Administration. The revocations, which may be nil,
 // learn at once of the sessions that it ends.
 func NewAdministration(store AdminStore, vault AdminVault, now func() time.Time, revocations *Revocations) *Administration {
 	return &Administration{store: store, vault: vault, now: now, revocations: revocations}
@@ -141,12 +141,12 @@ func (a *Administration) ending(c users.Change, op string, why Reason, do func(c
 	return nil
 }
 
-// Disable ends a user's sessions and lets them sign in no more.
+// Disable ends a user's sessions and lets them log in no more.
 func (a *Administration) Disable(ctx context.Context, c users.Change) error {
 	return a.change(c, "disable a user", func(c users.Change) ([]uuid.UUID, error) { return a.store.DisableUser(ctx, c) })
 }
 
-// Enable lets a disabled user sign in again.
+// Enable lets a disabled user log in again.
 func (a *Administration) Enable(ctx context.Context, c users.Change) error {
 	return a.change(c, "enable a user", func(c users.Change) ([]uuid.UUID, error) { return nil, a.store.EnableUser(ctx, c) })
 }
@@ -195,7 +195,7 @@ func (a *Administration) SignOut(ctx context.Context, c users.Change) error {
 	})
 }
 
-// EndSession ends one session, whoever's it is; c.UserID counts for nothing. A
+// EndSession ends one session, whoever's it is; c.UserID is ignored. A
 // session that has ended already is no error, one that is not there is
 // ErrNoSession.
 func (a *Administration) EndSession(ctx context.Context, c users.Change, id uuid.UUID) error {

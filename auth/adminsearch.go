@@ -48,7 +48,7 @@ func (a *Administration) Find(ctx context.Context, q users.Query, phone string) 
 }
 
 // Count counts the people of a query: CountLimit means that many or more. What
-// pages do, Before, From and Limit, counts for nothing.
+// pages do, Before, From and Limit, is ignored.
 func (a *Administration) Count(ctx context.Context, q users.Query, phone string) (int, error) {
 	q = a.query(q, phone)
 	q.Before, q.From, q.Limit = uuid.Nil, uuid.Nil, CountLimit

@@ -44,7 +44,7 @@ type Clock struct {
 	reported bool          // that the clocks differ
 }
 
-// NewClock makes a clock that is not known until it is measured; until then it
+// NewClock returns a clock that is not known until it is measured; until then it
 // tells the time of wall, which is time.Now, or a test's.
 func NewClock(wall func() time.Time, log *slog.Logger) *Clock {
 	return &Clock{wall: wall, log: log, began: time.Now(), known: make(chan struct{})}

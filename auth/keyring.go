@@ -13,7 +13,7 @@ import (
 // verify.KeySource.
 type Keyring struct{ set atomic.Pointer[KeySet] }
 
-// NewKeyring makes a ring that holds a set.
+// NewKeyring returns a ring that holds a set.
 func NewKeyring(set *KeySet) *Keyring {
 	r := &Keyring{}
 	r.set.Store(set)

@@ -67,7 +67,7 @@ type KeySet struct {
 	public  func() ([]byte, error)
 }
 
-// NewKeySet makes a set of at least one key. Ids and key material must differ,
+// NewKeySet returns a set of at least one key. Ids and key material must differ,
 // and each key must be strong enough for its algorithm.
 func NewKeySet(keys ...SigningKey) (*KeySet, error) {
 	if len(keys) == 0 {
@@ -251,7 +251,7 @@ func parseKey(stored storedKey) (SigningKey, error) {
 	return k, k.fits()
 }
 
-// sizedP256 tells whether an EC key's numbers have the length that its curve
+// sizedP256 reports whether an EC key's numbers have the length that its curve
 // gives them. The library panics over longer ones, and a file that changes while
 // the service runs must not end it.
 func sizedP256(stored storedKey) bool {

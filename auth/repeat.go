@@ -23,7 +23,7 @@ type Repeats struct {
 // whether this was a repetition that counts, and whether an event is to record
 // it.
 //
-// A client that lost its answer repeats its token too, and may come from
+// A client that lost its response repeats its token too, and may come from
 // another address: nobody is turned away for it. But a copy that is used while
 // its owner sleeps leaves no other trace.
 //

@@ -36,7 +36,7 @@ type Revocations struct {
 	wake chan struct{}
 }
 
-// NewRevocations makes an empty memory for access tokens that live ttl. It
+// NewRevocations returns an empty memory for access tokens that live ttl. It
 // knows nothing until Run has read the database once; Run measures the clock
 // before each read.
 func NewRevocations(ttl time.Duration, clock *Clock, log *slog.Logger) *Revocations {

@@ -23,7 +23,7 @@ const (
 	OutcomeRestored Outcome = "restored"
 	// OutcomeSameChild: within the grace of an exchange, the same token again.
 	OutcomeSameChild Outcome = "same_child"
-	// OutcomeSibling: after the grace, the same token again: the answer to the
+	// OutcomeSibling: after the grace, the same token again: the response to the
 	// last exchange was lost. A sibling is issued; whichever sibling is used
 	// first kills the others.
 	OutcomeSibling Outcome = "sibling"

@@ -1,4 +1,4 @@
-// Package auth owns the story of this service: a person signs in, a session
+// Package auth owns the story of this service: a person logs in, a session
 // begins, its refresh token is exchanged again and again, and one day the
 // session ends. It owns the rotation rule, the issuing of tokens, their keys,
 // and the memory of sessions that were revoked.
@@ -85,7 +85,7 @@ type Config struct {
 	IdentityClaims []string
 }
 
-// Service signs people in and keeps them signed in. It may be used by any
+// Service signs people in and keeps them logged in. It may be used by any
 // number of goroutines, and any number of equal Services may share a Store.
 type Service struct {
 	apps           apps
@@ -101,7 +101,7 @@ type Service struct {
 	revocations    *Revocations
 }
 
-// New makes a Service.
+// New returns a Service.
 func New(c Config) (*Service, error) {
 	if len(c.Apps) == 0 {
 		return nil, errors.New("auth: no app is configured")
@@ -135,7 +135,7 @@ func New(c Config) (*Service, error) {
 	}, nil
 }
 
-// LoginRequest is a person's wish to sign in.
+// LoginRequest is a person's wish to log in.
 type LoginRequest struct {
 	Code  string
 	AppID string // may be "" where one app is configured
@@ -148,7 +148,7 @@ type LoginRequest struct {
 	Admit func(appID, openID string) error
 }
 
-// LoginResult is a person who is signed in.
+// LoginResult is a person who is logged in.
 type LoginResult struct {
 	User    users.User
 	AppID   string

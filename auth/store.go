@@ -56,7 +56,7 @@ type Device struct {
 	IP        string
 }
 
-// Session is one sign-in of a user on one device.
+// Session is one login of a user on one device.
 type Session struct {
 	ID            uuid.UUID
 	UserID        uuid.UUID
@@ -69,7 +69,7 @@ type Session struct {
 	RevokedReason Reason
 }
 
-// Login is what a store needs to record that a person signed in.
+// Login is what a store needs to record that a person logged in.
 type Login struct {
 	// Provider and Account say whose the identity is: OpenID is unique within
 	// AppID, UnionID means the same person within Account.
@@ -141,7 +141,7 @@ type Revocation struct {
 // database. An outage comes back as [users.ErrUnavailable]; such a call may or
 // may not have taken effect, and may be repeated.
 type Store interface {
-	// Login records a sign-in: it finds or creates the user of the identity,
+	// Login records a login: it finds or creates the user of the identity,
 	// keeps the session key, opens the session, ends the device's earlier
 	// session and those beyond Lifetimes.MaxSessions. All of it happens or none.
 	// For a known identity it is one round trip and one commit. A disabled

@@ -51,7 +51,7 @@ type issuer struct {
 
 // issue signs the pair of tokens of a session: the refresh token (last, used)
 // of its row. For one state of the row the refresh token is the same each time,
-// so that an answer can be repeated.
+// so that a response can be repeated.
 func (i *issuer) issue(g grant) (Tokens, error) {
 	now := g.now.Truncate(time.Second)
 	end := i.lifetimes.accessEnd(g.createdAt, now)

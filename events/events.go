@@ -39,7 +39,7 @@ type Page struct {
 	More bool
 }
 
-// NewPage makes a page of events that were read in order behind a position, with
+// NewPage returns a page of events that were read in order behind a position, with
 // a limit: those of other kinds are left out. It is for stores.
 func NewPage(found []Placed, position int64, kinds []users.EventKind, limit int) Page {
 	page := Page{Position: position, More: len(found) == limit}

@@ -41,7 +41,7 @@ type clientError struct{ cause error }
 func (e *clientError) Error() string { return "read the request: " + e.cause.Error() }
 func (e *clientError) Unwrap() error { return e.cause }
 
-// upstreamError tells whose fault it is that there is no answer.
+// upstreamError tells whose fault it is that there is no response.
 func upstreamError(r *http.Request, err error) error {
 	var (
 		client  *clientError
@@ -77,7 +77,7 @@ const (
 )
 
 // drain reads what a client is still sending, within limits, so that it gets to
-// read the answer. A client that waits for our 100 Continue has sent nothing.
+// read the response. A client that waits for our 100 Continue has sent nothing.
 func drain(w http.ResponseWriter, r *http.Request, idle time.Duration) {
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 || r.Header.Get("Expect") != "" {
 		return
@@ -85,7 +85,7 @@ func drain(w http.ResponseWriter, r *http.Request, idle time.Duration) {
 	control := http.NewResponseController(w)
 	// Not every writer has deadlines; without one the amount still is limited.
 	_ = control.SetReadDeadline(time.Now().Add(min(drainWithin, idle)))
-	// Whatever happens, the answer is the same. The deadline stays where
+	// Whatever happens, the response is the same. The deadline stays where
 	// something is left, which net/http reads before it sends the response.
 	if _, err := io.CopyN(io.Discard, r.Body, drainMost); errors.Is(err, io.EOF) {
 		_ = control.SetReadDeadline(time.Time{})

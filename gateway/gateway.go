@@ -47,12 +47,12 @@ type Upstream struct {
 	Target *url.URL
 }
 
-// DefaultTimeout is how long an upstream may take until its answer begins.
+// DefaultTimeout is how long an upstream may take until its response begins.
 const DefaultTimeout = 60 * time.Second
 
-// flushWithin is how long a piece of an answer of known length may wait for the
+// flushWithin is how long a piece of a response of known length may wait for the
 // next one. Streams, whose length is not known, are passed on at once by
-// ReverseProxy itself. To do so with every answer would cost each of them one
+// ReverseProxy itself. To do so with every response would cost each of them one
 // more write, for its header alone.
 const flushWithin = 50 * time.Millisecond
 
@@ -67,8 +67,8 @@ type Config struct {
 	// OnError answers a request that was not passed on, or whose upstream did
 	// not answer. The error is one of auth/verify or one of this package.
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
-	// Timeout is how long an upstream may take until its answer begins, once
-	// the request was sent; 0: DefaultTimeout. An answer that has begun may
+	// Timeout is how long an upstream may take until its response begins, once
+	// the request was sent; 0: DefaultTimeout. A response that has begun may
 	// take as long as it likes.
 	Timeout time.Duration
 	// Idle is how long a client or an upstream may neither take nor give a
@@ -95,7 +95,7 @@ type route struct {
 	proxy *httputil.ReverseProxy
 }
 
-// New makes a Gateway. The error names the upstream or path that is wrong.
+// New returns a Gateway. The error names the upstream or path that is wrong.
 func New(c Config) (*Gateway, error) {
 	if len(c.Upstreams) == 0 || c.Verifier == nil || c.OnError == nil || c.Log == nil {
 		return nil, errors.New("gateway: Upstreams, Verifier, OnError and Log are needed")
@@ -141,7 +141,7 @@ type exchange struct {
 	in        *http.Request
 	claims    *verify.Claims // nil: nobody in particular
 	requestID string
-	outer     http.Header // what those around the gateway have set on the answer
+	outer     http.Header // what those around the gateway have set on the response
 	body      *requestBody
 	webSocket string // the key of a WebSocket's handshake; "": it is none
 }

@@ -59,12 +59,12 @@ func (g *Gateway) find(path string) int {
 	return -1
 }
 
-// covers tells whether a path is pattern, or below it where it ends with "/".
+// covers reports whether a path is pattern, or below it where it ends with "/".
 func covers(pattern, path string) bool {
 	return path == pattern || strings.HasSuffix(pattern, "/") && strings.HasPrefix(path, pattern)
 }
 
-// isPublic tells whether a path needs no token. Only a path of which nobody can
+// isPublic reports whether a path needs no token. Only a path of which nobody can
 // make another one is public: an upstream that decodes once more, folds "//", or
 // reads "\" as "/" would answer /public//../private without a token.
 func (g *Gateway) isPublic(u *url.URL) bool {

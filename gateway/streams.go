@@ -47,7 +47,7 @@ func newTransport(timeout, idle time.Duration) *http.Transport {
 }
 
 // upstreamConn gives up on an upstream that takes nothing of an upload for too
-// long. Reading has no such limit: an answer may be silent for hours.
+// long. Reading has no such limit: a response may be silent for hours.
 type upstreamConn struct {
 	net.Conn
 	idle time.Duration
@@ -128,9 +128,9 @@ func (b *requestBody) sendTrailers(in, out *http.Request) {
 	}
 }
 
-// answerWriter gives up on a client that takes nothing of an answer for too
+// answerWriter gives up on a client that takes nothing of a response for too
 // long. The limit is taken back after each piece, because in HTTP/2 it would end
-// an answer that only pauses.
+// a response that only pauses.
 type answerWriter struct {
 	http.ResponseWriter
 	outer   http.Header

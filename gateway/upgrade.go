@@ -64,7 +64,7 @@ func namesUpgrade(connection []string) bool {
 	return false
 }
 
-// acceptsWebSocket reports whether a 101 is the answer to the handshake with
+// acceptsWebSocket reports whether a 101 is the response to the handshake with
 // this key: RFC 6455 section 4.2.2. A back end that lets a caller choose the
 // status of its response opens no tunnel.
 func acceptsWebSocket(h http.Header, key string) bool {

@@ -38,7 +38,7 @@ func NewServer(handler http.Handler, log *slog.Logger) *http.Server {
 		IdleTimeout:       idleFor,
 		MaxHeaderBytes:    maxHeaders,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-		// net/http's own answer to OPTIONS * carries none of our headers.
+		// net/http's own response to OPTIONS * carries none of our headers.
 		DisableGeneralOptionsHandler: true,
 	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // serverMetadata is the document of RFC 8414 section 2. There is no
-// authorization endpoint: people sign in with a code of wx.login.
+// authorization endpoint: people log in with a code of wx.login.
 type serverMetadata struct {
 	Issuer                string   `json:"issuer"`
 	TokenEndpoint         string   `json:"token_endpoint"`

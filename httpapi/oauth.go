@@ -40,7 +40,7 @@ const (
 	oauthTemporarilyDown = "temporarily_unavailable"
 )
 
-// oauthError is an answer that refuses a request in the form of RFC 6749
+// oauthError is a response that refuses a request in the form of RFC 6749
 // section 5.2.
 type oauthError struct {
 	Code        string `json:"error"`
@@ -298,7 +298,7 @@ func (a *api) oauthRevoke(c echo.Context) error {
 	return c.NoContent(http.StatusOK)
 }
 
-// introspection is the answer of RFC 7662 section 2.2.
+// introspection is the response of RFC 7662 section 2.2.
 type introspection struct {
 	Active    bool     `json:"active"`
 	Issuer    string   `json:"iss,omitempty"`

@@ -19,7 +19,7 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-// problem is an answer that refuses a request: a problem document of RFC 9457
+// problem is a response that refuses a request: a problem document of RFC 9457
 // with a code that programs can tell apart.
 type problem struct {
 	Type      string `json:"type"`
@@ -233,7 +233,7 @@ func echoCode(status int) string {
 }
 
 // statusClientGone is what nginx logs for a client that has gone; nobody reads
-// the answer.
+// the response.
 const statusClientGone = 499
 
 // answerNobody ends a request whose client has gone: what it broke off says

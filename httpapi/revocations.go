@@ -11,7 +11,7 @@ import (
 	"github.com/wugan/wugan/auth"
 )
 
-// maxWait is how long an answer of the revocation feed may be held back. Proxies
+// maxWait is how long a response of the revocation feed may be held back. Proxies
 // commonly give up on a silent answer after 30 or 60 seconds.
 const maxWait = 25 * time.Second
 
@@ -25,7 +25,7 @@ func (a *api) listRevocations(c echo.Context) error {
 		return err
 	}
 	if err := a.revocations.Ready(); err != nil {
-		return err // an empty answer would be taken for the truth
+		return err // an empty response would be taken for the truth
 	}
 	feed, err := a.awaitRevocations(c, since, wait)
 	if err != nil {
@@ -81,7 +81,7 @@ func appendTime(to []byte, at time.Time) []byte { return at.UTC().AppendFormat(t
 // section 8.8.1): entries that have become meaningless leave without a new tag.
 func revocationsTag(feed auth.Feed) string { return `"` + feed.Cursor + `"` }
 
-// knowsRevocations tells whether the reader says by an entity tag that it has
+// knowsRevocations reports whether the reader says by an entity tag that it has
 // this state of the feed.
 func knowsRevocations(c echo.Context, feed auth.Feed) bool {
 	return hasTag(c.Request().Header.Values("If-None-Match"), revocationsTag(feed))

@@ -46,7 +46,7 @@ type Config struct {
 	Issuer      string
 	Pushes      Pushes
 
-	// Health is asked for each answer of /readyz; it must not wait.
+	// Health is asked for each response of /readyz; it must not wait.
 	Health func() Health
 
 	// Keys are those of machines and operators.
@@ -111,7 +111,7 @@ type api struct {
 	signed   *verify.Verifier // for logouts
 }
 
-// New makes the handler of the service.
+// New returns the handler of the service.
 func New(c Config) (*echo.Echo, error) {
 	rate, err := newLoginRate(c.LoginRate, c.Now)
 	if err != nil {

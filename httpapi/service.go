@@ -34,7 +34,7 @@ func answerCached(c echo.Context, kind, control string, body []byte) error {
 	return c.Blob(http.StatusOK, kind, body)
 }
 
-// hasTag tells whether a list of entity tags (RFC 9110 section 13.1.2) names one.
+// hasTag reports whether a list of entity tags (RFC 9110 section 13.1.2) names one.
 func hasTag(lists []string, tag string) bool {
 	for _, list := range lists {
 		for one := range strings.SplitSeq(list, ",") {

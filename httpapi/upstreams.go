@@ -13,7 +13,7 @@ import (
 	"github.com/wugan/wugan/gateway"
 )
 
-// streamsEnd is how long after the order to stop an answer of an upstream may
+// streamsEnd is how long after the order to stop a response of an upstream may
 // still run. A stop waits for what was accepted, but some streams have no end.
 const streamsEnd = 20 * time.Second
 
@@ -92,7 +92,7 @@ func (u *upstreams) pass(next echo.HandlerFunc) echo.HandlerFunc {
 		c.SetPath(prefix) // for the log and the metrics: what follows may be anything
 		defer func() {
 			if p := recover(); p != nil {
-				// Half an answer must not look like a whole one, so
+				// Half a response must not look like a whole one, so
 				// ReverseProxy panics to have the connection closed.
 				u.log.InfoContext(r.Context(), "an answer of an upstream broke off",
 					slog.String("requestId", requestID(c)), slog.String("route", prefix))
@@ -124,7 +124,7 @@ func untilStopped(stopping <-chan struct{}, after time.Duration) context.Context
 }
 
 // upstreamWriter passes informational answers (1xx) on, which Echo would take
-// for the answer, and replaces the server's deadlines, which are for our own
+// for the response, and replaces the server's deadlines, which are for our own
 // paths: an upload or a stream may take as long as it keeps moving, and the
 // gateway says how long it may pause. net/http reads what is left of a request's
 // body before it sends a response, and again after it; that has a deadline here.

@@ -110,7 +110,7 @@ func (a *api) updateMe(c echo.Context, who caller) error {
 }
 
 // answerUser renders the caller. A user who has been deleted or disabled since
-// the token was issued is signed out.
+// the token was issued is logged out.
 func answerUser(c echo.Context, who caller, u users.User, err error) error {
 	switch {
 	case errors.Is(err, users.ErrNotFound):

@@ -115,7 +115,7 @@ func plausibleToken(s string) bool {
 
 // CallWithToken makes a call that carries the app token, which with puts into
 // the request. If the platform refuses the token, it is dropped unless it was
-// replaced meanwhile, fetched anew, and the call is tried once more, no further:
+// replaced meanwhile, fetched again, and the call is tried once more, no further:
 // a second refusal is not cured by a third token.
 func (c *Caller) CallWithToken(ctx context.Context, t *AppToken, with func(token string) Request) (Fields, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)

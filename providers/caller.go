@@ -41,7 +41,7 @@ type API struct {
 // caller fills in the rest. Code and Reason must hold nothing free of the
 // platform's (see [CleanCode]).
 //
-// A code without a known meaning is KindUnexpected: an answer of a service that
+// A code without a known meaning is KindUnexpected: a response of a service that
 // is up, so neither the user's fault nor a reason to open the circuit; outward it
 // is an outage (503), for telling a user to log in again because of a code that
 // is not known would sign people out the day the platform adds one.
@@ -135,7 +135,7 @@ type Caller struct {
 	breakers  map[string]*breaker
 }
 
-// NewCaller makes a Caller for the APIs. base takes the place of their hosts
+// NewCaller returns a Caller for the APIs. base takes the place of their hosts
 // unless it is "". The error names what is wrong and holds no secret.
 func NewCaller(provider, base string, apis []API, cfg Config) (*Caller, error) {
 	if base != "" {
@@ -238,7 +238,7 @@ func (c *Caller) Call(ctx context.Context, r Request) (Fields, error) {
 	}
 	f, again := c.attempt(ctx, r)
 	if errors.Is(again, errCircuit) {
-		return nil, err // the first answer says more
+		return nil, err // the first response says more
 	}
 	return f, again
 }

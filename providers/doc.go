@@ -11,6 +11,6 @@
 // [AppToken] that is fetched once for all who ask, and the typed [Error].
 //
 // It refuses to own users, sessions, storage and HTTP codes, and it knows no
-// platform: what an answer means, each platform's package says with a
+// platform: what a response means, each platform's package says with a
 // [Judge].
 package providers

@@ -30,7 +30,7 @@ var (
 	// ErrUnavailable: no usable answer: network, timeout, 5xx, HTML, or a
 	// circuit that is open.
 	ErrUnavailable = errors.New("providers: the service is unavailable")
-	// ErrUnexpected: the platform answered, and the answer is none that is
+	// ErrUnexpected: the platform answered, and the response is none that is
 	// known: a code without meaning here, or a success that lacks a field.
 	ErrUnexpected = errors.New("providers: unexpected answer")
 	// ErrRejectedApp: the platform refuses the appid, the secret, this server's
@@ -48,7 +48,7 @@ var (
 type Kind int
 
 // The kinds, each with the sentinel of the same name. KindCanceled has none:
-// it is errors.Is(err, context.Canceled), and nobody waits for the answer.
+// it is errors.Is(err, context.Canceled), and nobody waits for the response.
 const (
 	KindUnexpected Kind = iota
 	KindInvalidCode

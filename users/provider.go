@@ -42,7 +42,7 @@ const (
 // wechatFamily begins the names of the providers whose codes begin with wechat_.
 const wechatFamily = "wechat"
 
-// Code is the name that the reason has in public, in answers and metrics.
+// Code is the name that the reason has in public, in responses and metrics.
 func (e *ProviderError) Code() string {
 	family := "provider_"
 	if strings.HasPrefix(e.Provider, wechatFamily) {

@@ -11,7 +11,7 @@ import (
 type Rekeyer interface {
 	Opener
 	Seal(plain []byte, context string) ([]byte, error)
-	// Current tells whether a value was sealed with the present key.
+	// Current reports whether a value was sealed with the present key.
 	Current(sealed []byte) bool
 	// Hash is the keyed hash under which a phone number is stored.
 	Hash(value string) []byte
@@ -34,7 +34,7 @@ type RekeyStore interface {
 
 // Rekeyed is what Rekey did.
 type Rekeyed struct {
-	// Seen counts the sealed values, Sealed those that were sealed anew. The
+	// Seen counts the sealed values, Sealed those that were sealed again. The
 	// rest was current, or a login replaced it at the same moment.
 	Seen, Sealed int
 	// Lost counts what none of the keys opens: the key that sealed it is not

@@ -26,7 +26,7 @@ type Service struct {
 	now        func() time.Time
 }
 
-// New makes a Service. A user may ask for phone numbers phoneLimit times a day;
+// New returns a Service. A user may ask for phone numbers phoneLimit times a day;
 // 0: no limit.
 func New(store Store, provider Provider, vault Vault, phoneLimit int, now func() time.Time) *Service {
 	return &Service{store: store, provider: provider, vault: vault, phoneLimit: phoneLimit, now: now}

@@ -42,7 +42,7 @@ type User struct {
 	DisabledReason string
 }
 
-// Disabled tells whether an operator has barred the user from signing in.
+// Disabled reports whether an operator has barred the user from logging in.
 func (u *User) Disabled() bool { return u.DisabledAt != nil }
 
 // Identity is how one app of a platform knows a user. AppID and OpenID together

@@ -66,7 +66,7 @@ type Client struct {
 	tokens map[string]*providers.AppToken
 }
 
-// New makes a client. It calls nobody; the error names what in the Config is
+// New returns a client. It calls nobody; the error names what in the Config is
 // wrong and holds no secret.
 func New(cfg Config) (*Client, error) {
 	caller, err := providers.NewCaller(Name, cfg.BaseURL, apis, cfg.Config)
@@ -112,7 +112,7 @@ func (c *Client) HasApp(appID string) bool {
 	return ok
 }
 
-// Session is the answer to a login code.
+// Session is the response to a login code.
 type Session struct {
 	// OpenID is the user in this app.
 	OpenID string
@@ -191,7 +191,7 @@ func (c *Client) PhoneNumber(ctx context.Context, appID, openID, code string) (P
 	if p.PureNumber == "" {
 		return Phone{}, c.caller.Lacks(apiPhoneNumber, "phone_info.purePhoneNumber")
 	}
-	// The number is bound to the app it was asked for; an answer that names
+	// The number is bound to the app it was asked for; a response that names
 	// another one is not for us.
 	if id := info.Object("watermark").Text("appid"); id != appID {
 		return Phone{}, c.caller.Lacks(apiPhoneNumber, "the watermark of this app")

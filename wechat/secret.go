@@ -11,7 +11,7 @@ func NewSecret(text string) Secret { return secret.New(text) }
 
 // SessionKey is the session_key of a user in one app: base64 of an AES-128
 // key. It prints as "[redacted]" (see [Secret]). Whoever has it can forge the
-// user's encryptedData, so it belongs in no answer to a client.
+// user's encryptedData, so it belongs in no response to a client.
 type SessionKey struct{ Secret }
 
 // NewSessionKey wraps the base64 text of a session_key.

@@ -42,7 +42,7 @@ func invalid(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrInvalid, fmt.Sprintf(format, args...))
 }
 
-// Code returns the error code that the service's answers use for err:
+// Code returns the error code that the service's responses use for err:
 // token_missing, token_invalid, token_expired, session_revoked or
 // keys_unavailable; "internal" for an error that is not of this package, and ""
 // for nil.

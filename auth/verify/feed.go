@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	maxFeed     = 256 << 20 // bytes; some two million sessions in one answer
+	maxFeed     = 256 << 20 // bytes; some two million sessions in one response
 	maxFeedWait = 25 * time.Second
-	feedPause   = time.Second // between answers that bring nothing and come at once
+	feedPause   = time.Second // between responses that bring nothing and come at once
 	// feedWhole is how long the whole feed may take.
 	feedWhole = time.Minute
 	// feedAgain is how often it is read again from the start, whatever went wrong

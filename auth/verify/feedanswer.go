@@ -57,8 +57,8 @@ type feedSession struct {
 
 var errNoFeed = errors.New("the answer is not a revocation feed")
 
-// learn reads an answer of GET /api/v1/revocations entry by entry, for it may be
-// many megabytes. What it has read of an answer that breaks off stays known.
+// learn reads a response of GET /api/v1/revocations entry by entry, for it may be
+// many megabytes. What it has read of a response that breaks off stays known.
 func (f *RevocationFeed) learn(response *http.Response) (learner, error) {
 	if err := checkType(response, "application/json"); err != nil {
 		return learner{}, err
@@ -76,7 +76,7 @@ func (f *RevocationFeed) learn(response *http.Response) (learner, error) {
 	return l, nil
 }
 
-// serviceTime is the time of a service that does not tell now in its answers.
+// serviceTime is the time of a service that does not tell now in its responses.
 func serviceTime(h http.Header) time.Time {
 	if at, err := http.ParseTime(h.Get("Date")); err == nil {
 		return at
@@ -84,7 +84,7 @@ func serviceTime(h http.Header) time.Time {
 	return time.Now()
 }
 
-// learner is an answer that is being read.
+// learner is a response that is being read.
 type learner struct {
 	feed    *RevocationFeed
 	now     time.Time // the service's

@@ -101,7 +101,7 @@ func (v *Verifier) Middleware(next http.Handler) http.Handler {
 	})
 }
 
-// Problem is the body of an answer (RFC 9457), with the code that tells a client
+// Problem is the body of a response (RFC 9457), with the code that tells a client
 // what to do.
 type Problem struct {
 	Type      string `json:"type"`

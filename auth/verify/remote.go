@@ -35,8 +35,8 @@ func WithErrorHook(hook func(error)) RemoteOption {
 }
 
 // WithInterval sets, for [JWKS], how long keys are kept before they are fetched
-// again where the answer has no Cache-Control (5 minutes without this option, at
-// least 10 seconds); for [Feed], how long the service may hold an empty answer
+// again where the response has no Cache-Control (5 minutes without this option, at
+// least 10 seconds); for [Feed], how long the service may hold an empty response
 // back (25 seconds without this option, which also is the most).
 func WithInterval(interval time.Duration) RemoteOption {
 	return func(r *remote) { r.interval = interval }

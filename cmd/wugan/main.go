@@ -1,5 +1,5 @@
 // Command wugan signs the users of WeChat mini programs in and keeps them
-// signed in. This package is its command line: a file a command, and the exit
+// logged in. This package is its command line: a file a command, and the exit
 // statuses. Settings are read by internal/config, and internal/service does the
 // work.
 package main

@@ -67,7 +67,7 @@ func usersListCommand() *cobra.Command {
 
 func (o operator) listUsers(ctx context.Context, q users.Query, phone string) error {
 	limit := q.Limit
-	q.Limit++ // one more tells whether there is another page
+	q.Limit++ // one more: is there another page?
 	people, err := o.Find(ctx, q, phone)
 	if err != nil {
 		return err

@@ -40,7 +40,7 @@ type Site struct {
 	assets map[string]asset
 }
 
-// New makes the site for a document in YAML. Nothing is read or converted before the first request for it, so that the
+// New returns the site for a document in YAML. Nothing is read or converted before the first request for it, so that the
 // start of the service does not wait for it; a document that cannot be converted is then answered 500 at /openapi.json.
 func New(spec []byte) *Site {
 	return &Site{assets: map[string]asset{

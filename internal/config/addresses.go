@@ -16,7 +16,7 @@ import (
 // slip of the pen.
 const maxLoginRate = 1_000_000
 
-// listenAddress tells whether a text can be an address to listen on. An empty
+// listenAddress reports whether a text can be an address to listen on. An empty
 // one could, on any free port, which nobody means.
 func listenAddress(text string) bool {
 	_, port, err := net.SplitHostPort(text)
@@ -27,7 +27,7 @@ func listenAddress(text string) bool {
 	return err == nil
 }
 
-// databaseAddress tells whether the database's address can be understood.
+// databaseAddress reports whether the database's address can be understood.
 func (c *Config) databaseAddress() bool {
 	switch c.DatabaseKind() {
 	case "postgres":
@@ -93,7 +93,7 @@ func fitsAHeader(key string) bool {
 	return len(key) >= 32 && !strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-// possiblePort tells whether an address names no port, or one that there can be.
+// possiblePort reports whether an address names no port, or one that there can be.
 func possiblePort(u *url.URL) bool {
 	if u.Port() == "" {
 		return true
@@ -102,13 +102,13 @@ func possiblePort(u *url.URL) bool {
 	return err == nil && port > 0
 }
 
-// withPassword tells whether an address holds what must not be printed.
+// withPassword reports whether an address holds what must not be printed.
 func withPassword(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && u.User != nil
 }
 
-// isOrigin tells whether a browser can send a text as its origin (RFC 6454
+// isOrigin reports whether a browser can send a text as its origin (RFC 6454
 // section 6.2): it is compared as it is. A * may stand for a part of the host.
 func isOrigin(text string) bool {
 	u, err := url.Parse(text)

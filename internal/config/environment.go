@@ -9,7 +9,7 @@ import (
 	"github.com/wugan/wugan/internal/secret"
 )
 
-// Given tells whether the environment names a setting.
+// Given reports whether the environment names a setting.
 func Given(name string) bool { return os.Getenv(prefix+"_"+name) != "" }
 
 // CollectorGiven reports whether the environment sets the target of Go's garbage
@@ -23,7 +23,7 @@ var pathSettings = map[string]bool{"ACCESS_KEYS": true, "REFRESH_KEYS": true, "T
 // readFiles sets WUGAN_X from the file that WUGAN_X_FILE names: a mounted
 // secret. White space at the end is not part of the value; the members of a list
 // may stand on lines of their own. No error repeats what should be the path: it
-// may be the secret itself, put where its file was meant. The answer says which
+// may be the secret itself, put where its file was meant. The response says which
 // settings came from which file.
 func readFiles() (files map[string]string, err error) {
 	for _, s := range settingsOf(reflect.TypeFor[Config]()) {

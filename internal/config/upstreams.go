@@ -42,7 +42,7 @@ func (c *Config) Gateway() (upstreams []gateway.Upstream, public []string, err e
 	return upstreams, public, nil
 }
 
-// meet tells whether some path is both an upstream's and public.
+// meet reports whether some path is both an upstream's and public.
 func meet(upstream, public string) bool {
 	return strings.HasPrefix(public+"/", upstream) || strings.HasSuffix(public, "/") && strings.HasPrefix(upstream, public)
 }

@@ -26,7 +26,7 @@ const namespace = "wugan"
 // other stands for every label value that is not one of those we know.
 const other = "other"
 
-// durations are bucket bounds in seconds, from an answer out of memory to the
+// durations are bucket bounds in seconds, from a response out of memory to the
 // longest that anybody waits for.
 var durations = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10}
 
@@ -94,7 +94,7 @@ type Pool struct {
 	WaitedFor time.Duration
 }
 
-// New makes the figures, all of which are there from the first scrape on: what
+// New returns the figures, all of which are there from the first scrape on: what
 // appears with its first event is missed by rate().
 func New(c Config) *Metrics {
 	m := &Metrics{

@@ -57,7 +57,7 @@ type Config struct {
 	RefuseWeChat func(ctx context.Context, refuse bool) error
 }
 
-// New makes a handler that answers /, the files under /playground/, the paths of
+// New returns a handler that answers /, the files under /playground/, the paths of
 // Config.Lives and POST /playground/wechat, and leaves all else to
 // Config.Service. It may be used by any number of goroutines.
 //

@@ -41,7 +41,7 @@ type Key struct {
 	hashing secret.String
 }
 
-// NewKey makes a key of exactly [KeySize] bytes.
+// NewKey returns a key of exactly [KeySize] bytes.
 func NewKey(raw []byte) (Key, error) {
 	if len(raw) != KeySize {
 		return Key{}, fmt.Errorf("seal: a data key has %d bytes, not %d", KeySize, len(raw))
@@ -84,7 +84,7 @@ type Box struct {
 	all    []Key
 }
 
-// NewBox makes a box that seals with active and also opens what the earlier
+// NewBox returns a box that seals with active and also opens what the earlier
 // keys sealed.
 func NewBox(active Key, earlier ...Key) *Box {
 	b := &Box{active: active, keys: map[[idSize]byte]Key{active.id: active}, all: []Key{active}}
@@ -135,8 +135,8 @@ func (b *Box) Open(sealed []byte, context string) ([]byte, error) {
 	return plain, nil
 }
 
-// Current tells whether a value was sealed with the active key; one that was
-// not is to be sealed anew before the earlier key goes away.
+// Current reports whether a value was sealed with the active key; one that was
+// not is to be sealed again before the earlier key goes away.
 func (b *Box) Current(sealed []byte) bool {
 	return len(sealed) >= headerSize && [idSize]byte(sealed[1:1+idSize]) == b.active.id
 }

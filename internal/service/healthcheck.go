@@ -31,7 +31,7 @@ func HealthcheckOwn(ctx context.Context, c config.Config) error {
 	return Healthcheck(ctx, "http://"+address, nil)
 }
 
-// Healthcheck asks an address; an answer other than 200 is an error. A nil
+// Healthcheck asks an address; a response other than 200 is an error. A nil
 // transport is the usual one.
 func Healthcheck(ctx context.Context, url string, transport http.RoundTripper) error {
 	ctx, cancel := context.WithTimeout(ctx, healthcheckWithin)

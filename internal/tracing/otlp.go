@@ -97,7 +97,7 @@ func (s *sender) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpan
 	}
 }
 
-// send makes one attempt and tells whether another may do better.
+// send makes one attempt and reports whether another may do better.
 func (s *sender) send(ctx context.Context, body []byte) (again bool, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.to.Endpoint.String(), bytes.NewReader(body))
 	if err != nil {

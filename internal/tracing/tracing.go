@@ -46,7 +46,7 @@ func Start(ctx context.Context, version string, to Receiver) (*Tracing, error) {
 	return New(ctx, version, sdktrace.WithBatcher(otlptrace.NewUnstarted(newSender(to))))
 }
 
-// New makes a Tracing with the options of the SDK: where the spans go.
+// New returns a Tracing with the options of the SDK: where the spans go.
 func New(ctx context.Context, version string, options ...sdktrace.TracerProviderOption) (*Tracing, error) {
 	// The environment comes last and wins.
 	about, err := resource.New(ctx,

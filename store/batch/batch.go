@@ -46,7 +46,7 @@ type request[Key comparable, In, Out any] struct {
 // ErrBusy says that a request waited for its turn for longer than it may.
 var ErrBusy = errors.New("batch: the groups before took too long")
 
-// New makes a batcher that runs at most limit groups at once, of at most
+// New returns a batcher that runs at most limit groups at once, of at most
 // largest requests each. A request whose caller has left, or that has waited for
 // longer than patience, is not begun any more: its caller may have asked again
 // elsewhere, and an old wish that is granted late would overtake the new one. The function run gets a group in order of arrival and

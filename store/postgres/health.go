@@ -11,7 +11,7 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-// Ping asks the database for an answer.
+// Ping asks the database for a response.
 func (s *Store) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

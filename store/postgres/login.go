@@ -257,7 +257,7 @@ func (s *Store) login(ctx context.Context, db batcher, group []auth.Login) (out 
 	return out, err
 }
 
-// register signs in an identity that is new, or whose unionid is news, in a
+// register logs in an identity that is new, or whose unionid is news, in a
 // transaction of its own. Whoever brings the same identity or the same unionid
 // at the same moment waits for it.
 func (s *Store) register(ctx context.Context, l auth.Login) (auth.LoggedIn, error) {

@@ -24,7 +24,7 @@ import (
 )
 
 // patience bounds one call: the wait for a group, for a connection and for the
-// database. A request that has no answer by then is answered with 503. A group
+// database. A request that has no response by then is answered with 503. A group
 // gets half of it, and the wait for the group the other half (turn), so that
 // nothing takes effect after its caller has been told of the outage.
 const (
@@ -141,7 +141,7 @@ func failed(op string, err error) error {
 	return fmt.Errorf("postgres: %s: %w", op, err)
 }
 
-// outage tells whether an error says nothing about the request itself. Errors
+// outage reports whether an error says nothing about the request itself. Errors
 // that the server did not send (a refused or broken connection, a time-out) are
 // outages; of the server's own, these are:
 func outage(err error) bool {

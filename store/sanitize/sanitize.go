@@ -13,7 +13,7 @@ import (
 // that a stranger's User-Agent could fail the requests grouped with it.
 var ErrUnfit = errors.New("sanitize: a NUL or invalid UTF-8 cannot be stored")
 
-// Fit tells whether a column can hold the string as it is.
+// Fit reports whether a column can hold the string as it is.
 func Fit(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
 // Check returns [ErrUnfit] unless every string fits. It is for names, which

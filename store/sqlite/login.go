@@ -29,7 +29,7 @@ func (s *Store) Login(ctx context.Context, l auth.Login) (auth.LoggedIn, error) 
 	return out, failed("log in", err)
 }
 
-// loginGroup signs in any number of people in one transaction.
+// loginGroup logs in any number of people in one transaction.
 func (s *Store) loginGroup(ctx context.Context, group []auth.Login) []batch.Result[auth.LoggedIn] {
 	out := make([]batch.Result[auth.LoggedIn], len(group))
 	ended := false

@@ -160,7 +160,7 @@ UPDATE sessions SET revoked_at = ?, revoked_reason = ? WHERE user_id = ? AND id 
 	})
 }
 
-// tooOld tells whether a session has reached the greatest age by the lifetimes of
+// tooOld reports whether a session has reached the greatest age by the lifetimes of
 // today, which may be stricter than the one it was opened under.
 func (s *Store) tooOld(e auth.Rotated, p auth.Presented) bool {
 	return s.lifetimes.MaxAge > 0 && !e.CreatedAt.Add(s.lifetimes.MaxAge).After(p.Now)

@@ -26,7 +26,7 @@ func (s *Store) EndSessions(ctx context.Context, e auth.Ending) ([]uuid.UUID, er
 }
 
 // Which live sessions of a user end: the one of an id, or all (for which the
-// id counts for nothing). What a signed token names (?4) ends also where it ran
+// id is ignored). What a signed token names (?4) ends also where it ran
 // out.
 const (
 	oneOf = `SELECT id FROM sessions WHERE user_id = ?1 AND revoked_at IS NULL AND (expires_at > ?2 OR id = ?4) AND id = ?3`

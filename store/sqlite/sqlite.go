@@ -64,7 +64,7 @@ var (
 
 // Open makes a store for the file at path and makes the file, readable by its
 // owner only, where there is none. The schema is not its business:
-// [Store.SchemaCurrent] tells whether it is there.
+// [Store.SchemaCurrent] reports whether it is there.
 //
 // A commit that was answered is on the disk (synchronous=FULL): a session that
 // a client holds survives a power cut.
@@ -112,7 +112,7 @@ func address(path string, params ...string) string {
 // Close closes the file, after the calls under way.
 func (s *Store) Close() error { return errors.Join(s.reader.Close(), s.writer.Close()) }
 
-// Ping asks the database for an answer.
+// Ping asks the database for a response.
 func (s *Store) Ping(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -160,7 +160,7 @@ func failed(op string, err error) error {
 	return fmt.Errorf("sqlite: %s: %w", op, err)
 }
 
-// outage tells whether an error says nothing about the request itself.
+// outage reports whether an error says nothing about the request itself.
 func outage(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || errors.Is(err, sql.ErrConnDone) ||
 		errors.Is(err, sql.ErrTxDone) || errors.Is(err, batch.ErrBusy) { // the time was over just before the commit; before the begin
@@ -190,7 +190,7 @@ func unreadable(err error) bool {
 	return code == codes.SQLITE_CORRUPT || code == codes.SQLITE_NOTADB || code == codes.SQLITE_FORMAT || code == codes.SQLITE_IOERR || code == codes.SQLITE_ERROR
 }
 
-// missing tells whether a table or column is not there. SQLite has no code for it.
+// missing reports whether a table or column is not there. SQLite has no code for it.
 func missing(err error) bool {
 	var e *driver.Error
 	return errors.As(err, &e) && e.Code() == codes.SQLITE_ERROR &&

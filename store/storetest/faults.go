@@ -13,7 +13,7 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-// flaky is a store whose answers get lost: a call may fail before anything
+// flaky is a store whose responses get lost: a call may fail before anything
 // happened, or after it was committed. The caller cannot tell which.
 type flaky struct {
 	Store
@@ -65,7 +65,7 @@ func faults(t *testing.T, db *Database) {
 	now := start
 	openID := someone()
 
-	// A login whose answer is lost costs a code, not a session: the next login
+	// A login whose response is lost costs a code, not a session: the next login
 	// of the device takes over what the lost one opened.
 	var p seat
 	for range 20 {

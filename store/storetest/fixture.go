@@ -66,7 +66,7 @@ func login(t require.TestingT, s Store, l auth.Login) (auth.LoggedIn, seat) {
 	return in, seat{userID: in.User.ID, id: l.SessionID, appID: l.AppID, seq: 1, prev: 0}
 }
 
-// newcomer signs in somebody new.
+// newcomer logs in somebody new.
 func newcomer(t require.TestingT, s Store, now time.Time) seat {
 	_, seat := login(t, s, signIn(t, app1, someone(), now))
 	return seat

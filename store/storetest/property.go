@@ -182,7 +182,7 @@ func property(t *testing.T, db *Database) {
 				x := anySession()
 				try := x.seat
 				try.seq, try.prev = x.Last, x.Used
-				// Its answer may be lost, and lost again.
+				// Its response may be lost, and lost again.
 				for range 1 + rapid.IntRange(0, 2).Draw(t, "lost answers") {
 					m.now = m.now.Add(rapid.SampledFrom([]time.Duration{0, time.Second, p.Grace, time.Hour}).Draw(t, "later"))
 					p := present(t, try)

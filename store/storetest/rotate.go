@@ -116,7 +116,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'old', 'old')`, rows)
 }
 
 // A copy of the earlier token is presented again and again while its owner
-// sleeps. It gets access tokens, for a client whose answers are lost looks the
+// sleeps. It gets access tokens, for a client whose responses are lost looks the
 // same, but it leaves a trace.
 func repeated(t *testing.T, db *Database) {
 	s := db.open(t, lifetimes())
@@ -322,7 +322,7 @@ func barredRotate(t *testing.T, db *Database) {
 		bar     func(p seat)
 	}{
 		{auth.OutcomeDisabled, func(p seat) { db.disable(t, p.userID, start, "") }},
-		// A deleted person may sign in anew, so the client is to log in again.
+		// A deleted person may log in again, so the client is to log in again.
 		{auth.OutcomeRevoked, func(p seat) { db.delete(t, p.userID, start) }},
 	} {
 		p := newcomer(t, s, start)

@@ -24,7 +24,7 @@ func (s *Server) Listen(ctx context.Context, network, address string) (net.Liste
 
 // Refuse closes (true) or opens (false) every address that Listen opened.
 // While it is true, requests on connections that were open before are broken
-// off without an answer. An address that somebody else has taken meanwhile is
+// off without a response. An address that somebody else has taken meanwhile is
 // the error.
 func (s *Server) Refuse(ctx context.Context, refuse bool) error {
 	s.mu.Lock()

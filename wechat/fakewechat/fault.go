@@ -46,7 +46,7 @@ type Fault struct {
 	// (half the JSON, and nothing tells) or "cut" (the connection ends in the
 	// middle of the body).
 	Body string
-	// ContentType replaces the answer's.
+	// ContentType replaces the response's.
 	ContentType string
 	// StringErrcode sends the errcode as a string, "0" where there was none.
 	StringErrcode bool
@@ -185,7 +185,7 @@ func (s *Server) strike(path, appID string) *Fault {
 	return nil
 }
 
-// bend changes an answer.
+// bend changes a response.
 func (f *Fault) bend(a *answer) {
 	if f.Status != 0 {
 		a.status = f.Status

@@ -255,7 +255,7 @@ func write(w http.ResponseWriter, a answer, f *Fault) {
 	}
 }
 
-// cut breaks the connection without an answer: "close" ends it, "reset" sends
+// cut breaks the connection without a response: "close" ends it, "reset" sends
 // RST where the connection is TCP.
 func cut(w http.ResponseWriter, how string) {
 	conn, _, err := http.NewResponseController(w).Hijack()

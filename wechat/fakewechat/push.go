@@ -59,10 +59,10 @@ type PushResult struct {
 	Accepted bool `json:"accepted"`
 }
 
-// pushTimeout is how long WeChat waits for the answer.
+// pushTimeout is how long WeChat waits for the response.
 const pushTimeout = 5 * time.Second
 
-// SendPush sends a message and returns the answer. The error is about sending;
+// SendPush sends a message and returns the response. The error is about sending;
 // a refusal by the back end is a PushResult.
 func (s *Server) SendPush(ctx context.Context, p Push) (PushResult, error) {
 	target, body, err := s.BuildPush(p)

@@ -129,7 +129,7 @@ const (
 	tokenOverlap = 5 * time.Minute
 )
 
-// New makes a stand-in without apps.
+// New returns a stand-in without apps.
 func New(opts Options) *Server {
 	if opts.Now == nil {
 		opts.Now = time.Now

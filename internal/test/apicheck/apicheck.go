@@ -1,6 +1,6 @@
 // Package apicheck holds what a server answers against an OpenAPI document, in tests.
 //
-// It owns the comparison: path, method, status, headers, content type and body of every answer that passes through
+// It owns the comparison: path, method, status, headers, content type and body of every response that passes through
 // its [Checker.Transport], plus what the contract promises and OpenAPI cannot say (a problem document repeats the status and
 // the request id; a refused token is told apart from a missing one in WWW-Authenticate). It refuses to know what any answer
 // means, and it is imported by tests only: the validator behind it has no place in the server.
@@ -123,8 +123,8 @@ func load(spec []byte) (document, error) {
 	return d, nil
 }
 
-// Transport passes requests on to next (http.DefaultTransport when nil) and reports every deviation of the answer as a test
-// error. Request and answer reach the other side unchanged; the answer's body has been read to its end.
+// Transport passes requests on to next (http.DefaultTransport when nil) and reports every deviation of the response as a test
+// error. Request and response reach the other side unchanged; the response's body has been read to its end.
 func (c *Checker) Transport(next http.RoundTripper) http.RoundTripper {
 	if next == nil {
 		next = http.DefaultTransport
@@ -165,7 +165,7 @@ func (c *Checker) Transport(next http.RoundTripper) http.RoundTripper {
 	})
 }
 
-// Unseen lists what the document promises and no answer has shown yet, as "GET /healthz 200", sorted. A suite that ends by
+// Unseen lists what the document promises and no response has shown yet, as "GET /healthz 200", sorted. A suite that ends by
 // requiring it to be empty, but for a list with reasons, proves the document in the other direction.
 func (c *Checker) Unseen() []string {
 	c.mu.Lock()
@@ -195,7 +195,7 @@ func (c *Checker) isOutside(path string) bool {
 	})
 }
 
-// compare returns every way in which the answer differs from the document.
+// compare returns every way in which the response differs from the document.
 func (c *Checker) compare(req *http.Request, sent []byte, res *http.Response, got []byte) []string {
 	route, params, documented, fault := c.find(req, res)
 	if fault != "" {
@@ -212,7 +212,7 @@ func (c *Checker) compare(req *http.Request, sent []byte, res *http.Response, go
 	return faults
 }
 
-// find looks up the response object for an answer. route is nil where the answer belongs to no operation: an unknown path
+// find looks up the response object for a response. route is nil where the response belongs to no operation: an unknown path
 // (404), an unknown method (405), a preflight.
 func (c *Checker) find(req *http.Request, res *http.Response) (route *routers.Route, params map[string]string, doc *openapi3.Response, fault string) {
 	req = c.standsFor(req)
@@ -245,7 +245,7 @@ func (c *Checker) find(req *http.Request, res *http.Response) (route *routers.Ro
 	return route, params, ref.Value, ""
 }
 
-// general finds the reusable response that an answer without an operation must be.
+// general finds the reusable response that a response without an operation must be.
 func (c *Checker) general(what string, res *http.Response, names ...string) (*routers.Route, map[string]string, *openapi3.Response, string) {
 	statuses := map[string]int{"Done": 204, "NotFound": 404, "MethodNotAllowed": 405, "BodyTooLarge": 413}
 	for _, name := range names {
@@ -342,7 +342,7 @@ func (c *Checker) compareBody(req *http.Request, res *http.Response, got []byte,
 	return nil
 }
 
-// compareProblem checks what ties a problem document to the answer around it, which OpenAPI has no words for.
+// compareProblem checks what ties a problem document to the response around it, which OpenAPI has no words for.
 func compareProblem(res *http.Response, got []byte) []string {
 	if !strings.HasPrefix(res.Header.Get("Content-Type"), "application/problem+json") || len(got) == 0 {
 		return nil

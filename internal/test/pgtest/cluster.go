@@ -201,7 +201,7 @@ func (c *Cluster) end(ctx context.Context, sig syscall.Signal) error {
 	return c.server.signal(ctx, sig)
 }
 
-// Running tells whether the server's process is alive.
+// Running reports whether the server's process is alive.
 func (c *Cluster) Running() bool { return c.server != nil && c.server.running() }
 
 // Replica makes a streaming standby of this cluster, starts it, and waits until
