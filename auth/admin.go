@@ -195,7 +195,7 @@ func (a *Administration) SignOut(ctx context.Context, c users.Change) error {
 	})
 }
 
-// EndSession ends one session, whoever's it is; c.UserID is ignored. A
+// EndSession ends one session of any user; c.UserID is ignored. A
 // session that has ended already is no error, one that is not there is
 // ErrNoSession.
 func (a *Administration) EndSession(ctx context.Context, c users.Change, id uuid.UUID) error {
@@ -241,7 +241,7 @@ func (a *Administration) Sessions(ctx context.Context, userID uuid.UUID) ([]Sess
 	return list, nil
 }
 
-// Session returns one session, whoever's it is, until it is purged. The error for
+// Session returns one session of any user, until it is purged. The error for
 // one that is not there is ErrNoSession.
 func (a *Administration) Session(ctx context.Context, id uuid.UUID) (Session, error) {
 	owner, err := a.store.SessionOwner(ctx, id)

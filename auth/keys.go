@@ -32,7 +32,7 @@ type SigningKey struct {
 	ID        string
 	Algorithm string
 	// ActiveFrom is when the key begins to sign; the zero time: always did. A
-	// key is published before it is used, so that whoever caches the JWK Set
+	// key is published before it is used, so that every cache of the JWK Set
 	// knows it in time.
 	ActiveFrom time.Time
 
@@ -261,7 +261,7 @@ func sizedP256(stored storedKey) bool {
 }
 
 // fits reports an error when the private half does not belong to the public one:
-// nobody could check its tokens.
+// no verifier could check its tokens.
 func (k SigningKey) fits() error {
 	const text = "a text to sign"
 	public := k.public().Public

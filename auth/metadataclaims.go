@@ -9,7 +9,7 @@ import (
 
 // reservedClaims are names with a meaning of their own in tokens: ours, those
 // of RFC 7519, RFC 9068 and OpenID Connect, and those by which resource servers
-// commonly decide what somebody may do. An operator's free text must not end
+// commonly decide what a user may do. An operator's free text must not end
 // up in one of them, the less as some (roles) are absent from many tokens.
 var reservedClaims = []string{
 	"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "sid", "seq", "prev", "typ",

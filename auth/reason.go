@@ -18,7 +18,7 @@ const (
 	ReasonOperator      Reason = "operator"       // by an operator, disabling included
 	ReasonEvicted       Reason = "evicted"        // beyond Lifetimes.MaxSessions, as the one longest unused
 	ReasonReplaced      Reason = "replaced"       // the same device logged in again
-	ReasonAccountClosed Reason = "account_closed" // the person is erased, whoever asked for it
+	ReasonAccountClosed Reason = "account_closed" // the account was erased, by any actor
 	ReasonMerged        Reason = "merged"         // the user became one with another
 	ReasonReused        Reason = "refresh_reused" // a copy of a refresh token was used
 	// ReasonRestored is that of a session that had ended for a reason which the

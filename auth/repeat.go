@@ -24,7 +24,7 @@ type Repeats struct {
 // it.
 //
 // A client that lost its response repeats its token too, and may come from
-// another address: nobody is turned away for it. But a copy that is used while
+// another address: it is not refused for that. But a copy that is used while
 // its owner sleeps leaves no other trace.
 //
 // It is a pure function. The PostgreSQL store states the same rule in its

@@ -116,7 +116,7 @@ func New(c Config) (*Service, error) {
 		return nil, fmt.Errorf("auth: identity claims: %w", err)
 	}
 	if c.Observer == nil {
-		c.Observer = nobody{}
+		c.Observer = noObserver{}
 	}
 	return &Service{
 		apps: apps(slices.Clone(c.Apps)),
@@ -161,7 +161,7 @@ type LoginResult struct {
 // Errors: ErrUnknownApp, ErrUserDisabled, *users.ProviderError,
 // users.ErrUnavailable; with a PhoneCode also users.ErrPhoneTaken. The codes are
 // spent once the provider was asked, so a login that failed after that needs new
-// ones. Where the phone number cannot be bound, nobody is logged in.
+// ones. If the phone number cannot be bound, the login fails.
 func (s *Service) Login(ctx context.Context, r LoginRequest) (LoginResult, error) {
 	result, err := s.login(ctx, r)
 	s.observer.LoggedIn(s.apps.label(r.AppID), loginOutcome(result, err))
@@ -362,9 +362,9 @@ func loginOutcome(r LoginResult, err error) string {
 	}
 }
 
-// nobody observes nothing.
-type nobody struct{}
+// noObserver is the Observer of a Service without one.
+type noObserver struct{}
 
-func (nobody) LoggedIn(string, string)   {}
-func (nobody) Refreshed(string, Outcome) {}
-func (nobody) Repeated(string, Outcome)  {}
+func (noObserver) LoggedIn(string, string)   {}
+func (noObserver) Refreshed(string, Outcome) {}
+func (noObserver) Repeated(string, Outcome)  {}

@@ -13,7 +13,7 @@ import (
 )
 
 // refreshTokens returns a function that makes the refresh token of session i in
-// some round, as the service would have: nobody can log ten million people in
+// some round, as the service would have: a benchmark cannot log ten million people in
 // before each measurement.
 func (b *bench) refreshTokens() (func(i int, round int64) string, error) {
 	data, err := os.ReadFile(filepath.Join(b.folder, "refresh.jwks"))

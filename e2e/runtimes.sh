@@ -31,7 +31,7 @@ step 'programs' scripts/need /usr/bin/chromium=chromium node=nodejs npm
 step 'shop' go build -o "$made/shop" ./examples/shop
 export SHOP_BIN=$made/shop
 
-# npm's folders are kept between runs and made anew when the lock file changed.
+# npm's folders are kept between runs and made again when the lock file changed.
 install() {
   local folder=$1
   [[ $folder/node_modules/.package-lock.json -nt $folder/package-lock.json ]] && return

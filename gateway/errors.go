@@ -31,7 +31,7 @@ var (
 	ErrClientTimeout = errors.New("the client took too long to send its request")
 	// ErrClientBody: the body is not what its transfer coding says. 400.
 	ErrClientBody = errors.New("the body of the request is malformed")
-	// ErrClientGone: nobody is left to answer.
+	// ErrClientGone: the client has closed the connection.
 	ErrClientGone = errors.New("the client has gone")
 )
 

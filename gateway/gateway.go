@@ -139,7 +139,7 @@ func (l logWriter) Write(p []byte) (int, error) {
 // exchange is what belongs to one request on its way through.
 type exchange struct {
 	in        *http.Request
-	claims    *verify.Claims // nil: nobody in particular
+	claims    *verify.Claims // nil: anonymous
 	requestID string
 	outer     http.Header // what those around the gateway have set on the response
 	body      *requestBody

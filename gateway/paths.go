@@ -64,8 +64,8 @@ func covers(pattern, path string) bool {
 	return path == pattern || strings.HasSuffix(pattern, "/") && strings.HasPrefix(path, pattern)
 }
 
-// isPublic reports whether a path needs no token. Only a path of which nobody can
-// make another one is public: an upstream that decodes once more, folds "//", or
+// isPublic reports whether a path needs no token. Only a path that no server can
+// read as another one is public: an upstream that decodes once more, folds "//", or
 // reads "\" as "/" would answer /public//../private without a token.
 func (g *Gateway) isPublic(u *url.URL) bool {
 	path := u.Path

@@ -92,7 +92,7 @@ func utc(t *time.Time) *time.Time {
 	return &u
 }
 
-// pathID reads the id of a path. What is no id of ours is nobody's.
+// pathID reads the id of a path. An id that is no UUID belongs to no user.
 func pathID(c echo.Context) (uuid.UUID, error) {
 	id, ok := parseID(c.Param("id"))
 	if !ok {

@@ -31,8 +31,8 @@ const (
 type digest [sha256.Size]byte
 
 // loginRate bounds the failed logins of each client address. Successful ones
-// never count there: whole cities share one address. So that nobody who shares
-// an address can lock the others out by failing, a device that has logged in
+// never count there: whole cities share one address. So that no client that shares
+// an address can lock out the others by failing, a device that has logged in
 // here before has a small allowance of its own. And it bounds the logins of each
 // user, successful as they are. nil: no limits.
 type loginRate struct {

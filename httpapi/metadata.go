@@ -70,7 +70,7 @@ func (a *api) metadata(c echo.Context) error {
 		m.IntrospectionEndpoint, m.IntrospectionAuth = at("/oauth2/introspect"), []string{"client_secret_basic", "client_secret_post", "Bearer"}
 	}
 	for _, k := range a.accessKeys.Set().Keys() {
-		// Nobody but us can check HS256.
+		// Only this service can check HS256.
 		if k.Algorithm != verify.HS256 && !slices.Contains(m.IDTokenAlgorithms, k.Algorithm) {
 			m.IDTokenAlgorithms = append(m.IDTokenAlgorithms, k.Algorithm)
 		}

@@ -331,7 +331,7 @@ func (i introspection) MarshalJSON() ([]byte, error) {
 }
 
 // oauthIntrospect says what an access token is. Why a token is not active is not
-// said (RFC 7662 section 2.2). A refresh token is never active here: whoever asks
+// said (RFC 7662 section 2.2). A refresh token is never active here: a service that asks
 // is about to let a request in, and for that it is no token at all.
 func (a *api) oauthIntrospect(c echo.Context) error {
 	token, err := readToken(c)

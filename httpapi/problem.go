@@ -178,7 +178,7 @@ func problemOf(err error) *problem {
 		}
 	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		// A time-out that nobody named: not the client's fault.
+		// A timeout without a cause: not the client's fault.
 		return newProblem("database_unavailable", err)
 	}
 	return newProblem("internal", err)
@@ -232,7 +232,7 @@ func echoCode(status int) string {
 	return "internal"
 }
 
-// statusClientGone is what nginx logs for a client that has gone; nobody reads
+// statusClientGone is what nginx logs for a client that has gone; no client reads
 // the response.
 const statusClientGone = 499
 

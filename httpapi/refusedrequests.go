@@ -12,7 +12,7 @@ import (
 const rememberedRefusals = 10_000
 
 // refusedRequests remembers whose requests were refused, by the id of the
-// request, which a person reads off a problem document to whoever supports them.
+// request, which a person reads off a problem document to the support team.
 // It holds the last ones of this process; the log has all of them.
 type refusedRequests struct {
 	users *lru.Cache[string, uuid.UUID]

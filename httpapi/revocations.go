@@ -46,7 +46,7 @@ func (a *api) listRevocations(c echo.Context) error {
 const feedBuffer = 32 << 10
 
 // writeRevocations writes the feed as it reads it: hundreds of thousands of
-// sessions are some 60 MB. Where the reader has gone, nobody reads the rest.
+// sessions are some 60 MB. If the reader has gone, the rest is dropped.
 func (a *api) writeRevocations(w io.Writer, feed auth.Feed) {
 	const room = 256 // for one session
 	out := make([]byte, 0, feedBuffer)
@@ -127,9 +127,9 @@ func (a *api) awaitRevocations(c echo.Context, since string, wait time.Duration)
 		select {
 		case <-feed.Changed:
 		case <-ctx.Done():
-			return feed, nil // where the reader has gone, nobody reads it
+			return feed, nil // if the reader has gone, it is dropped
 		case <-a.stopping:
-			// Whoever balances load chooses another pod for the next poll.
+			// The load balancer chooses another pod for the next poll.
 			c.Response().Header().Set(echo.HeaderConnection, "close")
 			return feed, nil
 		}

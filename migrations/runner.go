@@ -141,7 +141,7 @@ func (r *Runner) Up(ctx context.Context) ([]Step, error) {
 
 // again runs the steps where no lock keeps others away. A step and the record
 // of it are one transaction, so of two processes that take the same step one
-// fails and leaves nothing behind; as long as somebody gets on, the loser goes
+// fails and leaves nothing behind; while another process progresses, the loser goes
 // on from there.
 func (r *Runner) again(up func() error) error {
 	reached := int64(-1)

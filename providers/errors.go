@@ -8,7 +8,7 @@ import (
 )
 
 // Sentinels for errors.Is. [ErrBusy] and [ErrUnexpected] are also
-// [ErrUnavailable]: whoever only wants to answer 503 asks for that one.
+// [ErrUnavailable]: a caller that only answers 503 asks for that one.
 var (
 	// ErrInvalidCode: the code is malformed, expired or of another app; for
 	// phone codes also: used, or of another person. The user has to get a new
@@ -36,7 +36,7 @@ var (
 	// ErrRejectedApp: the platform refuses the appid, the secret, this server's
 	// address or the app's right to the call; an operator must act.
 	ErrRejectedApp = errors.New("providers: the app is rejected")
-	// ErrUnknownApp: no such app is configured here; nobody was asked.
+	// ErrUnknownApp: no such app is configured here; no call was made.
 	ErrUnknownApp = errors.New("providers: unknown app")
 	// ErrDecrypt: encryptedData that could not be read, whatever the reason.
 	// It is one and the same value for all of them, so that no caller can
@@ -48,7 +48,7 @@ var (
 type Kind int
 
 // The kinds, each with the sentinel of the same name. KindCanceled has none:
-// it is errors.Is(err, context.Canceled), and nobody waits for the response.
+// it is errors.Is(err, context.Canceled), and no caller waits for the response.
 const (
 	KindUnexpected Kind = iota
 	KindInvalidCode

@@ -46,7 +46,7 @@ type Registration struct {
 	// Codes are the codes that the platform's package tells apart, for a label
 	// of metrics with a bounded number of values.
 	Codes []string
-	// New returns the provider of one app. It calls nobody. The error says what was
+	// New returns the provider of one app. It makes no call. The error says what was
 	// expected of the App ("privateKeyFile, an RSA key in PEM") and holds no
 	// secret.
 	New func(App, Config) (Provider, error)

@@ -80,7 +80,7 @@ type Opener interface {
 }
 
 // OpenPhone fills Phone from SealedPhone. A number that no data key opens is
-// unreadable, and that alone: a lost key keeps nobody out.
+// unreadable, and nothing else fails: a lost key locks no user out.
 func (u *User) OpenPhone(o Opener) {
 	u.Phone = ""
 	if len(u.SealedPhone) == 0 {

@@ -66,7 +66,7 @@ type Client struct {
 	tokens map[string]*providers.AppToken
 }
 
-// New returns a client. It calls nobody; the error names what in the Config is
+// New returns a client. It makes no call; the error names what in the Config is
 // wrong and holds no secret.
 func New(cfg Config) (*Client, error) {
 	caller, err := providers.NewCaller(Name, cfg.BaseURL, apis, cfg.Config)

@@ -47,7 +47,7 @@ type PushConfig struct {
 	// EncodingAESKey, 43 characters, switches the safe mode on: then only
 	// encrypted bodies are taken (also in the console's compatible mode,
 	// whose plain part is ignored). Without it bodies are plain, and the
-	// signature covers none of the body: whoever has seen one valid query can
+	// signature covers none of the body: an attacker who has seen one valid query can
 	// send any event with it. Set it.
 	EncodingAESKey Secret
 	// MaxAge is how far the timestamp of a query may lie from Now; 0 for ten

@@ -10,7 +10,7 @@ type Secret = secret.String
 func NewSecret(text string) Secret { return secret.New(text) }
 
 // SessionKey is the session_key of a user in one app: base64 of an AES-128
-// key. It prints as "[redacted]" (see [Secret]). Whoever has it can forge the
+// key. It prints as "[redacted]" (see [Secret]). An attacker who has it can forge the
 // user's encryptedData, so it belongs in no response to a client.
 type SessionKey struct{ Secret }
 

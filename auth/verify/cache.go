@@ -35,7 +35,7 @@ const (
 )
 
 // cache is a bounded map of verified tokens. It holds no opinion on whether they
-// still are good: whoever takes one out checks time, key and revocation again.
+// still are good: the caller checks time, key and revocation again.
 type cache struct {
 	shards [cacheShards]shard
 	limit  int // entries for each shard

@@ -115,7 +115,7 @@ func (s *headers) get(encoded string) (header, bool) {
 	return header{}, false
 }
 
-// add keeps a header whose token has a good signature, so that nobody without a
+// add keeps a header whose token has a good signature, so that a caller without a
 // key can push out those of others. The oldest makes room.
 func (s *headers) add(encoded string, h header) {
 	s.mu.Lock()

@@ -147,8 +147,8 @@ var problems = map[string]Problem{
 // WriteError answers a request whose token was not accepted, as the service
 // itself does: application/problem+json with a code, 401 with WWW-Authenticate,
 // or 503 with Retry-After when the keys cannot be had, so that an outage logs
-// nobody out. When the client has gone away it writes nothing of use, and nobody
-// reads it.
+// no user out. When the client has gone away, it writes a response that is not
+// read.
 func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	code := Code(err)
 	problem, ok := problems[code]

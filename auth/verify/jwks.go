@@ -69,7 +69,7 @@ type flight struct {
 // background; [RemoteKeys.Ready] waits for it. An address that is no use is
 // reported by Ready and by Key. Close it when it is no longer needed.
 //
-// Left out of a set are: symmetric and private keys, which nobody should publish;
+// It leaves out of a set: symmetric and private keys, which must not be published;
 // keys without a kid; keys for another use than signatures; and algorithms other
 // than ES256, EdDSA and RS256. A set without a usable key, with a kid twice, over
 // 128 KiB or of another Content-Type than application/json or
@@ -88,7 +88,7 @@ func JWKS(address string, opts ...RemoteOption) *RemoteKeys {
 	return r
 }
 
-// noDowngrade lets nobody move the keys from https to http, where they can be
+// noDowngrade refuses a redirect from https to http, where the keys can be
 // replaced on the way.
 func noDowngrade(request *http.Request, via []*http.Request) error {
 	if len(via) > 3 {

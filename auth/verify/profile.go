@@ -172,7 +172,7 @@ func (p *Profile) check(ctx context.Context, token string) (*checked, error) {
 		headersSeen.add(header64, header)
 	}
 
-	// Only now is the payload read: what nobody signed is not worth parsing.
+	// The payload is parsed only after its signature was checked.
 	payload, err := decodeSegment(payload64)
 	if err != nil {
 		return nil, invalid("payload: %s", err)
@@ -281,12 +281,12 @@ func audienceOf(claims jsonobject.Object) ([]string, error) {
 	return texts, nil
 }
 
-// The claims whose types are known, so that nobody has to guess later.
+// The claims whose types are known.
 var (
 	textClaims = []string{"iss", "sub", "jti", "client_id", "sid"}
 	timeClaims = []string{"exp", "nbf", "iat"}
 	// knownClaims also are refused in any other spelling: encoding/json, in the
-	// hands of whoever decodes the payload next, takes "SUB" for "sub".
+	// next decoder of the payload, takes "SUB" for "sub".
 	knownClaims = append(append([]string{"aud", "roles", "seq", "prev"}, textClaims...), timeClaims...)
 )
 

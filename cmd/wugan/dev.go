@@ -16,7 +16,7 @@ func devCommand() *cobra.Command {
 		Short: "Run everything on this machine for a first try: no WeChat account, no database",
 		Long: `Run everything on this machine for a first try: a SQLite file, generated keys and
 a stand-in for WeChat, which takes any code of the form dev:NAME. It is not for
-production: whoever reaches it can sign in as anybody.`,
+production: anyone who reaches it can log in as any user.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := devSettings(cmd)
 			if err != nil {

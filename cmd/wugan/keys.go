@@ -30,8 +30,8 @@ func keysNewCommand() *cobra.Command {
 		Short: "Make a key file (a private JWK Set) with one new key",
 		Long: `Make a key file (a private JWK Set, readable by its owner only) with one new key.
 
-Access and refresh tokens need a file each. Refresh tokens are checked by nobody
-else, so HS256 is a good choice for them:
+Access and refresh tokens need a file each. Only wugan checks refresh tokens,
+so HS256 is a good choice for them:
 
   wugan keys new access.jwks
   wugan keys new --alg HS256 refresh.jwks
@@ -78,7 +78,7 @@ func keysRotateCommand() *cobra.Command {
 		Use:   "rotate FILE",
 		Short: "Add a key that signs after a while, and drop those that no living token needs",
 		Long: `Add a new key to a key file. It is published at once and signs after --active-in,
-so that whoever caches the JWK Set knows it in time. Keys that stopped signing
+so that every cache of the JWK Set knows it in time. Keys that stopped signing
 longer than --drain ago are dropped: their last tokens have expired. Running
 services notice the change by themselves. The file keeps its owner and its mode,
 and rotations at the same time wait for one another.`,

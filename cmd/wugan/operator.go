@@ -19,7 +19,7 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-// operator is somebody at the command line, with the database in hand.
+// operator is a person at the command line who has access to the database.
 type operator struct {
 	*auth.Administration
 	out    io.Writer

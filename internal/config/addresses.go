@@ -17,7 +17,7 @@ import (
 const maxLoginRate = 1_000_000
 
 // listenAddress reports whether a text can be an address to listen on. An empty
-// one could, on any free port, which nobody means.
+// one could, on any free port, which is never meant.
 func listenAddress(text string) bool {
 	_, port, err := net.SplitHostPort(text)
 	if err != nil || port == "" {

@@ -104,7 +104,7 @@ type Config struct {
 	LogFormat string `split_words:"true" default:"json"`
 
 	// ShutdownDelay is how long readyz says no before the listener closes, so
-	// that whoever balances load has noticed.
+	// that the load balancer has noticed.
 	ShutdownDelay time.Duration `split_words:"true" default:"0s"`
 
 	files map[string]string // of the settings that came from one

@@ -8,7 +8,7 @@ import (
 )
 
 // pushForm is appid:token:EncodingAESKey. Plain mode is not offered: there the
-// signature covers none of the body, and whoever has seen one address of a push
+// signature covers none of the body, and an attacker who has seen one address of a push
 // could have anybody erased.
 var pushForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}:[A-Za-z0-9]{3,32}:[A-Za-z0-9+/]{43}$`)
 

@@ -16,7 +16,7 @@ var orchestrated = regexp.MustCompile(`^WUGAN_([A-Z0-9_]+_)?(SERVICE_HOST|SERVIC
 // or steers the project's own tests, which start the program.
 func otherwise(name, value string) bool {
 	if strings.HasSuffix(name, "_PORT") && strings.Contains(value, "://") {
-		return true // an orchestrator's; WUGAN_METRICS_PORT=9090 is somebody's mistake
+		return true // an orchestrator's; WUGAN_METRICS_PORT=9090 is a mistake
 	}
 	return orchestrated.MatchString(name) || name == "WUGAN_BIN" || strings.HasPrefix(name, "WUGAN_TEST_")
 }

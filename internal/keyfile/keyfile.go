@@ -44,7 +44,7 @@ func Create(path string, set *auth.KeySet) error {
 }
 
 // Update replaces the keys of a file by what change makes of them. It keeps the
-// file's owner, group and mode, so that whoever could read it still can, and other
+// file's owner, group and mode, so that its readers still can read it, and other
 // updates of the same file wait until it is done. A reader never meets half of a
 // file. An error changes nothing.
 func Update(path string, change func(*auth.KeySet) (*auth.KeySet, error)) error {

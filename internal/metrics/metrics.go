@@ -36,8 +36,8 @@ var methods = map[string]bool{
 	http.MethodPatch: true, http.MethodDelete: true, http.MethodOptions: true,
 }
 
-// Metrics collects the figures. The nil *Metrics collects none, so that whoever
-// reports need not ask whether anybody listens. Its methods may be called by any
+// Metrics collects the figures. The nil *Metrics collects none, so that callers
+// need not check whether metrics are on. Its methods may be called by any
 // number of goroutines and never block.
 type Metrics struct {
 	registry *prometheus.Registry

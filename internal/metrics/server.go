@@ -10,7 +10,7 @@ import (
 
 // Mux serves /metrics and Go's profiles below /debug/pprof/. Its address is for
 // operators alone: profiles hold what is in memory, keys included. They are
-// refused to a Host that may be somebody else's domain: a page in an operator's
+// refused to a Host that may be another party's domain: a page in an operator's
 // browser that makes its own name stand for this address (DNS rebinding) would
 // read them.
 func (m *Metrics) Mux() *http.ServeMux {

@@ -33,7 +33,7 @@ func newState(c Config) *state {
 		clockSkew:      desc("clock_skew_seconds", "How far this machine's clock is ahead of the database's, whose time counts; negative: behind."),
 		degraded:       desc("degraded", "Whether the database does not answer or takes no changes."),
 		keys:           desc("keys", "Keys in use for a kind of token: they verify, and one of them signs.", "use"),
-		keyActive:      desc("key_active_seconds", "How long the key that signs has been doing so. Absent where nobody noted since when.", "use"),
+		keyActive:      desc("key_active_seconds", "How long the key that signs has been doing so. Absent when that was not recorded.", "use"),
 		keyNext:        desc("key_next_seconds", "When the next key begins to sign. Absent where none is waiting.", "use"),
 	}
 }

@@ -31,7 +31,7 @@ func Readable(err error) error {
 	}
 	var server *pgconn.PgError
 	if errors.As(err, &server) && (server.Code == "42P05" || server.Code == "26000") {
-		// A prepared statement that is there although nobody prepared it, or is not.
+		// A prepared statement exists that was not prepared here, or does not exist.
 		return fmt.Errorf("%w: behind PgBouncer in transaction mode WUGAN_DATABASE_URL needs default_query_exec_mode=exec", err)
 	}
 	return err

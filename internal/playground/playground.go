@@ -178,7 +178,7 @@ func (s *site) refuse(ctx context.Context, down bool) error {
 				return // switched meanwhile
 			}
 			s.back = nil
-			_ = s.config.RefuseWeChat(later, false) // nobody is left to tell
+			_ = s.config.RefuseWeChat(later, false) // the page has closed
 		})
 		s.back = own
 	}

@@ -187,7 +187,7 @@ func welcome(addr net.Addr, data string) string {
 	}
 	return fmt.Sprintf(`
 wugan dev: everything on this machine, data in %[1]s. NOT FOR PRODUCTION:
-whoever reaches this address can sign in as anybody.
+anyone who reaches this address can log in as any user.
 
 Open %[2]s/ in a browser to see what the client does when things break. Or
 paste these in another terminal, in this folder. Log in, ask who you are, refresh:

@@ -110,7 +110,7 @@ func PurgeNow(ctx context.Context, db Database, p auth.Lifetimes) (int, error) {
 // purgeOnce removes dead sessions and counts them.
 func purgeOnce(ctx context.Context, db auth.Store, p auth.Lifetimes, m *metrics.Metrics, now time.Time) (int, error) {
 	// A session is kept as long as access tokens of it can live, so that they can
-	// be revoked and the revocation is told to whoever asks.
+	// be revoked and the revocation is reported to every reader.
 	dead := now.Add(-max(purgeKeep, p.AccessTTL+time.Minute))
 	n, err := db.Purge(ctx, dead, dead)
 	if ctx.Err() == nil {

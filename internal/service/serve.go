@@ -90,7 +90,7 @@ func Run(ctx context.Context, c config.Config, o Options) (err error) {
 	}
 	log.InfoContext(ctx, "stopping: answering what was accepted")
 	s.stopping.Store(true)
-	time.Sleep(c.ShutdownDelay) // readyz says no; whoever balances load notices
+	time.Sleep(c.ShutdownDelay) // readyz says no; the load balancer notices
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 	defer cancel()
 	if err := server.Shutdown(stop); err != nil {

@@ -71,7 +71,7 @@ type Service struct {
 	revocations *auth.Revocations
 	keys        *keyWatcher
 	operators   *apikey.Set
-	metrics     *metrics.Metrics   // nil where nobody reads them
+	metrics     *metrics.Metrics   // nil where metrics are off
 	webhooks    *events.Dispatcher // nil where none are wanted
 	stopping    atomic.Bool
 	health      health

@@ -54,7 +54,7 @@ func tlsConfig(c config.Config, version string, log *slog.Logger) (*tls.Config, 
 	obtain := out.GetCertificate
 	out.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		cert, err := obtain(hello)
-		// Who asks for a name that is not ours is nobody's problem.
+		// A client that asks for a foreign name is not worth a log line.
 		if err != nil && slices.ContainsFunc(c.TLSDomains, func(d string) bool { return strings.EqualFold(d, hello.ServerName) }) {
 			log.Error("no certificate could be had", "domain", hello.ServerName, "error", err)
 		}
@@ -71,7 +71,7 @@ func ownTLS(c config.Config) *http.Transport {
 	}
 	return &http.Transport{TLSClientConfig: &tls.Config{
 		MinVersion: tls.VersionTLS12, ServerName: name,
-		InsecureSkipVerify: true, //nolint:gosec // the loopback address: nobody is in between
+		InsecureSkipVerify: true, //nolint:gosec // the loopback address: no attacker is in between
 	}}
 }
 

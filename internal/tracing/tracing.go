@@ -1,6 +1,6 @@
 // Package tracing owns the spans of this service: one tree a request, from the
 // HTTP route through the statements that it sent and the calls to WeChat. It
-// exports them by OTLP over HTTP. Where nobody asked for traces, nothing here
+// exports them by OTLP over HTTP. Where tracing is off, nothing here
 // runs. Of the OTEL_* variables the SDK reads those about sampling, batches and
 // limits by itself, and those that name the service.
 //

@@ -2,7 +2,7 @@
 // the next statement and its commit. It owns the waiting and nothing else: what
 // a group does is the caller's function.
 //
-// A request that comes alone starts at once and waits for nobody. While as many
+// A request that comes alone starts at once and does not wait. While as many
 // groups as allowed are under way, the next requests gather; as soon as one
 // group is done, all that have gathered go together.
 package batch
@@ -81,7 +81,7 @@ func (g *Batcher[Key, In, Out]) Do(ctx context.Context, key Key, in In) (Out, er
 	}
 }
 
-// work runs groups until nobody waits.
+// work runs batches until no request waits.
 func (g *Batcher[Key, In, Out]) work() {
 	for {
 		group := g.next()
@@ -126,7 +126,7 @@ func (g *Batcher[Key, In, Out]) next() []*request[Key, In, Out] {
 	return group
 }
 
-// errShort is a bug in a run function, turned into an error so that nobody
+// errShort reports a bug in a run function. It is an error so that no caller
 // waits for ever.
 var errShort = errors.New("batch: the group returned fewer results than it had requests")
 

@@ -155,7 +155,7 @@ WHERE id = $1`
 }
 
 // lockIdentities takes the locks that settleIdentity takes, for every identity
-// of a user: somebody who registers with a unionid of this user's at the same
+// of a user: a person who registers with a unionid of this user's at the same
 // moment must not join a user who is no longer there. All union locks come
 // before all identity locks, as they do there.
 func lockIdentities(ctx context.Context, tx pgx.Tx, userID uuid.UUID) error {
@@ -190,7 +190,7 @@ WHERE user_id = $1`
 		unions = slices.Compact(unions)
 		now := slices.Concat(unions, identities)
 		if held != nil && slices.Equal(held, now) || len(now) == 0 {
-			return nil // nobody joined while the locks were waited for
+			return nil // no identity joined while the locks were waited for
 		}
 		held = now
 		if _, err := tx.Exec(ctx, unionSQL, unions); err != nil {

@@ -258,7 +258,7 @@ func (s *Store) login(ctx context.Context, db batcher, group []auth.Login) (out 
 }
 
 // register logs in an identity that is new, or whose unionid is news, in a
-// transaction of its own. Whoever brings the same identity or the same unionid
+// transaction of its own. A login with the same identity or the same unionid
 // at the same moment waits for it.
 func (s *Store) register(ctx context.Context, l auth.Login) (auth.LoggedIn, error) {
 	var out auth.LoggedIn
@@ -313,7 +313,7 @@ INSERT INTO events (at, kind, user_id, actor, detail)
 VALUES ($1, $2, $3, $6, jsonb_build_object('appId', $4::text, 'otherUserId', $5::uuid))`
 	)
 	// The union lock comes before the identity lock for everybody, and a login
-	// without a unionid takes a union lock nobody else wants.
+	// without a unionid takes a union lock that no other login wants.
 	union := unionLock(l.Account, l.UnionID)
 	if l.UnionID == "" {
 		union = l.AppID + " " + l.OpenID

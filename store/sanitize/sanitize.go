@@ -28,7 +28,7 @@ func Check(names ...string) error {
 }
 
 // Clean replaces what does not fit by U+FFFD. It is for descriptions that come
-// from outside, such as a User-Agent header, whose bytes nobody vouches for.
+// from outside, such as a User-Agent header, whose bytes may be anything.
 func Clean(s string) string {
 	if Fit(s) {
 		return s

@@ -88,7 +88,7 @@ func Restore(ctx context.Context, from, path string) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("sqlite: restore: %w", err), os.Remove(whole))
 	}
-	// Whoever stops this process here finds a file that Check refuses to serve.
+	// A process stopped here leaves a file that Check refuses to serve.
 	for _, suffix := range []string{"-wal", "-shm", "-journal"} {
 		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("sqlite: restore: %w", err)

@@ -15,7 +15,7 @@ import (
 const exportBatch = 1000
 
 // Export hands every row to another store. It holds the writer's turn to the
-// end, so that what is handed over is one state and nobody adds to it: a service
+// end, so that the export is one state and no other process adds to it: a service
 // that still runs on the file answers 503 meanwhile.
 func (s *Store) Export(ctx context.Context, to dump.Rows) (n dump.Count, err error) {
 	tx, err := s.writer.BeginTx(ctx, nil)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// purgeBatch is how many rows one step looks at: few enough that whoever waits
+// purgeBatch is how many rows one step looks at: few enough that a writer that waits
 // for the writer's turn does not notice.
 const purgeBatch = 500
 

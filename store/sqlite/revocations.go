@@ -106,7 +106,7 @@ func restore(ctx context.Context, tx *sql.Tx, x auth.Revocation, now time.Time) 
 const lookEvery = 100 * time.Millisecond
 
 // WatchRevocations implements auth.Store. What this Store ends wakes at once;
-// for other processes on the file, SQLite's data_version tells that somebody
+// for other processes on the file, SQLite's data_version tells that another connection
 // committed something, which costs a look at shared memory.
 func (s *Store) WatchRevocations(ctx context.Context, woken func()) error {
 	own, stop := s.revoked.receive()

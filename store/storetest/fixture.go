@@ -38,7 +38,7 @@ func newID(t require.TestingT) uuid.UUID {
 	return id
 }
 
-// someone is an openid that nobody has had.
+// someone is an openid that was not used before.
 func someone() string { return "o" + rand.Text() }
 
 // signIn is a login of an identity at a time.
@@ -58,7 +58,7 @@ type seat struct {
 	seq, prev  int64
 }
 
-// login signs somebody in, who must be let in.
+// login logs a person in; it must succeed.
 func login(t require.TestingT, s Store, l auth.Login) (auth.LoggedIn, seat) {
 	in, err := s.Login(testContext(t), l)
 	require.NoError(t, err)
@@ -66,7 +66,7 @@ func login(t require.TestingT, s Store, l auth.Login) (auth.LoggedIn, seat) {
 	return in, seat{userID: in.User.ID, id: l.SessionID, appID: l.AppID, seq: 1, prev: 0}
 }
 
-// newcomer logs in somebody new.
+// newcomer logs in a new person.
 func newcomer(t require.TestingT, s Store, now time.Time) seat {
 	_, seat := login(t, s, signIn(t, app1, someone(), now))
 	return seat

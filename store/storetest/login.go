@@ -212,7 +212,7 @@ func lateUnion(t *testing.T, db *Database) {
 	require.Equal(t, l.UnionID, i.UnionID)
 	require.Len(t, db.events(t, first.User.ID), 2)
 
-	// Whoever comes with it in another app is the same person.
+	// An identity with it in another app is the same person.
 	other := signIn(t, app2, person+"2", start.Add(2*time.Hour))
 	other.UnionID = l.UnionID
 	joined, _ := login(t, s, other)
@@ -239,7 +239,7 @@ func unionConflict(t *testing.T, db *Database) {
 	require.JSONEq(t, `{"appId": "`+app2+`", "otherUserId": "`+holder.User.ID.String()+`"}`, string(events[1].Detail))
 	require.Len(t, db.events(t, holder.User.ID), 1)
 
-	// Newcomers join whoever had the unionid first.
+	// Newcomers join the user who had the unionid first.
 	l = signIn(t, app3, person+"3", start.Add(time.Hour))
 	l.UnionID = "u" + person
 	third, _ := login(t, s, l)
@@ -279,7 +279,7 @@ func deviceTakeover(t *testing.T, db *Database) {
 	require.Empty(t, more.Ended)
 	require.Equal(t, auth.OutcomeRotated, rotate(t, s, &nameless, now).Outcome)
 
-	// Nor is somebody else's phone, though it has the same name.
+	// Nor is another person's phone, though it has the same name.
 	l := signIn(t, app1, someone(), now)
 	l.Device.ID = "phone"
 	stranger, _ := login(t, s, l)

@@ -358,7 +358,7 @@ func racingPurges(t *testing.T, db *Database) {
 
 	stop := make(chan struct{})
 	var busy sync.WaitGroup
-	busy.Go(func() { // somebody refreshes all the while
+	busy.Go(func() { // the client refreshes all the while
 		for at := start; ; at = at.Add(time.Minute) {
 			select {
 			case <-stop:
@@ -384,7 +384,7 @@ func racingPurges(t *testing.T, db *Database) {
 		noError(t, errs[i])
 		total += counts[i]
 	}
-	// Whoever did not get the lock leaves the work to the other, who may have
+	// The process without the lock leaves the work to the other, which may have
 	// passed some rows already; the next purge finds them.
 	n, err := stores[0].Purge(t.Context(), now.Add(-time.Hour), now.Add(-time.Hour))
 	noError(t, err)

@@ -43,7 +43,7 @@ func message(errcode int) string {
 }
 
 // failure is an errcode with an errmsg, whose tail varies as the real one's
-// does: nobody should read it.
+// does: its content is not for readers.
 func (s *Server) failure(errcode int, msg string) map[string]any {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -24,7 +24,7 @@ func (s *Server) Listen(ctx context.Context, network, address string) (net.Liste
 
 // Refuse closes (true) or opens (false) every address that Listen opened.
 // While it is true, requests on connections that were open before are broken
-// off without a response. An address that somebody else has taken meanwhile is
+// off without a response. An address that another process has taken meanwhile is
 // the error.
 func (s *Server) Refuse(ctx context.Context, refuse bool) error {
 	s.mu.Lock()
@@ -77,7 +77,7 @@ func (d *door) set(ctx context.Context, shut bool) error {
 	return nil
 }
 
-// reopen listens again. While the door was shut its port belonged to nobody; a
+// reopen listens again. While the door was shut its port was free; a
 // connection that borrowed it gives it back soon.
 func (d *door) reopen(ctx context.Context) (ln net.Listener, err error) {
 	for range 50 {

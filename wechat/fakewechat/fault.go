@@ -50,7 +50,7 @@ type Fault struct {
 	ContentType string
 	// StringErrcode sends the errcode as a string, "0" where there was none.
 	StringErrcode bool
-	// UnknownFields adds fields that nobody has heard of.
+	// UnknownFields adds fields that WeChat does not document.
 	UnknownFields bool
 	// Omit leaves fields out of a success: "openid", "session_key" …
 	Omit []string

@@ -24,7 +24,7 @@ type Command struct {
 	NoDevCodes bool
 	// Seed: see [Options].
 	Seed uint64
-	// Out is told the two addresses and, later, of misuse; nil for nobody.
+	// Out is told the two addresses and, later, of misuse; nil discards them.
 	Out io.Writer
 }
 
@@ -86,7 +86,7 @@ func (c Command) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	for _, srv := range servers {
-		_ = srv.Close() // a stand-in owes nobody a graceful end
+		_ = srv.Close() // a mock needs no graceful end
 	}
 	return err
 }

@@ -119,7 +119,7 @@ export function promises(title, start, example, has = {}) {
       assert.equal(asked(200), 5)
     })
 
-    test('logged out everywhere by the user: this device is out as well, until somebody logs in', async () => {
+    test('logged out everywhere by the user: this device is out as well, until a user logs in', async () => {
       const token = stack.token()
       stack.clear()
       await device.tap('everywhere')
@@ -134,7 +134,7 @@ export function promises(title, start, example, has = {}) {
       await example.loggedIn(device)
     })
 
-    test('logout: ended here and on the service, nothing is sent, until somebody logs in', async () => {
+    test('logout: ended here and on the service, nothing is sent, until a user logs in', async () => {
       const token = stack.token()
       stack.clear()
       await device.tap('logout')

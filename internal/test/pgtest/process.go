@@ -103,7 +103,7 @@ func (h *home) command(ctx context.Context, name string, args ...string) *exec.C
 	return cmd
 }
 
-// write makes a file that the unprivileged user owns and nobody else reads.
+// write makes a file that only the unprivileged user can read.
 func (h *home) write(name, content string) error {
 	path := filepath.Join(h.dir, name)
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {

@@ -88,7 +88,7 @@ func (s *Server) create(ctx context.Context, template string) (string, error) {
 	return name, err
 }
 
-// template gives the name of a migrated database that nobody connects to. It is
+// template gives the name of a migrated database without connections. It is
 // named after the migrations' contents and stays, so that several test
 // binaries, and the next run, share it on a server that outlives them.
 func (s *Server) template(ctx context.Context) (string, error) {
