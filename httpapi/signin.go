@@ -18,6 +18,7 @@ import (
 // Limits on what a login may say, in characters.
 const (
 	maxCode       = 256
+	maxPhoneCode  = 4096 // Alipay hands out the encrypted number itself
 	maxDeviceID   = 128
 	maxDeviceName = 128
 	maxUserAgent  = 512
@@ -38,7 +39,7 @@ func (r loginRequest) check() error {
 		return r.checkTicket()
 	}
 	if r.PhoneCode != "" {
-		if err := checkPrintable("phoneCode", r.PhoneCode, maxCode); err != nil {
+		if err := checkPrintable("phoneCode", r.PhoneCode, maxPhoneCode); err != nil {
 			return err
 		}
 	}

@@ -26,7 +26,7 @@ func (a *api) bindPhone(c echo.Context, who caller) error {
 	if err := bind(c, &r); err != nil {
 		return err
 	}
-	if err := checkPrintable("code", r.Code, maxCode); err != nil {
+	if err := checkPrintable("code", r.Code, maxPhoneCode); err != nil {
 		return err
 	}
 	u, err := a.users.BindPhone(c.Request().Context(), who.userID, who.appID, r.Code)

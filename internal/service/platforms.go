@@ -13,6 +13,9 @@ import (
 	"github.com/wugan/wugan/internal/config"
 	"github.com/wugan/wugan/internal/secret"
 	"github.com/wugan/wugan/providers"
+	"github.com/wugan/wugan/providers/alipay"
+	"github.com/wugan/wugan/providers/custom"
+	"github.com/wugan/wugan/providers/douyin"
 	"github.com/wugan/wugan/users"
 	"github.com/wugan/wugan/wechat"
 )
@@ -20,6 +23,9 @@ import (
 // knownPlatforms is the one place that lists the platforms, a line each.
 var knownPlatforms = providers.Registry{
 	wechat.Registration,
+	alipay.Registration,
+	douyin.Registration,
+	custom.Registration,
 }
 
 // apps are the apps that are configured. It lets the domain talk to their
