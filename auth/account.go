@@ -10,15 +10,15 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-// People knows who holds an identity, and binds phone numbers. *users.Service
-// does.
+// People finds the user of an identity and binds phone numbers. *users.Service
+// implements it.
 type People interface {
-	// Owner returns the user of an identity. The error for an identity that is
-	// not known is users.ErrNotFound.
+	// Owner returns the user of an identity, or users.ErrNotFound if the identity
+	// is not known.
 	Owner(ctx context.Context, appID, openID string) (uuid.UUID, error)
 
-	// PhoneOfLogin exchanges the phone code that came with a login, for the
-	// person of an identity that has been proven.
+	// PhoneOfLogin exchanges the phone code of a login for the phone number. The
+	// provider has confirmed the identity before.
 	PhoneOfLogin(ctx context.Context, appID, openID, code string) (users.GivenPhone, error)
 
 	// BindGiven binds the number to a user, and returns the user. Errors:
@@ -26,12 +26,13 @@ type People interface {
 	BindGiven(ctx context.Context, id uuid.UUID, given users.GivenPhone) (users.User, error)
 }
 
-// ErrAnotherPerson says that a code stands for another person than the one who
-// is logged in.
+// ErrAnotherPerson is returned if a login code stands for another person than
+// the user who is logged in.
 var ErrAnotherPerson = errors.New("the code is of another person")
 
-// Confirm exchanges a new login code and checks that it stands for a user in an
-// app: the person holds the device at this moment, not only a token. Errors:
+// Confirm exchanges a new login code and checks that it stands for the given
+// user. It proves that the caller holds the user's device, and not only a
+// stolen token. Errors:
 // ErrAnotherPerson, ErrUnknownApp, *users.ProviderError, users.ErrUnavailable.
 func (s *Service) Confirm(ctx context.Context, userID uuid.UUID, appID, code string) error {
 	proven, err := s.exchanger.ExchangeCode(ctx, appID, code)
@@ -54,8 +55,8 @@ func (a *Administration) CloseAccount(ctx context.Context, userID uuid.UUID) err
 	return a.Delete(ctx, users.Change{UserID: userID, Actor: users.ActorUser, Reason: "closed by the user"})
 }
 
-// abandoned ends the session of a login that failed after all, and returns why
-// it failed. No token of the session was issued.
+// abandoned ends the session of a login that failed later, and returns why it
+// failed. No token of the session was issued.
 func (s *Service) abandoned(ctx context.Context, userID, sessionID uuid.UUID, why error) error {
 	why = fmt.Errorf("log in: %w", why)
 	_, err := s.store.EndSession(context.WithoutCancel(ctx), Ending{

@@ -12,44 +12,42 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-// AdminStore is what operators need from a database, beyond what a Store does.
-// Its methods may be called by any number of goroutines and processes. An
-// outage comes back as users.ErrUnavailable, a user who is not there or was
-// deleted as users.ErrNotFound. Each change and the event that records it take
-// effect together or not at all, and every session that a change ends is told
-// to all processes at once, as EndSession does.
+// AdminStore is the part of a database that operators use, in addition to Store.
+// Its methods are safe for use by any number of goroutines and processes. They
+// return users.ErrUnavailable for an outage and users.ErrNotFound for a user who
+// does not exist or was deleted. A change and its event are committed together.
+// All processes are notified of every session that a change ends, as for
+// EndSession.
 type AdminStore interface {
 	// The directory: FindUsers, PatchUser, NoteOnce.
 	users.DirectoryStore
 
-	// CountUsers counts the people who fit a query, up to its limit.
+	// CountUsers counts the users that match a query, up to its limit.
 	CountUsers(ctx context.Context, q users.Query) (int, error)
 
-	// NthUser returns the id of the nth row before an id in the order of
-	// FindUsers (zero: from the newest), the deleted ones counted; zero where
-	// there are fewer.
+	// NthUser returns the id of the nth row after the given id in the order of
+	// FindUsers, deleted users included. A zero id starts at the newest user. It
+	// returns the zero id if there are fewer rows.
 	NthUser(ctx context.Context, before uuid.UUID, n int) (uuid.UUID, error)
 
-	// DisableUser bars a user from logging in and ends their live sessions,
-	// which it returns. No login that is under way slips through: it opens its
-	// session before, and that is ended, or it is refused. Repeating it
-	// changes the reason alone.
+	// DisableUser disables a user and ends their live sessions, which it returns.
+	// A concurrent login either opens its session before, and that session is
+	// ended, or is refused. Repeating the call changes only the reason.
 	DisableUser(ctx context.Context, c users.Change) ([]uuid.UUID, error)
 
-	// EnableUser lets a user log in again; one who is not disabled stays as
-	// they are, and no event is recorded.
+	// EnableUser enables a disabled user. For a user who is not disabled it
+	// changes nothing and records no event.
 	EnableUser(ctx context.Context, c users.Change) error
 
-	// EraseShared erases what the person of one identity has shared, as far as
-	// e says, and records it, in one statement. The account and its sessions
-	// stay. It returns whose it was; where e concerns no account, the error is
-	// users.ErrNotFound and nothing changes.
+	// EraseShared erases the shared data that e names of the user of one identity
+	// and records the event, in one statement. The account and its sessions stay.
+	// It returns the user. If e matches no account, it changes nothing and returns
+	// users.ErrNotFound.
 	EraseShared(ctx context.Context, e users.Erasure) (uuid.UUID, error)
 
-	// DeletePerson does what DeleteUser does to the person of one identity,
-	// and returns whose it was as well. It finds the person and erases them
-	// under the same locks. Where e concerns no account, the error is
-	// users.ErrNotFound and nothing changes.
+	// DeletePerson is DeleteUser for the user of one identity, and also returns
+	// that user. It finds and erases the user under the same locks. If e matches
+	// no account, it changes nothing and returns users.ErrNotFound.
 	DeletePerson(ctx context.Context, e users.Erasure) (uuid.UUID, []uuid.UUID, error)
 
 	// DeleteUser erases a person: identities, profile, phone number, roles and
@@ -67,27 +65,28 @@ type AdminStore interface {
 	// purged, newest use first.
 	AllSessions(ctx context.Context, userID uuid.UUID) ([]Session, error)
 
-	// SessionOwner returns whose session it is. The error for one that is not
-	// there is ErrNoSession.
+	// SessionOwner returns the user of a session, or ErrNoSession if there is no
+	// such session.
 	SessionOwner(ctx context.Context, id uuid.UUID) (uuid.UUID, error)
 
-	// Events lists what happened to a user, newest first: at most limit
-	// events whose ID is below before (0: from the newest).
+	// Events lists at most limit events of a user whose ID is below before,
+	// newest first. A zero before starts at the newest event.
 	Events(ctx context.Context, userID uuid.UUID, before int64, limit int) ([]users.RecordedEvent, error)
 
-	// CountEvents counts them, up to most.
+	// CountEvents counts the events of a user, up to most.
 	CountEvents(ctx context.Context, userID uuid.UUID, most int) (int, error)
 }
 
-// AdminVault opens phone numbers and makes the hashes by which they are found.
+// AdminVault opens sealed phone numbers and computes the hashes that find them.
 type AdminVault interface {
 	users.Opener
 	Hashes(value string) [][]byte
 }
 
-// Administration is what operators do. It may be used by any number of
-// goroutines. Every error may be users.ErrUnavailable; where a user is named,
-// users.ErrNotFound; and where a change is, *users.InputError.
+// Administration implements the operations of operators. It is safe for
+// concurrent use. Every method may return users.ErrUnavailable. Methods that take
+// a user may return users.ErrNotFound, and methods that take a change
+// *users.InputError.
 type Administration struct {
 	store       AdminStore
 	vault       AdminVault
@@ -95,13 +94,13 @@ type Administration struct {
 	revocations *Revocations
 }
 
-// NewAdministration returns an Administration. The revocations, which may be nil,
-// learn at once of the sessions that it ends.
+// NewAdministration returns an Administration. The sessions that it ends are
+// added to the revocations, which may be nil.
 func NewAdministration(store AdminStore, vault AdminVault, now func() time.Time, revocations *Revocations) *Administration {
 	return &Administration{store: store, vault: vault, now: now, revocations: revocations}
 }
 
-// Now returns the time of the database, by which the state of a session is told.
+// Now returns the database's time, for [Session.State].
 func (a *Administration) Now() time.Time { return a.now() }
 
 // Person returns one person.
@@ -141,17 +140,17 @@ func (a *Administration) ending(c users.Change, op string, why Reason, do func(c
 	return nil
 }
 
-// Disable ends a user's sessions and lets them log in no more.
+// Disable disables a user and ends their sessions.
 func (a *Administration) Disable(ctx context.Context, c users.Change) error {
 	return a.change(c, "disable a user", func(c users.Change) ([]uuid.UUID, error) { return a.store.DisableUser(ctx, c) })
 }
 
-// Enable lets a disabled user log in again.
+// Enable enables a disabled user.
 func (a *Administration) Enable(ctx context.Context, c users.Change) error {
 	return a.change(c, "enable a user", func(c users.Change) ([]uuid.UUID, error) { return nil, a.store.EnableUser(ctx, c) })
 }
 
-// SetRoles replaces a user's roles, which access tokens carry from the next
+// SetRoles replaces a user's roles. Access tokens carry them from the next
 // refresh on.
 func (a *Administration) SetRoles(ctx context.Context, c users.Change, roles []string) error {
 	if err := users.CheckRoles(roles); err != nil {
@@ -173,7 +172,7 @@ func (a *Administration) SetMetadata(ctx context.Context, c users.Change, metada
 	})
 }
 
-// Delete erases a person. There is no way back.
+// Delete erases a user. It cannot be undone.
 func (a *Administration) Delete(ctx context.Context, c users.Change) error {
 	return a.ending(c, "delete a user", ReasonAccountClosed, func(c users.Change) ([]uuid.UUID, error) { return a.store.DeleteUser(ctx, c) })
 }
@@ -195,9 +194,8 @@ func (a *Administration) SignOut(ctx context.Context, c users.Change) error {
 	})
 }
 
-// EndSession ends one session of any user; c.UserID is ignored. A
-// session that has ended already is no error, one that is not there is
-// ErrNoSession.
+// EndSession ends one session of any user; c.UserID is ignored. It returns nil if
+// the session has already ended, and ErrNoSession if it does not exist.
 func (a *Administration) EndSession(ctx context.Context, c users.Change, id uuid.UUID) error {
 	return a.change(c, "end a session", func(c users.Change) ([]uuid.UUID, error) {
 		owner, err := a.store.SessionOwner(ctx, id)
@@ -214,8 +212,9 @@ func (a *Administration) EndSession(ctx context.Context, c users.Change, id uuid
 	})
 }
 
-// EndLostSession is EndSession, and ends also a session whose row the database
-// has lost in a failover or a restore: access tokens of it may be alive.
+// EndLostSession is like EndSession but also revokes a session whose row the
+// database has lost in a failover or a restore: its access tokens may still be
+// valid.
 func (a *Administration) EndLostSession(ctx context.Context, c users.Change, id uuid.UUID) error {
 	err := a.EndSession(ctx, c, id)
 	if !errors.Is(err, ErrNoSession) {
@@ -241,8 +240,8 @@ func (a *Administration) Sessions(ctx context.Context, userID uuid.UUID) ([]Sess
 	return list, nil
 }
 
-// Session returns one session of any user, until it is purged. The error for
-// one that is not there is ErrNoSession.
+// Session returns one session of any user, until it is purged. It returns
+// ErrNoSession if the session does not exist.
 func (a *Administration) Session(ctx context.Context, id uuid.UUID) (Session, error) {
 	owner, err := a.store.SessionOwner(ctx, id)
 	if err != nil {
@@ -260,10 +259,10 @@ func (a *Administration) Session(ctx context.Context, id uuid.UUID) (Session, er
 	return Session{}, fmt.Errorf("find a session: %w", ErrNoSession)
 }
 
-// Events lists what happened to a user, newest first, from before the event of
-// an ID on (0: from the newest). Events of a person who was erased are listed
-// too: that they were erased is one of them. The error for a user of whom
-// nothing is known is users.ErrNotFound.
+// Events lists the events of a user whose ID is below before, newest first. A
+// zero before starts at the newest event. The events of an erased user are listed
+// too; the erasure is one of them. It returns users.ErrNotFound for an unknown
+// user.
 func (a *Administration) Events(ctx context.Context, userID uuid.UUID, before int64, limit int) ([]users.RecordedEvent, error) {
 	list, err := a.store.Events(ctx, userID, before, limit)
 	if err != nil {
@@ -277,7 +276,7 @@ func (a *Administration) Events(ctx context.Context, userID uuid.UUID, before in
 	return list, nil
 }
 
-// State tells what a session is now: "live", "expired" or "ended".
+// State returns the state of the session at now: "live", "expired" or "ended".
 func (s *Session) State(now time.Time) string {
 	switch {
 	case s.RevokedAt != nil:

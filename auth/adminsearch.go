@@ -11,18 +11,18 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-// Bounds of what operators ask, so that no question costs a database of ten
-// million people more than a moment.
+// Limits of operators' queries. They keep a query short in a database of ten
+// million users.
 const (
-	// SearchWindow is how many people one page of a search by a part of the
-	// nickname looks at.
+	// SearchWindow is the number of users that one page of a search by part of
+	// the nickname examines.
 	SearchWindow = 100_000
-	// CountLimit is where counts end.
+	// CountLimit is the highest count that is returned.
 	CountLimit = 100_000
 )
 
-// query fills in the hashes of a phone number, "" for any, in each form that it
-// may be stored in.
+// query adds the hashes of a phone number to a query, in each form that may be
+// stored. "" adds none.
 func (a *Administration) query(q users.Query, phone string) users.Query {
 	if phone == "" {
 		return q
@@ -34,8 +34,9 @@ func (a *Administration) query(q users.Query, phone string) users.Query {
 	return q
 }
 
-// Find lists people, with their phone numbers in clear. The phone number of a
-// query, "" for any, is looked for in each form that it may be stored in.
+// Find lists the users that match a query, with their phone numbers in clear
+// text. A phone number is searched in each form that may be stored; "" matches
+// any.
 func (a *Administration) Find(ctx context.Context, q users.Query, phone string) ([]users.Person, error) {
 	people, err := a.store.FindUsers(ctx, a.query(q, phone))
 	if err != nil {
@@ -47,8 +48,8 @@ func (a *Administration) Find(ctx context.Context, q users.Query, phone string) 
 	return people, nil
 }
 
-// Count counts the people of a query: CountLimit means that many or more. What
-// pages do, Before, From and Limit, is ignored.
+// Count counts the users that match a query. CountLimit means that many or more.
+// It ignores the fields Before, From and Limit.
 func (a *Administration) Count(ctx context.Context, q users.Query, phone string) (int, error) {
 	q = a.query(q, phone)
 	q.Before, q.From, q.Limit = uuid.Nil, uuid.Nil, CountLimit
@@ -59,10 +60,10 @@ func (a *Administration) Count(ctx context.Context, q users.Query, phone string)
 	return n, nil
 }
 
-// Page lists people as Find does, at most limit of them, and returns the id from
-// which the next page goes on as Before; zero where there is none. A search by a
-// part of the nickname looks at SearchWindow people a page: such a page may be
-// short, or empty, and not the last.
+// Page lists at most limit users, as Find does. It also returns the Before of the
+// next page, which is zero if there is none. A search by part of the nickname
+// examines SearchWindow users a page, so a short or empty page may not be the
+// last.
 func (a *Administration) Page(ctx context.Context, q users.Query, phone string, limit int) ([]users.Person, uuid.UUID, error) {
 	if q.NicknamePart != "" {
 		var err error
@@ -83,7 +84,7 @@ func (a *Administration) Page(ctx context.Context, q users.Query, phone string, 
 	return people, next, nil
 }
 
-// CountEvents counts what happened to a user: CountLimit means that many or more.
+// CountEvents counts the events of a user. CountLimit means that many or more.
 func (a *Administration) CountEvents(ctx context.Context, userID uuid.UUID) (int, error) {
 	n, err := a.store.CountEvents(ctx, userID, CountLimit)
 	if err != nil {
@@ -92,7 +93,8 @@ func (a *Administration) CountEvents(ctx context.Context, userID uuid.UUID) (int
 	return n, nil
 }
 
-// OwnerOf returns whose session it is. Errors: ErrNoSession, users.ErrUnavailable.
+// OwnerOf returns the user of a session. Errors: ErrNoSession,
+// users.ErrUnavailable.
 func (a *Administration) OwnerOf(ctx context.Context, session uuid.UUID) (uuid.UUID, error) {
 	owner, err := a.store.SessionOwner(ctx, session)
 	if err != nil {
@@ -101,9 +103,10 @@ func (a *Administration) OwnerOf(ctx context.Context, session uuid.UUID) (uuid.U
 	return owner, nil
 }
 
-// ReadPhone returns a person's phone number in clear (E.164), "" where there is
-// none, and records each reading: which key read it, and on whose behalf ("": no
-// one is named). Errors: users.ErrNotFound, users.ErrUnavailable.
+// ReadPhone returns a user's phone number in clear text (E.164), or "" if there
+// is none. It records an event with the key that read the number and the person
+// on whose behalf, which may be "". Errors: users.ErrNotFound,
+// users.ErrUnavailable.
 func (a *Administration) ReadPhone(ctx context.Context, id uuid.UUID, reader, onBehalfOf string) (string, error) {
 	person, err := a.Person(ctx, id)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// accessClaims are those of RFC 9068 section 2.2, and the session.
+// accessClaims are the claims of RFC 9068 section 2.2, and the session id.
 type accessClaims struct {
 	issuer, audience, clientID string
 	subject, sessionID         uuid.UUID
@@ -22,8 +22,8 @@ type accessClaims struct {
 }
 
 // extraClaim is a member of a user's metadata that goes into access tokens. Its
-// name is one that CheckMetadataClaims lets pass: it needs no escapes, and is none
-// of the claims above.
+// name has passed CheckMetadataClaims: it needs no escapes and is not one of the
+// claims above.
 type extraClaim struct {
 	name  string
 	value json.RawMessage
@@ -62,7 +62,7 @@ func (c accessClaims) appendTo(to []byte) []byte {
 	return append(to, '}')
 }
 
-// refreshClaims name the session and the place of the token in its rotation.
+// refreshClaims identify the session and the token's place in the rotation.
 type refreshClaims struct {
 	issuer, clientID    string // the issuer also is the audience
 	subject, sessionID  uuid.UUID
@@ -84,8 +84,8 @@ func (c refreshClaims) appendTo(to []byte) []byte {
 	return append(to, '}')
 }
 
-// appendText appends a JSON string. What may need an escape is left to
-// encoding/json.
+// appendText appends a JSON string. It uses encoding/json for a string that may
+// need escapes.
 func appendText(to []byte, text string) []byte {
 	for i := range len(text) {
 		switch c := text[i]; {

@@ -11,25 +11,25 @@ import (
 )
 
 const (
-	// SkewReported is the difference between the machine's clock and the
-	// database's from which on it is logged.
+	// SkewReported is the smallest difference between the machine's clock and the
+	// database's that is logged.
 	SkewReported = 5 * time.Second
-	// SkewTolerated is the difference beyond which nothing is purged: one of the
-	// two clocks is wrong, and a purge cannot be taken back.
+	// SkewTolerated is the largest difference at which rows are purged. Beyond it
+	// one of the two clocks is wrong, and a purge cannot be undone.
 	SkewTolerated = time.Minute
-	// drift is how far a monotonic clock may go wrong between two measurements,
-	// as a part of the time between them. Quartz keeps to a tenth of it.
+	// drift is the assumed error of a monotonic clock between two measurements,
+	// as a fraction of the time between them. A quartz stays within a tenth of it.
 	drift = 1e-3
-	// stepped is the difference to an earlier measurement, beyond what the
-	// measurements leave open, from which on the database's clock was set.
+	// stepped is the smallest difference to an earlier measurement, beyond the
+	// errors of both, that means the database's clock was set.
 	stepped = time.Second
 )
 
-// Clock tells the time of the database, which decides about every lifetime, so
-// that pods with different clocks agree. It is measured now and then
-// ([Clock.Measure]) and counted on by the machine's monotonic clock in between,
-// also while the database does not answer: a step of the machine's wall clock
-// changes nothing. A Clock may be used by any number of goroutines.
+// Clock returns the time of the database, which decides every lifetime, so that
+// pods with different clocks agree. [Clock.Measure] reads it at intervals. Between
+// two measurements, and during an outage of the database, the machine's monotonic
+// clock advances it, so a step of the machine's wall clock has no effect. A Clock
+// is safe for concurrent use.
 type Clock struct {
 	wall  func() time.Time
 	log   *slog.Logger
@@ -44,14 +44,14 @@ type Clock struct {
 	reported bool          // that the clocks differ
 }
 
-// NewClock returns a clock that is not known until it is measured; until then it
-// tells the time of wall, which is time.Now, or a test's.
+// NewClock returns a clock. Until it is measured it is not known and returns the
+// time of wall, which is time.Now or a test's.
 func NewClock(wall func() time.Time, log *slog.Logger) *Clock {
 	return &Clock{wall: wall, log: log, began: time.Now(), known: make(chan struct{})}
 }
 
-// TrustedClock makes a clock whose wall clock is the database's by agreement, as
-// that of a test is. Measuring it changes nothing.
+// TrustedClock returns a clock that takes wall for the database's time, for tests.
+// Measuring it has no effect.
 func TrustedClock(wall func() time.Time) *Clock {
 	c := &Clock{wall: wall, trusted: true, known: make(chan struct{})}
 	close(c.known)
@@ -70,8 +70,8 @@ func (c *Clock) Now() time.Time {
 
 func (c *Clock) count(at time.Duration) time.Time { return c.database.Add(at - c.at) }
 
-// Known returns nil once the clock was measured, and [users.ErrUnavailable]
-// before.
+// Known returns nil if the clock has been measured, and [users.ErrUnavailable]
+// otherwise.
 func (c *Clock) Known() error {
 	select {
 	case <-c.known:
@@ -81,8 +81,8 @@ func (c *Clock) Known() error {
 	}
 }
 
-// Skew returns how far the machine's wall clock is ahead of the database's;
-// negative where it is behind, 0 before the first measurement.
+// Skew returns the machine's wall clock minus the database's. It returns 0 before
+// the first measurement.
 func (c *Clock) Skew() time.Duration {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -97,7 +97,7 @@ func (c *Clock) skew() time.Duration {
 	return c.wall().Round(0).Sub(now) // without a monotonic reading
 }
 
-// Tolerable returns an error where the clocks differ by more than SkewTolerated.
+// Tolerable returns an error if the clocks differ by more than SkewTolerated.
 func (c *Clock) Tolerable() error {
 	if skew := c.Skew(); skew.Abs() > SkewTolerated {
 		return fmt.Errorf("this machine's clock and the database's differ by %s: set the one that is wrong", skew.Round(time.Second))
@@ -105,10 +105,9 @@ func (c *Clock) Tolerable() error {
 	return nil
 }
 
-// Measure asks for the database's time, which passes while ask runs, and reports
-// whether it was set since the last measurement. A measurement that took longer
-// than the last one counts only where the two contradict each other, or once the
-// last one has aged.
+// Measure reads the database's time by ask and reports whether that clock was set
+// since the last measurement. A measurement that took longer than the last one is
+// used only if the two contradict each other or the last one is old.
 func (c *Clock) Measure(ctx context.Context, ask func(context.Context) (time.Time, error)) (set bool, err error) {
 	before := time.Now()
 	database, err := ask(ctx)

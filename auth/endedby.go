@@ -1,13 +1,12 @@
 package auth
 
-// EndedBy decides which of a user's live sessions a login ends, so that its own
-// may be opened: the earlier sessions of its device (the same app, the same
-// device id, not empty), and those longest unused beyond MaxSessions, the new
-// one counted. The live sessions come newest use first.
+// EndedBy returns the sessions of a user that a login ends: the earlier sessions
+// of its device (the same app and the same non-empty device id), and the least
+// recently used ones beyond MaxSessions, counting the new one. The argument live
+// is ordered by last use, newest first.
 //
-// It is a pure function. SQLite's store calls it; PostgreSQL's states the same
-// rule in its login statement, and store/storetest holds the two against each
-// other.
+// It is a pure function. The SQLite store calls it. The PostgreSQL store states
+// the same rule in its login statement, and store/storetest compares the two.
 func (p Lifetimes) EndedBy(l Login, live []Session) []Ended {
 	var out []Ended
 	kept := 0

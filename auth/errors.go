@@ -2,9 +2,9 @@ package auth
 
 import "errors"
 
-// What a login or a refresh can be refused for; compare with errors.Is. An
-// outage of the database is users.ErrUnavailable, and what WeChat refuses is a
-// users.ProviderError.
+// The reasons for which a login or a refresh is refused. Compare with errors.Is.
+// An outage of the database is users.ErrUnavailable; a refusal of the platform is
+// a *users.ProviderError.
 var (
 	// ErrTooManyLogins: the user has logged in too often.
 	ErrTooManyLogins = errors.New("too many logins of one user")

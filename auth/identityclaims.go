@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// The claims that say how the platform names the person.
+// The claims that hold the platform's identifiers of the user.
 const (
 	claimOpenID  = "openid"
 	claimUnionID = "unionid"
 )
 
-// CheckIdentityClaims refuses names of claims that are not openid and unionid, and
-// those that members of the metadata have already.
+// CheckIdentityClaims returns an error if a name is neither openid nor unionid,
+// or is also one of the metadata's claims.
 func CheckIdentityClaims(names, metadata []string) error {
 	for i, name := range names {
 		if name != claimOpenID && name != claimUnionID {

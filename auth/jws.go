@@ -19,8 +19,8 @@ import (
 	"github.com/wugan/wugan/auth/verify"
 )
 
-// headers are the JOSE headers of a key's tokens, encoded: for one key and one
-// type of token they are the same each time.
+// headers holds the encoded JOSE headers of a key's tokens, which are constant for
+// a key and a type of token.
 type headers struct{ access, refresh string }
 
 func headersOf(k SigningKey) headers {
@@ -38,8 +38,8 @@ func headersOf(k SigningKey) headers {
 	return headers{access: encoded(verify.AccessTokenType), refresh: encoded(verify.RefreshTokenType)}
 }
 
-// sign makes a compact JWS (RFC 7515 section 7.1) of a header, which is one of
-// the key's, and of claims, a JSON object.
+// sign returns a compact JWS (RFC 7515 section 7.1) of one of the key's headers
+// and of claims, a JSON object.
 func (k SigningKey) sign(header string, claims []byte) (string, error) {
 	work := takeBuffer()
 	defer giveBuffer(work)
@@ -57,8 +57,8 @@ func (k SigningKey) sign(header string, claims []byte) (string, error) {
 	return string(token), nil
 }
 
-// maxSignature is the length of the longest signature but for RSA's, which takes
-// memory of its own.
+// maxSignature is the length in bytes of the longest signature, except for RSA,
+// which allocates its own.
 const maxSignature = 64
 
 // signature appends the signature of input.
@@ -74,8 +74,8 @@ func (k SigningKey) signature(to, input []byte) ([]byte, error) {
 	}
 }
 
-// macs keeps prepared HMAC states of one key: to prepare one takes half as long
-// as the code of a token, and most of the memory.
+// macs is a pool of prepared HMAC states of one key. Preparing a state takes half
+// as long as the MAC of a token, and most of the memory.
 type macs struct{ pool sync.Pool }
 
 func (s *macs) sum(to []byte, key verify.Secret, input []byte) []byte {
@@ -90,7 +90,7 @@ func (s *macs) sum(to []byte, key verify.Secret, input []byte) []byte {
 	return to
 }
 
-// buffers are for what is put together on the way to a token.
+// buffers is a pool of buffers in which tokens are built.
 var buffers sync.Pool
 
 func takeBuffer() *[]byte {
@@ -101,7 +101,8 @@ func takeBuffer() *[]byte {
 	return &b
 }
 
-// giveBuffer wipes what a buffer holds: no token stays in memory for it.
+// giveBuffer clears a buffer and returns it to the pool, so that no token stays in
+// memory.
 func giveBuffer(b *[]byte) {
 	clear((*b)[:cap(*b)])
 	buffers.Put(b)

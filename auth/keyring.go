@@ -8,22 +8,22 @@ import (
 	"github.com/wugan/wugan/auth/verify"
 )
 
-// Keyring holds the key set in use for one kind of token and lets it be
-// replaced while tokens are being signed and checked. It implements
-// verify.KeySource.
+// Keyring holds the current key set for one kind of token. The set can be
+// replaced while tokens are signed and verified. It implements verify.KeySource
+// and is safe for concurrent use.
 type Keyring struct{ set atomic.Pointer[KeySet] }
 
-// NewKeyring returns a ring that holds a set.
+// NewKeyring returns a Keyring that holds set.
 func NewKeyring(set *KeySet) *Keyring {
 	r := &Keyring{}
 	r.set.Store(set)
 	return r
 }
 
-// Set returns the set in use.
+// Set returns the current key set.
 func (r *Keyring) Set() *KeySet { return r.set.Load() }
 
-// Replace puts another set in use. Tokens of keys that are no longer in it are
+// Replace sets the current key set. Tokens signed by keys that are not in it are
 // refused from now on.
 func (r *Keyring) Replace(set *KeySet) { r.set.Store(set) }
 

@@ -26,14 +26,13 @@ import (
 	"github.com/wugan/wugan/auth/verify"
 )
 
-// SigningKey is a private key with what a JWK Set says of it. It prints as its
-// id alone.
+// SigningKey is a private key with its JWK parameters. It prints as its id only.
 type SigningKey struct {
 	ID        string
 	Algorithm string
-	// ActiveFrom is when the key begins to sign; the zero time: always did. A
-	// key is published before it is used, so that every cache of the JWK Set
-	// knows it in time.
+	// ActiveFrom is when the key begins to sign. The zero time means that it has
+	// always been active. A key is published before it signs, so that every cache
+	// of the JWK Set has it in time.
 	ActiveFrom time.Time
 
 	// fmt prints the bytes of unexported fields in whatever struct holds them,
@@ -47,8 +46,7 @@ type SigningKey struct {
 // Format prints the id, whatever the verb.
 func (k SigningKey) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "key "+k.ID) }
 
-// Same reports whether two keys have the same key material, whatever they are
-// called.
+// Same reports whether two keys have the same key material, whatever their ids.
 func (k SigningKey) Same(other SigningKey) bool {
 	type equaler interface{ Equal(crypto.PublicKey) bool }
 	if a, ok := k.public().Public.(verify.Secret); ok {
@@ -59,8 +57,8 @@ func (k SigningKey) Same(other SigningKey) bool {
 	return ok && a.Equal(other.public().Public)
 }
 
-// KeySet is an unchanging set of keys for one kind of token: the newest active
-// one signs, all of them verify. It implements verify.KeySource.
+// KeySet is an immutable set of keys for one kind of token. The newest active key
+// signs; all keys verify. It implements verify.KeySource.
 type KeySet struct {
 	keys    []SigningKey // newest first
 	checked verify.KeySource
@@ -98,8 +96,8 @@ func NewKeySet(keys ...SigningKey) (*KeySet, error) {
 	return s, nil
 }
 
-// Separate reports an error when a key of one set also is in the other: a
-// refresh token must never pass where an access token is asked for.
+// Separate returns an error if the two sets have a key in common: a refresh token
+// must never be accepted as an access token.
 func Separate(access, refresh *KeySet) error {
 	for _, a := range access.keys {
 		for _, r := range refresh.keys {
@@ -117,8 +115,8 @@ func Separate(access, refresh *KeySet) error {
 // Keys returns the keys, newest first.
 func (s *KeySet) Keys() []SigningKey { return slices.Clone(s.keys) }
 
-// Signer returns the key that signs at now: the one that became active last.
-// Where none is active yet, the oldest signs, for the service must go on.
+// Signer returns the key that signs at now: the one that became active last. If
+// none is active yet, it returns the oldest, so that the service can issue tokens.
 func (s *KeySet) Signer(now time.Time) SigningKey {
 	for _, k := range s.keys {
 		if !k.ActiveFrom.After(now) {
@@ -133,9 +131,9 @@ func (s *KeySet) Key(ctx context.Context, kid string) (verify.Key, error) {
 	return s.checked.Key(ctx, kid)
 }
 
-// Public returns the public keys as a JWK Set (RFC 7517 section 5). Symmetric
-// keys are left out: they verify and sign. The bytes must not be changed: they
-// are made once, and every caller gets the same.
+// Public returns the public keys as a JWK Set (RFC 7517 section 5). It omits
+// symmetric keys, which can sign. The caller must not change the bytes: they are
+// shared by all callers.
 func (s *KeySet) Public() ([]byte, error) { return s.public() }
 
 func (s *KeySet) marshalPublic() ([]byte, error) {
@@ -195,8 +193,8 @@ func marshalKey(key any, k SigningKey, private bool) (jwkset.JWKMarshal, error) 
 	return jwk.Marshal(), nil
 }
 
-// ParseKeys reads a private JWK Set. The errors name keys by their id and never
-// repeat key material.
+// ParseKeys parses a private JWK Set. Its errors name keys by id and never contain
+// key material.
 func ParseKeys(data []byte) (*KeySet, error) {
 	var set struct {
 		Keys []storedKey `json:"keys"`
@@ -302,8 +300,8 @@ func newSigningKey(id string, private any, activeFrom time.Time) (SigningKey, er
 	return k, nil
 }
 
-// SecretKeys makes the set of one HS256 key from a configured secret of 32
-// bytes or more. Its id is derived from it, so that pods agree.
+// SecretKeys returns a set of one HS256 key made from a configured secret of at
+// least 32 bytes. The key's id is derived from the secret, so that pods agree.
 func SecretKeys(secret []byte) (*KeySet, error) {
 	sum := sha256.Sum256(append([]byte("wugan key id\x00"), secret...))
 	k, err := newSigningKey("hs-"+base64.RawURLEncoding.EncodeToString(sum[:6]), secret, time.Time{})
@@ -313,7 +311,7 @@ func SecretKeys(secret []byte) (*KeySet, error) {
 	return NewKeySet(k)
 }
 
-// GenerateKey makes a new key for an algorithm (verify.ES256, EdDSA, RS256 or
+// GenerateKey generates a key for an algorithm (verify.ES256, EdDSA, RS256 or
 // HS256) that signs from activeFrom on.
 func GenerateKey(algorithm string, activeFrom time.Time) (SigningKey, error) {
 	var (
@@ -344,9 +342,9 @@ func GenerateKey(algorithm string, activeFrom time.Time) (SigningKey, error) {
 	return newSigningKey(base64.RawURLEncoding.EncodeToString(id), private, activeFrom)
 }
 
-// Rotate returns the set with one more key and without those that no living
-// token needs: keys whose successor has been signing for longer than drain,
-// which is the life of their tokens. It also returns how many were dropped.
+// Rotate returns a set with the key fresh added and with the keys removed that no
+// valid token needs: those whose successor has been signing for longer than drain,
+// the lifetime of their tokens. It also returns the number of removed keys.
 func (s *KeySet) Rotate(fresh SigningKey, now time.Time, drain time.Duration) (*KeySet, int, error) {
 	kept := []SigningKey{fresh}
 	for i, k := range s.keys {

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// reservedClaims are names with a meaning of their own in tokens: ours, those
-// of RFC 7519, RFC 9068 and OpenID Connect, and those by which resource servers
-// commonly decide what a user may do. An operator's free text must not end
-// up in one of them, the less as some (roles) are absent from many tokens.
+// reservedClaims are claim names with a fixed meaning: wugan's own, those of
+// RFC 7519, RFC 9068 and OpenID Connect, and those that resource servers commonly
+// use to authorize a request. An operator's free text must not become one of
+// them, because some (roles) are absent from many tokens.
 var reservedClaims = []string{
 	"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "sid", "seq", "prev", "typ",
 	"roles", "role", "groups", "entitlements", "permissions", "scope", "scopes", "scp", "authorities",
@@ -19,9 +19,9 @@ var reservedClaims = []string{
 
 var claimForm = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.:/-]{0,63}$`)
 
-// CheckMetadataClaims refuses names that members of metadata must not have in
-// access tokens: reserved ones in any spelling, for not every reader minds
-// letter case, and what is no name.
+// CheckMetadataClaims returns an error if a name cannot be a metadata claim of
+// access tokens: a reserved name in any letter case, because some readers ignore
+// case, or a string that is not a name.
 func CheckMetadataClaims(names []string) error {
 	for i, name := range names {
 		if !claimForm.MatchString(name) {

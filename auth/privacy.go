@@ -10,13 +10,12 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-// Told names the person of whom an identity provider told, by how one app knows
-// them.
+// Told identifies the user whom a message of the identity provider is about.
 type Told struct {
 	AppID, OpenID string
 	// At is when the provider made the message, to the second.
 	At time.Time
-	// Reason is what the event says of it.
+	// Reason is the reason in the recorded event.
 	Reason string
 }
 
@@ -27,13 +26,12 @@ func (a *Administration) erasure(t Told) users.Erasure {
 	}
 }
 
-// Withdrawn carries out that a person has taken back, in WeChat, what they had
-// let an app know: nickname and avatar where profile is set, the phone number
-// where phone is, and otherwise nothing, of which the event is recorded all the
-// same. Sessions live on.
+// Withdrawn erases what a user has withdrawn from an app in WeChat: nickname and
+// avatar if profile is set, the phone number if phone is set. It records an event
+// even if neither is set. The user's sessions stay.
 //
-// Errors: users.ErrNotFound where the message concerns no account,
-// *users.InputError where it names none, users.ErrUnavailable.
+// Errors: users.ErrNotFound if the message matches no account, *users.InputError
+// if it names none, users.ErrUnavailable.
 func (a *Administration) Withdrawn(ctx context.Context, t Told, profile, phone bool) (uuid.UUID, error) {
 	e := a.erasure(t)
 	e.Profile, e.Phone = profile, phone
@@ -44,9 +42,8 @@ func (a *Administration) Withdrawn(ctx context.Context, t Told, profile, phone b
 	return id, nil
 }
 
-// AccountClosed carries out that a person has closed their account with an app
-// in WeChat: the person is erased and their sessions end. Errors are those of
-// Withdrawn.
+// AccountClosed erases a user who has closed their account with an app in WeChat,
+// and ends their sessions. Errors are those of Withdrawn.
 func (a *Administration) AccountClosed(ctx context.Context, t Told) (uuid.UUID, error) {
 	e := a.erasure(t)
 	id, ended, err := a.store.DeletePerson(ctx, e)

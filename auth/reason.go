@@ -6,9 +6,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// Reason is why a session ended. It stands in the row, in the event, in the
-// revocation feed and in the 401, and the client acts on it: it logs in silently
-// after ReasonReplaced, ReasonMerged and ReasonReused, and after no other.
+// Reason is why a session ended. It is part of the session's row, the event, the
+// revocation feed and the 401 response. After ReasonReplaced, ReasonMerged and
+// ReasonReused, and after no other, the client logs in silently.
 type Reason string
 
 // The reasons.
@@ -21,26 +21,26 @@ const (
 	ReasonAccountClosed Reason = "account_closed" // the account was erased, by any actor
 	ReasonMerged        Reason = "merged"         // the user became one with another
 	ReasonReused        Reason = "refresh_reused" // a copy of a refresh token was used
-	// ReasonRestored is that of a session that had ended for a reason which the
+	// ReasonRestored is the reason of a session whose original reason the
 	// database has lost.
 	ReasonRestored Reason = "restored"
 )
 
-// reasons are all of them, at the places by which revocations in memory name them.
-// The empty one is that of a reason which is not known.
+// reasons lists every reason. Revocations in memory store an index into it; the
+// empty string stands for an unknown reason.
 var reasons = []Reason{
 	"", ReasonLoggedOut, ReasonSignedOut, ReasonOperator, ReasonEvicted, ReasonReplaced, ReasonAccountClosed, ReasonMerged,
 	ReasonReused, ReasonRestored,
 }
 
-// earlierReasons are words that releases before 0.2 wrote.
+// earlierReasons maps the words that releases before 0.2 stored.
 var earlierReasons = map[string]Reason{
 	"logout": ReasonLoggedOut, "logout_all": ReasonSignedOut, "surplus": ReasonEvicted, "user_disabled": ReasonOperator,
 	"user_deleted": ReasonAccountClosed,
 }
 
-// ParseReason reads a reason from a database. What is no reason is what an
-// operator said to a release before 0.2.
+// ParseReason parses a reason from a database. A string that is not a reason is
+// a comment of an operator, stored by a release before 0.2.
 func ParseReason(text string) Reason {
 	if r, ok := earlierReasons[text]; ok {
 		return r
@@ -51,8 +51,8 @@ func ParseReason(text string) Reason {
 	return ReasonOperator
 }
 
-// Told is the reason as a refused client is told it; "" for one that the client
-// need not know or that is not known: it may log in silently.
+// Told returns the reason as it is sent to a refused client. "" means that the
+// reason is unknown or of no use to the client, which may log in silently.
 func (r Reason) Told() string {
 	switch r {
 	case ReasonReused, ReasonRestored:
@@ -71,7 +71,7 @@ func reasonPlace(r Reason) uint8 {
 	return 0
 }
 
-// Scan implements sql.Scanner by ParseReason.
+// Scan implements sql.Scanner using ParseReason.
 func (r *Reason) Scan(value any) error {
 	text, _ := value.(string)
 	*r = ParseReason(text)
@@ -86,15 +86,15 @@ func (e *RevokedError) Error() string { return ErrSessionRevoked.Error() }
 // Unwrap returns ErrSessionRevoked.
 func (e *RevokedError) Unwrap() error { return ErrSessionRevoked }
 
-// Ended is a session that a login ends, and why: ReasonReplaced or
+// Ended is a session that a login ended, with the reason ReasonReplaced or
 // ReasonEvicted.
 type Ended struct {
 	SessionID uuid.UUID
 	Reason    Reason
 }
 
-// Detail is what the event of an ending says: the reason, an operator's words,
-// and on whose behalf.
+// Detail returns the details of the event: the reason, an operator's comment, and
+// on whose behalf the session was ended.
 func (e Ending) Detail() (json.RawMessage, error) {
 	return json.Marshal(struct {
 		Reason     Reason `json:"reason"`

@@ -2,33 +2,32 @@ package auth
 
 import "time"
 
-// RepeatEvery is how often at most an event records that a refresh token of one
-// session is presented again.
+// RepeatEvery is the shortest time between two events that record a repeated
+// refresh token of one session.
 const RepeatEvery = time.Hour
 
-// Repeats is what one session row says about a token that is presented again
-// from elsewhere.
+// Repeats is the part of a session row that counts repeated presentations of a
+// refresh token from another address or device.
 type Repeats struct {
 	// Count is how often the token that was rotated last has been presented
 	// again, from the first time on that it came from another address or device
 	// than the time before; 0 when it has not.
 	Count int64
-	// RecordedAt is when an event recorded it last; zero where none has.
+	// RecordedAt is when an event last recorded it, or the zero time.
 	RecordedAt time.Time
 }
 
-// After is the rule by which repetitions are noticed: a token was presented at
-// now, with an outcome of the rotation rule; elsewhere reports whether address
-// or device differ from what the row says. It returns what the row is to say,
-// whether this was a repetition that counts, and whether an event is to record
-// it.
+// After is the rule that detects repeated tokens. A token was presented at now and
+// the rotation rule returned outcome; elsewhere reports whether the address or the
+// device differs from the session row. After returns the new row, whether the
+// presentation counts as repeated, and whether an event records it.
 //
-// A client that lost its response repeats its token too, and may come from
-// another address: it is not refused for that. But a copy that is used while
-// its owner sleeps leaves no other trace.
+// A client whose response was lost also repeats its token, possibly from another
+// address, so a repetition is not refused. It is recorded because a stolen copy
+// that is used while its owner is inactive leaves no other trace.
 //
 // It is a pure function. The PostgreSQL store states the same rule in its
-// statement, and store/storetest holds the two against each other.
+// statement, and store/storetest compares the two.
 func (r Repeats) After(outcome Outcome, elsewhere bool, now time.Time) (next Repeats, counts, record bool) {
 	switch outcome {
 	case OutcomeRotated, OutcomeRestored:

@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// Feed is a part of the revocations, for a reader who keeps a copy.
+// Feed is a part of the revocations, for a reader that keeps a copy.
 type Feed struct {
-	// Cursor names the state of the whole set; every pod that has the same
-	// revocations gives the same cursor.
+	// Cursor identifies the state of the whole set. All pods with the same
+	// revocations return the same cursor.
 	Cursor string
-	// Entries are those that a reader with the cursor it came with may lack.
-	// Some of them may be known to it. They may be read more than once, and
-	// slowly: nothing waits for it.
+	// Entries yields the revocations that the reader may lack. It may already have
+	// some of them. The sequence can be read more than once, and slowly: it holds
+	// no lock.
 	Entries iter.Seq[Revocation]
 	// Now is the database's time, by which revocations are dated.
 	Now time.Time
@@ -26,15 +26,15 @@ type Feed struct {
 	Changed <-chan struct{}
 }
 
-// ErrCursor says that a cursor is not one of ours.
+// ErrCursor is returned for a cursor that this service did not issue.
 var ErrCursor = errors.New("the cursor is not one that this service gave out")
 
-// Since returns what a reader lacks who has read up to cursor; "" asks for
-// everything. Where nothing is new, the cursor comes back and Entries is empty.
+// Since returns the revocations that a reader lacks after cursor. "" returns all.
+// If there are none, it returns the same cursor and empty Entries.
 //
-// A reader who comes with a state that this memory was in gets what was learnt
-// since, in whatever order that was revoked and committed. A reader who comes with
-// another (of a pod that had learnt more, or of another database) gets everything.
+// If this set has been in the state that cursor identifies, the result holds what
+// was added since, in any order of revocation and commit. For any other cursor (of
+// a pod that knew more, or of another database) it holds all revocations.
 func (r *Revocations) Since(cursor string) (Feed, error) {
 	if cursor != "" && !wellFormed(cursor) {
 		return Feed{}, ErrCursor
@@ -54,7 +54,7 @@ func (r *Revocations) Since(cursor string) (Feed, error) {
 	return f, nil
 }
 
-// entries leaves out what no living token can name.
+// entries omits revocations that no valid token can name.
 func entries(list iter.Seq[revoked], oldest int64) iter.Seq[Revocation] {
 	return func(yield func(Revocation) bool) {
 		for x := range list {
@@ -78,8 +78,8 @@ const (
 	keptCursors = 4 << 10
 )
 
-// news is in which order revocations became known here, and the states that the
-// set went through.
+// news records the order in which revocations became known here and the states of
+// the set.
 type news struct {
 	arrived []revoked // what was given out is not written again
 	dropped int       // how many came before arrived[0]
@@ -106,9 +106,9 @@ func (n *news) learn(x revoked) {
 	}
 }
 
-// settle names the state after a change. The digest leaves out what is about to
-// be forgotten: pods forget at moments that differ, but agree for a sixteenth of
-// a revocation's life on what is not worth counting any more.
+// settle computes the cursor of the state after a change. The digest omits
+// revocations that are about to be removed: pods remove them at different times,
+// but agree for a sixteenth of a revocation's lifetime on which ones to omit.
 func (n *news) settle(set *revocationSet, oldest time.Time, life time.Duration) {
 	step := max(life/16, time.Second)
 	if from := oldest.Truncate(step).Add(step).UnixMicro(); from > n.from {
@@ -143,8 +143,8 @@ func (n *news) settle(set *revocationSet, oldest time.Time, life time.Duration) 
 	}
 }
 
-// since returns what arrived after a state; known is false where the state is not
-// one of those remembered.
+// since returns the revocations that arrived after a state. known is false if the
+// state is not recorded.
 func (n *news) since(cursor string) (lacking []revoked, known bool) {
 	at, known := n.places[cursor]
 	if !known || at < n.dropped {

@@ -7,12 +7,12 @@ import (
 	"github.com/google/uuid"
 )
 
-// mostLost is how many lost revocations are written back at once; the rest
-// follows with the next full read.
+// mostLost is the number of lost revocations that are written back at once. The
+// others follow with the next full read.
 const mostLost = 10_000
 
-// absentees finds the revocations of a list that the pages of a full read of the
-// database do not name. It keeps one page at a time.
+// absentees finds the revocations of a list that a full read of the database does
+// not contain. It holds one page at a time.
 type absentees struct {
 	next func() (revoked, bool)
 	stop func()
@@ -23,8 +23,8 @@ type absentees struct {
 	lost []Revocation
 }
 
-// newAbsentees looks at what the list has since a time. The caller shows every
-// page, in order, and then calls all.
+// newAbsentees considers the revocations of the list since a time. The caller
+// passes every page to page, in order, and then calls all.
 func newAbsentees(list revocationList, since time.Time) *absentees {
 	a := &absentees{seen: map[uuid.UUID]struct{}{}}
 	a.next, a.stop = iter.Pull(list.from(since.UnixMicro()))
@@ -54,7 +54,7 @@ func (a *absentees) page(page []Revocation, last bool) {
 	}
 }
 
-// all returns what no page named.
+// all returns the revocations that no page contained.
 func (a *absentees) all() []Revocation {
 	a.stop()
 	return a.lost

@@ -11,16 +11,16 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-// overlap is how far times can be out of order, for commits are. Each read goes
-// back by it behind the newest revocation that is known, and each revocation is
-// kept for that much longer.
+// overlap bounds how far revocation times can be out of order, since transactions
+// commit out of order. Each read starts that long before the newest known
+// revocation, and each revocation is kept that much longer.
 const overlap = 30 * time.Second
 
-// Revocations remembers the sessions that were ended while access tokens of
-// theirs may still be alive. It makes stateless tokens revocable: it is asked
-// for every token, answers from memory, and follows the database by
-// notification and by polling. It implements verify.Revocations. The nil
-// *Revocations knows of none.
+// Revocations is the in-memory set of ended sessions whose access tokens may still
+// be valid. It makes stateless tokens revocable: every check of a token looks it
+// up. It follows the database by notifications and by polling. It implements
+// verify.Revocations and is safe for concurrent use. The nil *Revocations is
+// empty.
 type Revocations struct {
 	ttl   time.Duration // of access tokens
 	clock *Clock
@@ -36,8 +36,8 @@ type Revocations struct {
 	wake chan struct{}
 }
 
-// NewRevocations returns an empty memory for access tokens that live ttl. It
-// knows nothing until Run has read the database once; Run measures the clock
+// NewRevocations returns an empty set for access tokens with the lifetime ttl. It
+// is incomplete until Run has read the database once. Run measures the clock
 // before each read.
 func NewRevocations(ttl time.Duration, clock *Clock, log *slog.Logger) *Revocations {
 	return &Revocations{
@@ -46,12 +46,12 @@ func NewRevocations(ttl time.Duration, clock *Clock, log *slog.Logger) *Revocati
 	}
 }
 
-// Known is closed once the database has been read. Before that a token of an
-// ended session cannot be told from a good one.
+// Known returns a channel that is closed once the database has been read. Before
+// that, a token of an ended session is indistinguishable from a valid one.
 func (r *Revocations) Known() <-chan struct{} { return r.known }
 
-// Ready returns nil once Known is closed, and users.ErrUnavailable before. The
-// clock is known then, too.
+// Ready returns nil once Known is closed, and users.ErrUnavailable before. Then the
+// clock is known too.
 func (r *Revocations) Ready() error {
 	if r == nil {
 		return nil
@@ -64,8 +64,8 @@ func (r *Revocations) Ready() error {
 	}
 }
 
-// Revoked reports whether a session has been ended. An id that is no UUID is none
-// of ours and counts as ended.
+// Revoked reports whether a session has ended. An id that is not a UUID was not
+// issued by this service and is reported as ended.
 func (r *Revocations) Revoked(sessionID string) bool {
 	if r == nil {
 		return false
@@ -79,8 +79,8 @@ func (r *Revocations) Revoked(sessionID string) bool {
 	return r.set.has(id)
 }
 
-// RevocationReason returns why a session was ended, as Reason.Told says it; "" where
-// it was not.
+// RevocationReason returns why a session ended, as [Reason.Told] returns it, or ""
+// if it has not ended.
 func (r *Revocations) RevocationReason(sessionID string) string {
 	if r == nil {
 		return ""
@@ -94,7 +94,7 @@ func (r *Revocations) RevocationReason(sessionID string) string {
 	return r.set.reason(id).Told()
 }
 
-// Add remembers sessions that were ended at a time for a reason.
+// Add adds sessions that ended at a time for a reason.
 func (r *Revocations) Add(at time.Time, why Reason, ids ...uuid.UUID) {
 	if r == nil || len(ids) == 0 {
 		return
@@ -106,14 +106,14 @@ func (r *Revocations) Add(at time.Time, why Reason, ids ...uuid.UUID) {
 	r.add(list)
 }
 
-// AddEnded remembers sessions that a login ended.
+// AddEnded adds sessions that a login ended.
 func (r *Revocations) AddEnded(at time.Time, ended []Ended) {
 	for _, x := range ended {
 		r.Add(at, x.Reason, x.SessionID)
 	}
 }
 
-// add takes in what is new and forgets what no living token can name.
+// add adds new revocations and removes those that no valid token can name.
 func (r *Revocations) add(list []Revocation) {
 	oldest := r.oldest()
 	r.mu.Lock()
@@ -133,31 +133,31 @@ func (r *Revocations) add(list []Revocation) {
 	}
 }
 
-// life is how long a revocation is remembered. A refresh that came before it may
-// have read its clock later.
+// life is how long a revocation is kept. A refresh that preceded it may have read
+// its clock later.
 func (r *Revocations) life() time.Duration { return r.ttl + overlap }
 
-// oldest is when the oldest revocation that counts was; in whole microseconds, for
-// a revocation of that very moment counts.
+// oldest returns the time of the oldest revocation that is kept, inclusive, in
+// whole microseconds.
 func (r *Revocations) oldest() time.Time {
 	return r.clock.Now().Add(-r.life()).Truncate(time.Microsecond)
 }
 
-// Synced returns since when revocations may be unknown here: the moment that the
-// last read shows, by this machine's clock, so that time.Since tells its age. The
-// zero time means that there was none.
+// Synced returns the time up to which revocations are known, by this machine's
+// clock, so that time.Since returns the age of the set. It returns the zero time
+// before the first read.
 func (r *Revocations) Synced() time.Time {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.syncedAt
 }
 
-// Size returns how many revocations are remembered.
+// Size returns the number of revocations in the set.
 func (r *Revocations) Size() int {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.set.size()
 }
 
-// ExpiresAt returns when the last access token of a revoked session is dead.
+// ExpiresAt returns when the last access token of a revoked session expires.
 func (r *Revocations) ExpiresAt(x Revocation) time.Time { return x.RevokedAt.Add(r.ttl) }

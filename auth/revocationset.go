@@ -30,9 +30,9 @@ func (x revoked) revocation() Revocation {
 // insertion out of order costs, takes microseconds.
 const chunkSize = 1024
 
-// revocationSet keeps any number of revocations in the order of their times, in
-// some 50 bytes each: half a million were ended at once in public incidents.
-// It is not safe for concurrent use; what list returns is.
+// revocationSet holds revocations ordered by time, in about 50 bytes each: public
+// incidents have ended half a million sessions at once. It is not safe for
+// concurrent use, but the result of list is.
 type revocationSet struct {
 	index map[uuid.UUID]uint8 // to the place of the reason
 	most  int                 // size of the index since it was made; maps do not shrink
@@ -89,7 +89,7 @@ func (s *revocationSet) add(x revoked) bool {
 	return true
 }
 
-// forget removes what was revoked before a time.
+// forget removes the revocations before a time.
 func (s *revocationSet) forget(before int64) {
 	gone := 0
 	for i, chunk := range s.chunks {
@@ -134,14 +134,14 @@ func (s *revocationSet) fromEnd(n int) (at int64, ok bool) {
 	return 0, false
 }
 
-// list is what the set holds now, oldest first. It copies no revocation.
+// list returns the current revocations, oldest first. It copies no revocation.
 func (s *revocationSet) list() revocationList { return slices.Clone(s.chunks) }
 
-// revocationList is a state that a set had. It may be read by any number of
-// goroutines while the set goes on.
+// revocationList is a snapshot of a set. It is safe for concurrent use while the
+// set changes.
 type revocationList [][]revoked
 
-// from goes through the revocations from a time on, oldest first.
+// from yields the revocations from a time on, oldest first.
 func (l revocationList) from(since int64) iter.Seq[revoked] {
 	return func(yield func(revoked) bool) {
 		for _, chunk := range l {

@@ -34,7 +34,7 @@ const (
 	relisten = time.Second
 )
 
-// RevocationSource is the part of a Store that tells of revocations.
+// RevocationSource is the part of a Store that lists revocations.
 type RevocationSource interface {
 	Now(ctx context.Context) (time.Time, error)
 	RevokedSince(ctx context.Context, since time.Time, after uuid.UUID, limit int) ([]Revocation, error)
@@ -42,16 +42,16 @@ type RevocationSource interface {
 	WatchRevocations(ctx context.Context, woken func()) error
 }
 
-// StandbySource is a source that can read from a standby while the primary cannot
-// be reached.
+// StandbySource is a source that can read from a standby while the primary is
+// unreachable.
 type StandbySource interface {
-	// StandbyRevokedSince is RevokedSince on any server of the database's
-	// address that answers. The time is that up to which the server has
-	// everything, by the primary's clock.
+	// StandbyRevokedSince is RevokedSince on any reachable server of the database's
+	// address. The returned time is the one up to which that server is complete,
+	// by the primary's clock.
 	StandbyRevokedSince(ctx context.Context, since time.Time, after uuid.UUID, limit int) ([]Revocation, time.Time, error)
 }
 
-// follower is what Run knows of the source from one read to the next.
+// follower is the state of Run between two reads.
 type follower struct {
 	*Revocations
 	source   RevocationSource
@@ -59,7 +59,7 @@ type follower struct {
 	failing  bool
 }
 
-// Run follows the database until ctx ends.
+// Run reads revocations from the source until ctx ends.
 func (r *Revocations) Run(ctx context.Context, source RevocationSource) {
 	var wg sync.WaitGroup
 	wg.Go(func() { r.listen(ctx, source) })
@@ -102,7 +102,7 @@ func (f *follower) poll(ctx context.Context) {
 		var cancel context.CancelFunc
 		within, cancel = context.WithTimeout(ctx, pollWithin)
 		defer cancel()
-		// What the database lost meanwhile is found by reading everything.
+		// A full read finds what the database lost meanwhile.
 		f.resyncAt = time.Time{}
 	}
 	err := f.follow(within)
@@ -124,8 +124,8 @@ func (f *follower) poll(ctx context.Context) {
 	}
 }
 
-// follow reads everything where that is due, else what is new. What is new is
-// read also where everything could not be.
+// follow reads all revocations if that is due, and the new ones otherwise. It also
+// reads the new ones if the full read fails.
 func (f *follower) follow(ctx context.Context) error {
 	set, err := f.clock.Measure(ctx, f.source.Now)
 	if err != nil {
@@ -146,9 +146,9 @@ func (f *follower) follow(ctx context.Context) error {
 	return err
 }
 
-// resync reads everything, and writes back what the database has lost: a
-// failover without synchronous replication, or a restore, makes sessions live
-// again that were ended.
+// resync reads all revocations and writes back those that the database has lost: a
+// failover without synchronous replication, or a restore, makes ended sessions
+// live again.
 func (f *follower) resync(ctx context.Context) error {
 	since := f.oldest()
 	f.mu.RLock()
@@ -173,8 +173,8 @@ func (f *follower) resync(ctx context.Context) error {
 
 var errNoStandby = errors.New("the database's address names no further server")
 
-// askStandby reads what is new from a standby, once it is known what the database
-// had.
+// askStandby reads the new revocations from a standby, after the database has been
+// read once.
 func (f *follower) askStandby(ctx context.Context) error {
 	standby, ok := f.source.(StandbySource)
 	if !ok {
@@ -199,8 +199,8 @@ func (f *follower) askStandby(ctx context.Context) error {
 	return nil
 }
 
-// recent is from when on revocations may not be known: a while before the newest
-// one that is. One from the future does not count.
+// recent returns the time from which revocations may be unknown: overlap before
+// the newest known one. Revocations in the future are ignored.
 func (r *Revocations) recent() time.Time {
 	now, oldest := r.clock.Now(), r.oldest()
 	r.mu.RLock()
@@ -234,7 +234,7 @@ func (r *Revocations) sync(ctx context.Context, read readPage, since, started ti
 	return nil
 }
 
-// readPages takes in all pages, and shows each.
+// readPages adds all pages and passes each to a function.
 func (r *Revocations) readPages(ctx context.Context, read readPage, since time.Time, each func(page []Revocation, last bool)) error {
 	after := uuid.Nil
 	for {
@@ -252,7 +252,7 @@ func (r *Revocations) readPages(ctx context.Context, read readPage, since time.T
 	}
 }
 
-// synced notes up to which moment revocations are known.
+// synced records the time up to which revocations are known.
 func (r *Revocations) synced(at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

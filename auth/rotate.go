@@ -2,9 +2,9 @@ package auth
 
 import "time"
 
-// Counters is what one session row says about its refresh tokens.
+// Counters is the part of a session row that describes its refresh tokens.
 type Counters struct {
-	// Used is the number of the token that was last exchanged; 0 after a login.
+	// Used is the number of the token that was last rotated; 0 after a login.
 	Used int64
 	// Last is the number of the newest token that was issued; 1 after a login.
 	Last int64
@@ -12,24 +12,24 @@ type Counters struct {
 	RotatedAt time.Time
 }
 
-// Outcome says what became of a refresh token that was presented.
+// Outcome is the result of presenting a refresh token.
 type Outcome string
 
-// The first five are the cases of the rule, in its order; the rest are the
-// states in which a session is not alive, so that the rule is not asked.
+// The first five outcomes are the cases of the rule, in its order. The others are
+// states of a session that is not live, to which the rule is not applied.
 const (
-	// OutcomeRestored: we signed the token, yet the row does not know it. The
-	// database was restored, or a failover lost the last commits.
+	// OutcomeRestored: the token's signature is valid, but the row has not issued
+	// its number. The database was restored, or a failover lost the last commits.
 	OutcomeRestored Outcome = "restored"
-	// OutcomeSameChild: within the grace of an exchange, the same token again.
+	// OutcomeSameChild: the same token again, within the grace of its rotation.
 	OutcomeSameChild Outcome = "same_child"
-	// OutcomeSibling: after the grace, the same token again: the response to the
-	// last exchange was lost. A sibling is issued; whichever sibling is used
-	// first kills the others.
+	// OutcomeSibling: the same token again, after the grace: the response to the
+	// last rotation was lost. A sibling is issued. The first use of one sibling
+	// invalidates the others.
 	OutcomeSibling Outcome = "sibling"
-	// OutcomeRotated: a child, used for the first time.
+	// OutcomeRotated: a new token, used for the first time.
 	OutcomeRotated Outcome = "rotated"
-	// OutcomeReused: a copy is being used. The session is revoked.
+	// OutcomeReused: a copy of a token was used. The session is revoked.
 	OutcomeReused Outcome = "reused"
 
 	OutcomeUnknown  Outcome = "unknown"  // no such session of this user and app
@@ -38,14 +38,13 @@ const (
 	OutcomeExpired  Outcome = "expired"  // the session has run out
 )
 
-// Rotate is the rule by which a refresh token is exchanged: the token (seq,
-// prev) of a live session, whose row says c, is presented at now. It returns
-// what the row is to say and what happened. After every outcome but
-// [OutcomeReused] the token to issue is (Last, Used) of the returned counters.
+// Rotate is the rotation rule. The token (seq, prev) of a live session with the
+// counters c is presented at now. Rotate returns the new counters and the outcome.
+// After every outcome except [OutcomeReused], the token to issue is (Last, Used)
+// of the returned counters.
 //
 // It is a pure function. The PostgreSQL store states the same rule as one SQL
-// expression, and the tests hold the two against each other. docs/rotation.md
-// gives the reasons.
+// expression, and the tests compare the two. docs/rotation.md gives the reasons.
 func (c Counters) Rotate(seq, prev int64, now time.Time, grace time.Duration) (Counters, Outcome) {
 	switch {
 	case seq > c.Last:

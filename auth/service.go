@@ -1,10 +1,9 @@
-// Package auth owns the story of this service: a person logs in, a session
-// begins, its refresh token is exchanged again and again, and one day the
-// session ends. It owns the rotation rule, the issuing of tokens, their keys,
-// and the memory of sessions that were revoked.
+// Package auth implements sessions: login, rotation of refresh tokens, logout
+// and revocation. It owns the rotation rule, the issuing of tokens, the signing
+// keys, and the in-memory set of revoked sessions.
 //
-// It speaks no SQL, no HTTP and none of WeChat's field names: what it needs of
-// those it declares as interfaces ([Store], [CodeExchanger]).
+// It contains no SQL, no HTTP and no field names of a platform. It declares what
+// it needs of them as interfaces, such as [Store] and [CodeExchanger].
 package auth
 
 import (
@@ -21,16 +20,16 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-// CodeExchanger turns the code of a wx.login into who it is.
+// CodeExchanger exchanges a login code for the identity that it stands for.
 type CodeExchanger interface {
-	// ExchangeCode asks the identity provider whom a code stands for. A code
-	// can be exchanged once. What the provider refuses, and its outages, come
-	// back as *users.ProviderError; the call ends within 5 s.
+	// ExchangeCode asks the identity provider which identity a code stands for.
+	// A code can be exchanged once. Refusals and outages of the provider are
+	// returned as *users.ProviderError. The call ends within 5 s.
 	ExchangeCode(ctx context.Context, appID, code string) (ProvenIdentity, error)
 }
 
-// ProvenIdentity is what the identity provider says of a person. It prints as
-// [redacted].
+// ProvenIdentity is an identity that the identity provider has confirmed. It
+// prints as [redacted].
 type ProvenIdentity struct {
 	secret.Redacted
 	Provider   string // the platform
@@ -46,17 +45,17 @@ type Vault interface {
 	users.Opener
 }
 
-// Observer is told what became of each login and refresh, for metrics. It must
-// not block.
+// Observer receives the outcome of each login and refresh, for metrics. Its
+// methods must not block.
 type Observer interface {
 	LoggedIn(appID, outcome string)
 	Refreshed(appID string, outcome Outcome)
-	// Repeated is told beside Refreshed when the token was presented again from
-	// elsewhere.
+	// Repeated is called in addition to Refreshed when the token was presented
+	// again from another address or device.
 	Repeated(appID string, outcome Outcome)
 }
 
-// Config is what a Service is made of. All fields are needed but Observer,
+// Config configures a Service. All fields are required except Observer,
 // Revocations, MetadataClaims and IdentityClaims.
 type Config struct {
 	Issuer    string // iss of all tokens, aud of refresh tokens
@@ -72,21 +71,21 @@ type Config struct {
 	Tickets   TicketStore
 	Vault     Vault
 	Observer  Observer
-	// Now is the database's time. Nothing is issued and no refresh token is
-	// judged before it is known, which Revocations tells.
+	// Now returns the database's time. Until Revocations reports that it is
+	// known, no token is issued and no refresh token is checked.
 	Now func() time.Time
-	// Revocations learns at once of the sessions that this Service ends.
+	// Revocations receives the sessions that this Service ends, without delay.
 	Revocations *Revocations
 	// MetadataClaims names the members of a user's metadata that go into
 	// access tokens.
 	MetadataClaims []string
-	// IdentityClaims names what goes into access tokens of how the platform names
-	// the person: openid, unionid.
+	// IdentityClaims names the identifiers of the platform that go into access
+	// tokens: openid, unionid.
 	IdentityClaims []string
 }
 
-// Service signs people in and keeps them logged in. It may be used by any
-// number of goroutines, and any number of equal Services may share a Store.
+// Service logs users in and rotates their refresh tokens. It is safe for
+// concurrent use, and any number of equal Services may share a Store.
 type Service struct {
 	apps           apps
 	issuer         issuer
@@ -135,20 +134,21 @@ func New(c Config) (*Service, error) {
 	}, nil
 }
 
-// LoginRequest is a person's wish to log in.
+// LoginRequest holds the parameters of [Service.Login].
 type LoginRequest struct {
 	Code  string
 	AppID string // may be "" where one app is configured
-	// PhoneCode is that of a getPhoneNumber button: the number is bound in the
-	// same call. "" for none.
+	// PhoneCode is the code of a getPhoneNumber button. The phone number is
+	// bound in the same call. "" for none.
 	PhoneCode string
 	Device    Device
-	// Admit is asked once the provider has said who it is, before anything is
-	// stored; its error refuses the login. nil: everyone is admitted.
+	// Admit is called after the provider has confirmed the identity and before
+	// anything is stored. A non-nil error refuses the login. A nil Admit admits
+	// every identity.
 	Admit func(appID, openID string) error
 }
 
-// LoginResult is a person who is logged in.
+// LoginResult holds the tokens and the user of a successful login.
 type LoginResult struct {
 	User    users.User
 	AppID   string
@@ -159,9 +159,9 @@ type LoginResult struct {
 // Login exchanges a code, finds or creates the user, and opens a session.
 //
 // Errors: ErrUnknownApp, ErrUserDisabled, *users.ProviderError,
-// users.ErrUnavailable; with a PhoneCode also users.ErrPhoneTaken. The codes are
-// spent once the provider was asked, so a login that failed after that needs new
-// ones. If the phone number cannot be bound, the login fails.
+// users.ErrUnavailable; with a PhoneCode also users.ErrPhoneTaken. The provider
+// accepts a code once, so a login that failed after the call needs new codes. If
+// the phone number cannot be bound, the login fails.
 func (s *Service) Login(ctx context.Context, r LoginRequest) (LoginResult, error) {
 	result, err := s.login(ctx, r)
 	s.observer.LoggedIn(s.apps.label(r.AppID), loginOutcome(result, err))
@@ -228,7 +228,7 @@ func (s *Service) login(ctx context.Context, r LoginRequest) (LoginResult, error
 	return s.welcome(in, appID, sessionID, now)
 }
 
-// welcome issues the tokens of a session that a login has just opened.
+// welcome issues the tokens of a new session.
 func (s *Service) welcome(in LoggedIn, appID string, sessionID uuid.UUID, now time.Time) (LoginResult, error) {
 	tokens, err := s.issuer.issue(grant{
 		userID: in.User.ID, sessionID: sessionID, appID: appID,
@@ -242,24 +242,25 @@ func (s *Service) welcome(in LoggedIn, appID string, sessionID uuid.UUID, now ti
 	return LoginResult{User: in.User, AppID: appID, NewUser: in.NewUser, Tokens: tokens}, nil
 }
 
-// RefreshRequest is a refresh token and where it came from.
+// RefreshRequest holds a refresh token and the origin of the request.
 type RefreshRequest struct {
 	RefreshToken string
-	// AppID is the app that asks; a token of another one is ErrRefreshInvalid
-	// and is not exchanged. "" where the client does not say.
+	// AppID is the app of the caller. A token of another app is refused with
+	// ErrRefreshInvalid and not rotated. "" if the client does not send it.
 	AppID         string
 	IP, UserAgent string
 }
 
-// Refresh exchanges a refresh token by the rotation rule.
+// Refresh rotates a refresh token (RFC 9700 section 4.14.2) as
+// [Counters.Rotate] decides.
 //
 // Errors: ErrRefreshInvalid, ErrRefreshExpired, ErrRefreshReused (the session
 // is revoked now), *RevokedError, ErrUserDisabled, users.ErrUnavailable.
-// With an error come the user and the session alone, where the token's signature
-// is good.
+// With an error, the result holds only the user and the session, and only if
+// the token's signature is valid.
 //
-// After an outage the same token may be sent again: if the exchange had taken
-// effect, it is repeated.
+// After an outage the client may send the same token again. If the rotation had
+// taken effect, the same tokens are returned.
 func (s *Service) Refresh(ctx context.Context, r RefreshRequest) (Tokens, error) {
 	p, err := s.presented(ctx, r.RefreshToken)
 	named := Tokens{UserID: p.UserID, SessionID: p.SessionID}
@@ -309,7 +310,7 @@ func (s *Service) Refresh(ctx context.Context, r RefreshRequest) (Tokens, error)
 	}
 }
 
-// clock is the time in the precision that both databases keep.
+// clock returns the time in microseconds, the precision of both databases.
 func (s *Service) clock() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
 
 // Apps lists the app ids that are configured.
@@ -330,7 +331,7 @@ func (a apps) choose(id string) (string, error) {
 	return "", ErrUnknownApp
 }
 
-// label is an app id fit for a metric: one of ours, or "".
+// label returns the app id for a metric: a configured one, or "".
 func (a apps) label(id string) string {
 	if id, err := a.choose(id); err == nil {
 		return id
@@ -362,7 +363,7 @@ func loginOutcome(r LoginResult, err error) string {
 	}
 }
 
-// noObserver is the Observer of a Service without one.
+// noObserver is an Observer that does nothing.
 type noObserver struct{}
 
 func (noObserver) LoggedIn(string, string)   {}

@@ -10,10 +10,10 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-// Logout ends the session of a refresh token and returns what the token names.
-// A session that has ended already is no error, nor is a token that has expired,
-// of which nothing is returned. The error for a token that is not one of ours is
-// ErrRefreshInvalid.
+// Logout ends the session of a refresh token and returns the token's claims. It
+// returns no error if the session has already ended. It returns a zero Presented
+// and no error if the token has expired, and ErrRefreshInvalid if this service did
+// not issue it.
 func (s *Service) Logout(ctx context.Context, refreshToken string) (Presented, error) {
 	p, err := s.presented(ctx, refreshToken)
 	if errors.Is(err, ErrRefreshExpired) {
@@ -25,14 +25,15 @@ func (s *Service) Logout(ctx context.Context, refreshToken string) (Presented, e
 	return p, s.LogoutSession(ctx, p.UserID, p.SessionID)
 }
 
-// LogoutSession ends the session of a user that a signed token names; one that
-// has ended already is no error, nor is one whose row the database has lost.
+// LogoutSession ends the session that a signed token names. It returns no error if
+// the session has already ended or if the database has lost its row.
 func (s *Service) LogoutSession(ctx context.Context, userID, sessionID uuid.UUID) error {
 	_, err := s.end(ctx, Ending{UserID: userID, SessionID: sessionID, Proven: sessionID, Reason: ReasonLoggedOut})
 	return err
 }
 
-// LogoutAll ends every session of a user, and the one that a signed token names.
+// LogoutAll ends every session of a user, including the one that a signed token
+// names.
 func (s *Service) LogoutAll(ctx context.Context, userID, sessionID uuid.UUID) error {
 	now := s.clock()
 	ended, err := s.store.EndSessions(ctx, Ending{
@@ -45,9 +46,9 @@ func (s *Service) LogoutAll(ctx context.Context, userID, sessionID uuid.UUID) er
 	return nil
 }
 
-// EndSession ends one of a user's own sessions, at the wish of another one: a
-// client ends its own session by that as by a logout. The error for another
-// user's session, or none, is ErrNoSession.
+// EndSession ends one of a user's sessions at the request of the session by. A
+// client that ends its own session logs out. It returns ErrNoSession if the
+// session does not exist or belongs to another user.
 func (s *Service) EndSession(ctx context.Context, userID, by, sessionID uuid.UUID) error {
 	e := Ending{UserID: userID, SessionID: sessionID, Reason: ReasonSignedOut}
 	if by == sessionID {
@@ -60,7 +61,7 @@ func (s *Service) EndSession(ctx context.Context, userID, by, sessionID uuid.UUI
 	return err
 }
 
-// end ends one session at its user's wish.
+// end ends one session at its user's request.
 func (s *Service) end(ctx context.Context, e Ending) (bool, error) {
 	e.Actor, e.Now = users.ActorUser, s.clock()
 	ended, err := s.store.EndSession(ctx, e)

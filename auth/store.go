@@ -10,17 +10,19 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-// Lifetimes holds the lifetimes and limits by which sessions live. The stores are
-// made with it, for they apply it inside their statements.
+// Lifetimes holds the lifetimes and limits of sessions. It is also passed to the
+// stores, which apply it inside their statements.
 type Lifetimes struct {
 	AccessTTL  time.Duration // life of an access token
 	RefreshTTL time.Duration // a session that is not refreshed for so long ends
-	// Grace is how long after an exchange the same refresh token gets the same
-	// successor again.
+	// Grace, elsewhere called the reuse interval, is how long after a rotation the
+	// same refresh token gets the same successor again.
 	Grace time.Duration
-	// MaxAge ends a session however often it was refreshed; 0: never.
+	// MaxAge is the absolute lifetime of a session, however often it is refreshed.
+	// 0 means no limit.
 	MaxAge time.Duration
-	// MaxSessions is how many live sessions a user may have; 0: no limit.
+	// MaxSessions is the number of live sessions that a user may have. 0 means no
+	// limit.
 	MaxSessions int
 }
 
@@ -36,8 +38,8 @@ func (p Lifetimes) SessionEnd(created, rotated time.Time) time.Time {
 	return end.Truncate(time.Second)
 }
 
-// accessEnd returns when an access token issued now expires: never after the
-// greatest age of its session.
+// accessEnd returns when an access token issued now expires: not after the
+// absolute lifetime of its session.
 func (p Lifetimes) accessEnd(created, now time.Time) time.Time {
 	end := now.Add(p.AccessTTL)
 	if p.MaxAge > 0 {
@@ -48,7 +50,7 @@ func (p Lifetimes) accessEnd(created, now time.Time) time.Time {
 	return end.Truncate(time.Second)
 }
 
-// Device is what is remembered about where a session is used.
+// Device describes the device on which a session is used.
 type Device struct {
 	ID        string // chosen by the client; "" where it gives none
 	Name      string
@@ -69,13 +71,13 @@ type Session struct {
 	RevokedReason Reason
 }
 
-// Login is what a store needs to record that a person logged in.
+// Login holds the parameters of [Store.Login].
 type Login struct {
-	// Provider and Account say whose the identity is: OpenID is unique within
-	// AppID, UnionID means the same person within Account.
+	// Provider and Account scope the identity: OpenID is unique within AppID, and
+	// UnionID identifies one person within Account.
 	Provider, Account      string
 	AppID, OpenID, UnionID string
-	// SealedSessionKey is nil where the platform has no session keys.
+	// SealedSessionKey is nil if the platform has no session keys.
 	SealedSessionKey []byte
 	// NewUserID becomes the user's id if the identity is not known.
 	NewUserID uuid.UUID
@@ -85,12 +87,12 @@ type Login struct {
 	Now       time.Time
 }
 
-// LoggedIn is what a login recorded.
+// LoggedIn is the result of [Store.Login].
 type LoggedIn struct {
 	User    users.User
 	NewUser bool
-	// OpenID and UnionID name the person in the app of the session, as far as
-	// they are known there.
+	// OpenID and UnionID identify the person in the app of the session. They are
+	// "" if not known.
 	OpenID, UnionID string
 	// ExpiresAt is when the session expires unless it is refreshed.
 	ExpiresAt time.Time
@@ -99,7 +101,7 @@ type LoggedIn struct {
 	Ended []Ended
 }
 
-// Presented is a refresh token that was verified and is to be exchanged.
+// Presented is a verified refresh token that is to be rotated.
 type Presented struct {
 	UserID, SessionID uuid.UUID
 	AppID             string
@@ -110,8 +112,8 @@ type Presented struct {
 	Now          time.Time
 }
 
-// Rotated is what became of a presented token. The fields after Outcome hold
-// the row as it is now; Roles and Metadata are set where a token is issued.
+// Rotated is the result of [Store.Rotate]. The fields after Outcome hold the row
+// after the rotation. Roles and Metadata are set if a token is issued.
 type Rotated struct {
 	Outcome Outcome
 	Reason  Reason // why the session ended, where the outcome is OutcomeRevoked
@@ -123,12 +125,12 @@ type Rotated struct {
 	ExpiresAt time.Time
 	Roles     []string
 	Metadata  json.RawMessage
-	// OpenID and UnionID are those of LoggedIn, where Presented.WithIdentity asks
-	// for them: of two identities in one app the older.
+	// OpenID and UnionID are as in LoggedIn, if Presented.WithIdentity is set. Of
+	// two identities in one app they are those of the older.
 	OpenID, UnionID string
 }
 
-// Revocation says that the access tokens of a session are no longer to be
+// Revocation states that the access tokens of a session must no longer be
 // accepted.
 type Revocation struct {
 	SessionID uuid.UUID
@@ -136,19 +138,19 @@ type Revocation struct {
 	Reason    Reason // "": not known
 }
 
-// Store is what this package needs from a database. Every method may be called
-// by any number of goroutines and from any number of processes on the same
-// database. An outage comes back as [users.ErrUnavailable]; such a call may or
-// may not have taken effect, and may be repeated.
+// Store is the database of this package. Its methods are safe for use by any
+// number of goroutines and processes on the same database. They return
+// [users.ErrUnavailable] for an outage; the call may or may not have taken effect,
+// and may be repeated.
 type Store interface {
 	// Login records a login: it finds or creates the user of the identity,
 	// keeps the session key, opens the session, ends the device's earlier
-	// session and those beyond Lifetimes.MaxSessions. All of it happens or none.
-	// For a known identity it is one round trip and one commit. A disabled
-	// user comes back in LoggedIn with no session opened.
+	// session and those beyond Lifetimes.MaxSessions. It is atomic. For a known
+	// identity it takes one round trip and one commit. For a disabled user it
+	// returns the user in LoggedIn and opens no session.
 	//
-	// Two first logins of one identity, or of two identities that share a
-	// unionid, create one user between them.
+	// Two concurrent first logins of one identity, or of two identities that
+	// share a unionid, create one user.
 	Login(ctx context.Context, l Login) (LoggedIn, error)
 
 	// Rotate applies the rotation rule to one session row, in one statement
@@ -156,9 +158,9 @@ type Store interface {
 	// after the other.
 	Rotate(ctx context.Context, p Presented) (Rotated, error)
 
-	// EndSession revokes one live session of a user. It reports whether there
-	// was one; ending it again changes nothing, but is a write all the same: an
-	// acknowledged repetition is as safe as the first call. Revoking never moves
+	// EndSession revokes one live session of a user and reports whether there was
+	// one. A repeated call changes nothing but is still a write, so that its
+	// acknowledgement is as durable as that of the first. Revoking never changes
 	// the counters or RotatedAt.
 	EndSession(ctx context.Context, e Ending) (bool, error)
 
@@ -168,46 +170,45 @@ type Store interface {
 	// Sessions lists the live sessions of a user, newest use first.
 	Sessions(ctx context.Context, userID uuid.UUID, now time.Time) ([]Session, error)
 
-	// RevokedSince lists the sessions revoked at or after a time, oldest first
-	// and those of one time by id, limit of them at most. Of those revoked at
-	// that very time, only ids greater than after are listed: with the last of
-	// one page comes the next.
+	// RevokedSince lists at most limit sessions revoked at or after since, ordered
+	// by time and id. Of those revoked exactly at since, it lists only ids greater
+	// than after. The last entry of a page gives the arguments of the next.
 	RevokedSince(ctx context.Context, since time.Time, after uuid.UUID, limit int) ([]Revocation, error)
 
-	// RestoreRevocations ends again the sessions that this database has as
-	// living, by the times given, and remembers those of which it has no row,
-	// so that RevokedSince lists them all. It returns how many it had lost. The
-	// events that record it are dated now.
+	// RestoreRevocations ends the listed sessions that are live in this database,
+	// with the given times, and stores those that have no row, so that
+	// RevokedSince lists them all. It returns how many the database had lost. The
+	// events are dated now.
 	RestoreRevocations(ctx context.Context, list []Revocation, now time.Time) (int, error)
 
-	// Now returns the time by which this database lives: that of its server, or
-	// where it has none that of the machine when it was opened, counted on.
+	// Now returns the time of the database server. A database without a server
+	// returns the machine's time at opening, advanced by its monotonic clock.
 	Now(ctx context.Context) (time.Time, error)
 
-	// WatchRevocations calls woken whenever a session may have been revoked by
-	// any process, as far as the database can tell at once, and returns when
-	// ctx ends or the connection that tells is lost. Callers poll as well.
+	// WatchRevocations calls woken whenever the database signals that a session
+	// may have been revoked. It returns when ctx ends or the connection is lost.
+	// A signal may be missed, so callers must also poll.
 	WatchRevocations(ctx context.Context, woken func()) error
 
 	// Purge removes sessions that expired before expired or were revoked
-	// before revoked, in batches that are short enough not to be noticed. One
-	// process at a time does the work; another gets zero.
+	// before revoked, in short batches. One process at a time purges; in another
+	// it returns zero.
 	Purge(ctx context.Context, expired, revoked time.Time) (int, error)
 }
 
-// Ending says which session ends (SessionID is zero for all of a user), when,
-// why and by whom.
+// Ending holds the parameters of ending a session: which one (a zero SessionID
+// means all of the user's), when, why and by whom.
 type Ending struct {
 	UserID    uuid.UUID
 	SessionID uuid.UUID
-	// Proven is a session that a signed token names, or an operator; zero: none.
-	// It ends also where it ran out, and where the database has lost its row:
-	// access tokens of it may be alive.
+	// Proven is a session named by a signed token or by an operator, or zero. It
+	// is revoked even if it has expired or if the database has lost its row: its
+	// access tokens may still be valid.
 	Proven uuid.UUID
 	Reason Reason
 	Actor  string
-	// Comment is why, in an operator's words, and OnBehalfOf whom the actor names
-	// as having asked for it; "": neither. Both go into the event.
+	// Comment is an operator's explanation, and OnBehalfOf the person who asked for
+	// it. Both are recorded in the event and may be "".
 	Comment, OnBehalfOf string
 	Now                 time.Time
 }

@@ -16,29 +16,27 @@ import (
 // TicketTTL is how long a ticket may be used.
 const TicketTTL = time.Minute
 
-// ErrTicketInvalid says that a ticket is not known, was used, has expired, is for
-// another audience, or that the session it was made in has ended since. It does
-// not say which.
+// ErrTicketInvalid is returned if a ticket is unknown, used, expired or for another
+// audience, or if the session that issued it has ended. It does not tell which.
 var ErrTicketInvalid = errors.New("the ticket is not good")
 
-// Ticket is what a store keeps of a ticket.
+// Ticket is a login ticket as a store keeps it.
 type Ticket struct {
 	Hash []byte // SHA-256 of the ticket
-	// UserID, SessionID and AppID are those of the access token it was asked
-	// with.
+	// UserID, SessionID and AppID are those of the access token that requested it.
 	UserID, SessionID uuid.UUID
 	AppID             string
-	// Audience is who may use it; "" for anyone who holds it.
+	// Audience is who may use it. "" lets any holder use it.
 	Audience       string
 	Now, ExpiresAt time.Time
 }
 
-// TicketLogin is a ticket on its way to a session.
+// TicketLogin holds the parameters of [TicketStore.LoginByTicket].
 type TicketLogin struct {
 	Hash []byte
-	// AppID and Audience are what the login says of itself: the ticket's
-	// audience, where it has one, must be one of the two. AppID becomes that of
-	// the session; "" for the ticket's.
+	// AppID and Audience describe the caller. If the ticket has an audience, it
+	// must equal one of them. AppID becomes the session's app; "" stands for the
+	// ticket's.
 	AppID, Audience string
 	// SessionID becomes the session's id.
 	SessionID uuid.UUID
@@ -46,30 +44,30 @@ type TicketLogin struct {
 	Now       time.Time
 }
 
-// Fits reports whether a ticket may be used for a login, apart from whether its
-// session lives.
+// Fits reports whether a ticket may be used for a login. It does not check that
+// the ticket's session is live.
 func (t *Ticket) Fits(l TicketLogin) bool {
 	return t.ExpiresAt.After(l.Now) && (t.Audience == "" || t.Audience == l.Audience || t.Audience == l.AppID)
 }
 
-// TicketStore keeps tickets. Its methods may be called by any number of
-// goroutines and processes. An outage comes back as users.ErrUnavailable.
+// TicketStore stores tickets. Its methods are safe for use by any number of
+// goroutines and processes. They return users.ErrUnavailable for an outage.
 type TicketStore interface {
-	// SaveTicket keeps a ticket, and may remove ones that have expired.
+	// SaveTicket stores a ticket and may remove expired ones.
 	SaveTicket(ctx context.Context, t Ticket) error
 
-	// LoginByTicket uses a ticket up and opens a session of its user, as Login
-	// does for an identity that is known. The string is the session's app. Of
-	// any number of calls with one ticket, on any number of processes, one gets
-	// a session at most; a login that Fits refuses uses the ticket up as well.
-	// A disabled user comes back in LoggedIn with no session opened. Otherwise
-	// the error is ErrTicketInvalid: for a ticket that is not there or does not
-	// fit, whose session has ended, or whose user was deleted.
+	// LoginByTicket consumes a ticket and opens a session of its user, as Login
+	// does for a known identity. The returned string is the session's app. At
+	// most one of any number of calls with one ticket opens a session. A login
+	// that Fits refuses also consumes the ticket. For a disabled user it returns
+	// the user in LoggedIn and opens no session. It returns ErrTicketInvalid if
+	// the ticket does not exist or does not fit, if its session has ended, or if
+	// its user was deleted.
 	LoginByTicket(ctx context.Context, l TicketLogin) (LoggedIn, string, error)
 }
 
-// IssueTicket makes a ticket by which the person of an access token logs in once
-// within TicketTTL. Errors: users.ErrUnavailable.
+// IssueTicket issues a ticket with which the user of an access token can log in
+// once within TicketTTL. Errors: users.ErrUnavailable.
 func (s *Service) IssueTicket(ctx context.Context, userID, sessionID uuid.UUID, appID, audience string) (secret.String, error) {
 	ticket := rand.Text() // 128 bits at least
 	now := s.clock()
@@ -88,20 +86,20 @@ func hashTicket(ticket string) []byte {
 	return sum[:]
 }
 
-// TicketRequest logs in by a ticket.
+// TicketRequest holds the parameters of [Service.LoginByTicket].
 type TicketRequest struct {
 	Ticket string
-	// AppID is the app of the new session; "" for that of the ticket.
+	// AppID is the app of the new session. "" stands for the ticket's.
 	AppID string
 	// Audience is who the caller is; see Ticket.Audience.
 	Audience string
 	Device   Device
 }
 
-// LoginByTicket uses a ticket up and opens a new session of the same person.
+// LoginByTicket consumes a ticket and opens a new session of the same user.
 //
 // Errors: ErrTicketInvalid, ErrUnknownApp, ErrUserDisabled,
-// users.ErrUnavailable. After an outage the ticket may have been used up.
+// users.ErrUnavailable. After an outage the ticket may have been consumed.
 func (s *Service) LoginByTicket(ctx context.Context, r TicketRequest) (LoginResult, error) {
 	result, err := s.loginByTicket(ctx, r)
 	s.observer.LoggedIn(s.apps.label(r.AppID), loginOutcome(result, err))

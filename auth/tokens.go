@@ -15,7 +15,7 @@ import (
 	"github.com/wugan/wugan/internal/secret"
 )
 
-// Tokens is what a login or a refresh gives the client.
+// Tokens is the pair of tokens that a login or a refresh returns to the client.
 type Tokens struct {
 	AccessToken  secret.String
 	RefreshToken secret.String
@@ -23,11 +23,11 @@ type Tokens struct {
 	// seconds.
 	ExpiresIn        time.Duration
 	RefreshExpiresIn time.Duration
-	// UserID and SessionID say whose they are, for the log.
+	// UserID and SessionID identify the owner, for the log.
 	UserID, SessionID uuid.UUID
 }
 
-// grant is what a pair of tokens is issued for.
+// grant holds what a pair of tokens is issued for.
 type grant struct {
 	userID, sessionID uuid.UUID
 	appID             string
@@ -40,7 +40,7 @@ type grant struct {
 	now               time.Time
 }
 
-// issuer makes tokens.
+// issuer issues tokens.
 type issuer struct {
 	name, audience  string
 	access, refresh *Keyring
@@ -49,9 +49,9 @@ type issuer struct {
 	identityClaims  []string
 }
 
-// issue signs the pair of tokens of a session: the refresh token (last, used)
-// of its row. For one state of the row the refresh token is the same each time,
-// so that a response can be repeated.
+// issue signs the tokens of a session. The refresh token is (last, used) of its
+// row. For one state of the row the refresh token is always the same, so that a
+// response can be repeated.
 func (i *issuer) issue(g grant) (Tokens, error) {
 	now := g.now.Truncate(time.Second)
 	end := i.lifetimes.accessEnd(g.createdAt, now)
@@ -95,8 +95,8 @@ func (i *issuer) issue(g grant) (Tokens, error) {
 	}, nil
 }
 
-// chosen picks the members of the metadata that go into access tokens.
-// CheckMetadataClaims has looked at their names.
+// chosen returns the members of the metadata that go into access tokens. Their
+// names have passed CheckMetadataClaims.
 func (i *issuer) chosen(metadata json.RawMessage) ([]extraClaim, error) {
 	if len(i.metadataClaims) == 0 || len(metadata) == 0 || bytes.Equal(metadata, []byte("{}")) {
 		return nil, nil
@@ -114,7 +114,7 @@ func (i *issuer) chosen(metadata json.RawMessage) ([]extraClaim, error) {
 	return out, nil
 }
 
-// identity is what goes into an access token of how the platform names the person.
+// identity returns the platform's identifiers that go into an access token.
 func (i *issuer) identity(g grant) (openID, unionID string) {
 	for _, name := range i.identityClaims {
 		switch name {
@@ -127,12 +127,12 @@ func (i *issuer) identity(g grant) (openID, unionID string) {
 	return openID, unionID
 }
 
-// presented checks a refresh token and tells what it names. The errors are
-// ErrRefreshInvalid and ErrRefreshExpired, and users.ErrUnavailable before the
+// presented verifies a refresh token and returns its claims. The errors are
+// ErrRefreshInvalid, ErrRefreshExpired, and users.ErrUnavailable before the
 // database's time is known.
 func (s *Service) presented(ctx context.Context, token string) (Presented, error) {
 	if err := s.revocations.Ready(); err != nil {
-		return Presented{}, err // by which time would it have expired?
+		return Presented{}, err // without the time, expiry cannot be checked
 	}
 	claims, err := s.refreshProfile.Parse(ctx, token)
 	switch {
