@@ -29,6 +29,8 @@ func exported(t *testing.T) map[string]map[string]bool {
 		Degraded:   func() bool { return true },
 		Database:   func() metrics.Pool { return metrics.Pool{} },
 		AccessKeys: ring(t, start.Add(-time.Hour), start.Add(time.Hour)),
+
+		CertificateExpiry: func() time.Time { return start },
 	})
 	m.Request(http.MethodGet, "/healthz", 200, time.Millisecond)
 	m.Provider("wechat", "jscode2session", "0", "ok", time.Millisecond)
@@ -94,6 +96,7 @@ func TestTheDashboardShowsOnlyWhatIsExportedAndAllOfIt(t *testing.T) {
 	require.NoError(t, err)
 	var board struct {
 		Panels []struct {
+			ID      int
 			Title   string
 			Targets []struct{ Expr string }
 		}
@@ -102,7 +105,10 @@ func TestTheDashboardShowsOnlyWhatIsExportedAndAllOfIt(t *testing.T) {
 	require.NoError(t, json.Unmarshal(text, &board))
 	have := exported(t)
 	var all []string
+	ids := map[int]string{}
 	for _, p := range board.Panels {
+		require.NotContains(t, ids, p.ID, "Grafana knows a panel by its id")
+		ids[p.ID] = p.Title
 		for _, target := range p.Targets {
 			all = append(all, target.Expr)
 		}

@@ -83,6 +83,9 @@ type Config struct {
 	Revocations *auth.Revocations
 	AccessKeys  *auth.Keyring
 	RefreshKeys *auth.Keyring
+	// CertificateExpiry gives the earliest end of the TLS certificates in use;
+	// zero where there is none.
+	CertificateExpiry func() time.Time
 }
 
 // Pool is the state of the connections to the database.

@@ -16,6 +16,7 @@ type state struct {
 	revocations, revocationsLag                   *prometheus.Desc
 	clockSkew, degraded                           *prometheus.Desc
 	keys, keyActive, keyNext                      *prometheus.Desc
+	certificateExpiry                             *prometheus.Desc
 }
 
 func newState(c Config) *state {
@@ -35,13 +36,15 @@ func newState(c Config) *state {
 		keys:           desc("keys", "Keys in use for a kind of token: they verify, and one of them signs.", "use"),
 		keyActive:      desc("key_active_seconds", "How long the key that signs has been doing so. Absent when that was not recorded.", "use"),
 		keyNext:        desc("key_next_seconds", "When the next key begins to sign. Absent where none is waiting.", "use"),
+
+		certificateExpiry: desc("certificate_expiry_timestamp_seconds", "When the first of the TLS certificates in use expires. Absent where the service speaks no TLS, or has no certificate yet."),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (s *state) Describe(out chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		s.connections, s.connectionsMax, s.waits, s.waitedFor, s.revocations, s.revocationsLag, s.clockSkew, s.degraded, s.keys, s.keyActive, s.keyNext,
+		s.connections, s.connectionsMax, s.waits, s.waitedFor, s.revocations, s.revocationsLag, s.clockSkew, s.degraded, s.keys, s.keyActive, s.keyNext, s.certificateExpiry,
 	} {
 		out <- d
 	}
@@ -80,6 +83,11 @@ func (s *state) Collect(out chan<- prometheus.Metric) {
 			value = 1
 		}
 		gauge(s.degraded, value)
+	}
+	if s.config.CertificateExpiry != nil {
+		if expiry := s.config.CertificateExpiry(); !expiry.IsZero() {
+			gauge(s.certificateExpiry, float64(expiry.Unix()))
+		}
 	}
 	for use, ring := range map[string]*auth.Keyring{"access": s.config.AccessKeys, "refresh": s.config.RefreshKeys} {
 		if ring != nil {

@@ -23,7 +23,8 @@ func (s *Service) newMetrics(c config.Config, version string, apps []string) *me
 		return nil
 	}
 	return metrics.New(metrics.Config{
-		Version: version, Apps: apps, Codes: knownPlatforms.Codes(), Now: s.clock.Now, Clock: s.clock,
+		CertificateExpiry: s.certificateExpiry,
+		Version:           version, Apps: apps, Codes: knownPlatforms.Codes(), Now: s.clock.Now, Clock: s.clock,
 		Degraded:    func() bool { h := s.Health(); return h.Err != nil || h.Degraded != nil },
 		Database:    func() metrics.Pool { return poolOf(s.db) },
 		Revocations: s.revocations, AccessKeys: s.keys.access, RefreshKeys: s.keys.refresh,

@@ -78,6 +78,8 @@ type Service struct {
 	clock       *auth.Clock
 	holdUntil   time.Time // before it nothing is purged; zero: no doubt
 	about       about
+
+	certificateExpiry func() time.Time // nil: plain HTTP; see tlsConfig
 }
 
 // Handler answers requests.
@@ -131,11 +133,11 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 	if err != nil {
 		return nil, err
 	}
-	certificates, err := tlsConfig(c, o.Version, log)
+	certificates, expiry, err := tlsConfig(c, o.Version, log)
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{operators: apikey.NewSet(operators...), clock: o.clock(log), log: log, tls: certificates}
+	s := &Service{operators: apikey.NewSet(operators...), clock: o.clock(log), log: log, tls: certificates, certificateExpiry: expiry}
 	s.about = aboutThis(c, o.Version)
 	now := s.clock.Now
 	access, refresh := auth.NewKeyring(accessKeys), auth.NewKeyring(refreshKeys)

@@ -21,23 +21,24 @@ import (
 // use, at the next handshake.
 const lookEvery = time.Second
 
-// tlsConfig is how the service speaks TLS itself; nil where it does not.
-func tlsConfig(c config.Config, version string, log *slog.Logger) (*tls.Config, error) {
+// tlsConfig is how the service speaks TLS itself; nil where it does not. expiry
+// gives the earliest end of the certificates in use, zero where there is none.
+func tlsConfig(c config.Config, version string, log *slog.Logger) (out *tls.Config, expiry func() time.Time, err error) {
 	if !c.TLSWanted() {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if c.TLSCert != "" {
 		files := &certFiles{settings: c, log: log, now: time.Now}
 		if err := files.load(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		return &tls.Config{
 			MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
 			GetCertificate: files.get,
-		}, nil
+		}, files.expiry, nil
 	}
 	if err := os.MkdirAll(c.TLSCacheDir, 0o700); err != nil {
-		return nil, config.Wrong("TLS_CACHE_DIR", "expected a folder that can be written: %s", config.Reason(err))
+		return nil, nil, config.Wrong("TLS_CACHE_DIR", "expected a folder that can be written: %s", config.Reason(err))
 	}
 	manager := &autocert.Manager{
 		Prompt:     autocert.AcceptTOS,
@@ -49,18 +50,55 @@ func tlsConfig(c config.Config, version string, log *slog.Logger) (*tls.Config, 
 	}
 	// The authority proves the name by a handshake on port 443 (TLS-ALPN-01,
 	// RFC 8737), which this listener answers.
-	out := manager.TLSConfig()
+	out = manager.TLSConfig()
 	out.MinVersion = tls.VersionTLS12
 	obtain := out.GetCertificate
+	var obtained expiries
 	out.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		cert, err := obtain(hello)
 		// A client that asks for a foreign name is not worth a log line.
 		if err != nil && slices.ContainsFunc(c.TLSDomains, func(d string) bool { return strings.EqualFold(d, hello.ServerName) }) {
 			log.Error("no certificate could be had", "domain", hello.ServerName, "error", err)
 		}
+		// The authority's own handshake gets a certificate for the proof alone.
+		if err == nil && !slices.Contains(hello.SupportedProtos, acme.ALPNProto) {
+			obtained.note(hello.ServerName, cert)
+		}
 		return cert, err
 	}
-	return out, nil
+	return out, obtained.first, nil
+}
+
+// expiries remembers when the certificates end that were handed out by ACME. Its
+// zero value is ready; any number of goroutines may use it.
+type expiries struct {
+	mu sync.Mutex
+	// A name has one certificate for each kind of key.
+	ends map[string]time.Time
+}
+
+func (e *expiries) note(domain string, cert *tls.Certificate) {
+	if cert.Leaf == nil {
+		return // it was not fetched by ACME
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ends == nil {
+		e.ends = map[string]time.Time{}
+	}
+	e.ends[strings.ToLower(domain)+" "+cert.Leaf.PublicKeyAlgorithm.String()] = cert.Leaf.NotAfter
+}
+
+// first gives the earliest end; zero where nothing was noted.
+func (e *expiries) first() (earliest time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, end := range e.ends {
+		if earliest.IsZero() || end.Before(earliest) {
+			earliest = end
+		}
+	}
+	return earliest
 }
 
 // ownTLS talks to this very machine, whose certificate is for another name.
@@ -129,4 +167,10 @@ func (f *certFiles) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		}
 	}
 	return f.inUse, nil
+}
+
+// expiry gives the end of the certificate that the next handshake would get.
+func (f *certFiles) expiry() time.Time {
+	cert, _ := f.get(nil) // it never fails
+	return cert.Leaf.NotAfter
 }

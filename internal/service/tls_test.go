@@ -16,6 +16,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"testing"
 	"time"
 
@@ -124,6 +126,53 @@ func TestTheCertificateIsReadAgainWithoutARestart(t *testing.T) {
 	require.NoError(t, HealthcheckOwn(t.Context(), c))
 }
 
+func TestTheFigureOfTheCertificateIsItsEndAndFollowsTheFiles(t *testing.T) {
+	t.Parallel()
+	w := newSQLiteWorld(t)
+	const name = "wugan_certificate_expiry_timestamp_seconds"
+	require.NotContains(t, w.pod().scrape(), name, "no TLS")
+
+	dir := t.TempDir()
+	cert, key, _ := writeCertificate(t, dir, "first.example.com", 1)
+	end := func() float64 {
+		pair, err := tls.LoadX509KeyPair(cert, key)
+		require.NoError(t, err)
+		return float64(pair.Leaf.NotAfter.Unix())
+	}
+	p := newSQLiteWorld(t).pod(func(c *config.Config) { c.TLSCert, c.TLSKey = cert, key })
+	shown := func() float64 {
+		found := regexp.MustCompile(`\n` + name + ` (\S+)`).FindStringSubmatch(p.scrape())
+		require.NotNil(t, found)
+		n, err := strconv.ParseFloat(found[1], 64)
+		require.NoError(t, err)
+		return n
+	}
+	first := end()
+	require.InDelta(t, first, shown(), 0)
+
+	// Without a single handshake.
+	time.Sleep(lookEvery + 100*time.Millisecond)
+	writeCertificate(t, dir, "second.example.com", 2)
+	require.Greater(t, end(), first)
+	require.InDelta(t, end(), shown(), 0)
+}
+
+func TestOfCertificatesByACMETheFirstThatEndsCounts(t *testing.T) {
+	t.Parallel()
+	var e expiries
+	require.Zero(t, e.first())
+	now := time.Now()
+	cert := func(after time.Duration, algorithm x509.PublicKeyAlgorithm) *tls.Certificate {
+		return &tls.Certificate{Leaf: &x509.Certificate{NotAfter: now.Add(after), PublicKeyAlgorithm: algorithm}}
+	}
+	e.note("a.example.com", cert(2*time.Hour, x509.ECDSA))
+	e.note("b.example.com", cert(3*time.Hour, x509.ECDSA))
+	e.note("b.example.com", cert(time.Hour, x509.RSA))
+	require.Equal(t, now.Add(time.Hour), e.first())
+	e.note("B.example.com", cert(5*time.Hour, x509.RSA)) // renewed
+	require.Equal(t, now.Add(2*time.Hour), e.first())
+}
+
 func TestTLSSettingsThatDoNotFitStopTheStart(t *testing.T) {
 	t.Parallel()
 	w := newSQLiteWorld(t)
@@ -143,6 +192,6 @@ func TestTLSSettingsThatDoNotFitStopTheStart(t *testing.T) {
 	}
 	c := w.settings()
 	c.TLSCert, c.TLSKey = filepath.Join(t.TempDir(), "none"), "none"
-	_, err := tlsConfig(c, "test", slog.New(slog.DiscardHandler))
+	_, _, err := tlsConfig(c, "test", slog.New(slog.DiscardHandler))
 	require.ErrorContains(t, err, "WUGAN_TLS_CERT: expected a certificate chain")
 }
