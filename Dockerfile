@@ -5,9 +5,17 @@
 # builder that has the binaries already, or no network, gives that directory
 # from outside: `--build-context build=DIR` with DIR/out/….
 
+# Behind a slow network: --build-arg GOPROXY=… and GOSUMDB=… as `go help
+# environment` describes them, and GO_IMAGE=… for the base image from elsewhere.
+# There is no npm in here: the pages that the service shows are in the repository.
+
 # Images are named by digest, as the actions of the workflow are: a tag may be
 # moved. This one is Go 1.26.8, an index for all architectures.
-FROM golang:1.26-bookworm@sha256:a688600ca24f8a4d3ca77f95b0dd40704a9fc787c826660eb7ba0b641b8b175d AS build
+ARG GO_IMAGE=golang:1.26-bookworm@sha256:a688600ca24f8a4d3ca77f95b0dd40704a9fc787c826660eb7ba0b641b8b175d
+FROM ${GO_IMAGE} AS build
+# Go reads both from the environment, in which an ARG that was not given is not.
+ARG GOPROXY
+ARG GOSUMDB
 WORKDIR /src
 # Modules first: their layer stays as long as go.sum does.
 COPY go.mod go.sum ./

@@ -204,6 +204,40 @@ func TestFilesAndHostsThatAreNamedExist(t *testing.T) {
 	require.ElementsMatch(t, []string{"pod-a", "pod-b"}, pods)
 }
 
+// baseImages are those of the Dockerfile, unless its build arguments say otherwise.
+func baseImages(t *testing.T) (images []string) {
+	t.Helper()
+	text := read(t, "Dockerfile")
+	defaults := map[string]string{}
+	for _, match := range regexp.MustCompile(`(?m)^ARG (\w+)=(\S+)`).FindAllStringSubmatch(text, -1) {
+		defaults[match[1]] = match[2]
+	}
+	for _, match := range regexp.MustCompile(`(?m)^FROM (\S+)`).FindAllStringSubmatch(text, -1) {
+		images = append(images, os.Expand(match[1], func(name string) string { return defaults[name] }))
+	}
+	return images
+}
+
+// A build behind a slow network names its own sources.
+func TestTheBuildTakesItsSourcesFromArguments(t *testing.T) {
+	dockerfile := read(t, "Dockerfile")
+	_, build, found := strings.Cut(dockerfile, "AS build\n")
+	require.True(t, found)
+	build, _, _ = strings.Cut(build, "RUN go mod download")
+	for _, name := range []string{"GOPROXY", "GOSUMDB"} {
+		require.Contains(t, build, "ARG "+name+"\n", "before the modules are fetched")
+	}
+	for name, s := range load(t).Services {
+		if s.Build == nil {
+			continue
+		}
+		require.NotEmpty(t, s.Build.Args, name)
+		for _, arg := range s.Build.Args {
+			require.Regexp(t, `(?m)^ARG `+arg+`\b`, dockerfile, name)
+		}
+	}
+}
+
 // A tag can be moved to something else; a digest, or a commit, cannot.
 func TestForeignImagesAndActionsAreNamedByWhatCannotBeMoved(t *testing.T) {
 	for name, s := range load(t).Services {
@@ -211,9 +245,9 @@ func TestForeignImagesAndActionsAreNamedByWhatCannotBeMoved(t *testing.T) {
 			require.Regexp(t, `^[a-z0-9./-]+:[^@]+@sha256:[0-9a-f]{64}$`, s.Image, name)
 		}
 	}
-	for _, match := range regexp.MustCompile(`(?m)^FROM (\S+)`).FindAllStringSubmatch(read(t, "Dockerfile"), -1) {
-		if match[1] != "scratch" {
-			require.Regexp(t, `@sha256:[0-9a-f]{64}$`, match[1])
+	for _, image := range baseImages(t) {
+		if image != "scratch" {
+			require.Regexp(t, `@sha256:[0-9a-f]{64}$`, image)
 		}
 	}
 	workflows, err := filepath.Glob(filepath.Join(root, ".github/workflows/*.yml"))

@@ -44,6 +44,7 @@ type Service struct {
 type Build struct {
 	Context string
 	Target  string
+	Args    []string // names, whose values come from the environment
 }
 
 // Dependency is what a service waits for.
