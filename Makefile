@@ -13,7 +13,7 @@ SOAK     ?= 10m
 # auth/verify is a module of its own, which ./... does not enter.
 MODULES  := ./... github.com/wugan/wugan/auth/verify/...
 
-.PHONY: help run build console test test-go test-client lint lint-go lint-client bench e2e soak fuzz vuln tools fmt clean
+.PHONY: help run build console dist test test-go test-client lint lint-go lint-client bench e2e soak fuzz vuln tools fmt clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ build: ## the static binary bin/wugan
 
 console: console/node_modules/.package-lock.json ## the page for operators, into httpapi/console/page
 	console/build.sh httpapi/console/page
+
+dist: ## what a release consists of, in dist/: binaries, .deb, SBOMs, checksums
+	scripts/dist dist $(VERSION)
 
 test: test-go test-client ## vet and all unit and integration tests, Go and client, within ten minutes
 
