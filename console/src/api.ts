@@ -2,7 +2,7 @@
 import { signal } from '@preact/signals'
 import { leave, session } from './session'
 
-export interface Identity { appId: string; openid: string; unionid: string; createdAt: string }
+export interface Identity { provider: string; appId: string; openid: string; unionid: string; createdAt: string }
 export interface Person {
   id: string
   identities: Identity[]

@@ -6,6 +6,11 @@ export interface Series { name: string; look: string; values: number[] }
 const WIDTH = 600
 const HEIGHT = 120
 
+/** A line that breaks where there is no value. A value alone is a dot: a line of no length with round ends. */
+function path(values: number[], x: (i: number) => number, y: (n: number) => number): string {
+  return values.map((n, i) => (n > 0 ? `${(values[i - 1] ?? 0) > 0 ? 'L' : 'M'}${x(i)},${y(n)}h0` : '')).join('')
+}
+
 interface Drawn { title: string; series: Series[]; summary: string; unit?: (n: number) => string; lines?: boolean }
 
 /** A small picture of the last hour: stacked bars, or lines. The numbers stand below it, for those who do not see it. */
@@ -27,7 +32,7 @@ export function Chart({ title, series, summary, unit = number, lines = false }: 
       <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={t('chart.label', { title })} preserveAspectRatio="none">
         <line class="axis" x1="0" x2={WIDTH} y1={HEIGHT} y2={HEIGHT} />
         {lines
-          ? series.map((s) => <polyline key={s.name} class={'line ' + s.look} points={s.values.map((n, i) => `${left(i) + step / 2},${y(n)}`).join(' ')} />)
+          ? series.map((s) => <path key={s.name} class={'line ' + s.look} d={path(s.values, (i) => left(i) + step / 2, y)} />)
           : tops.map((_, i) => {
             let below = 0
             return series.map((s) => {

@@ -49,7 +49,7 @@ export function Events({ id, round }: { id: string; round: number }) {
 const serious = new Set(['refresh_reused', 'identity_conflict', 'user_disabled', 'user_deleted', 'refresh_repeated'])
 
 function Entry({ e }: { e: RecordedEvent }) {
-  const { onBehalfOf, ...detail } = e.detail
+  const { onBehalfOf, comment, ...detail } = e.detail
   return (
     <li class={serious.has(e.kind) ? 'serious' : ''}>
       <p><strong>{named('event', e.kind)}</strong> <small><Time at={e.at} /></small></p>
@@ -57,6 +57,7 @@ function Entry({ e }: { e: RecordedEvent }) {
         {t('event.by', { who: named('actor', e.actor) })}
         {typeof onBehalfOf === 'string' && onBehalfOf && <Text>{t('event.for', { who: onBehalfOf })}</Text>}
         {e.reason && <> · <Text>{t('event.reason', { reason: why(e.reason) })}</Text></>}
+        {typeof comment === 'string' && comment && <> · <Text>{t('event.comment', { text: comment })}</Text></>}
         {e.sessionId && <> · {t('event.session', { id: '' })}<code class="long">{e.sessionId}</code></>}
       </p>
       {Object.keys(detail).length > 0 && <details>

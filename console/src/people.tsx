@@ -77,7 +77,7 @@ export function People() {
   return (
     <>
       <h1>{t('people.title')}</h1>
-      <form role="search" class="search" onSubmit={(event) => { event.preventDefault(); void search() }}>
+      <search><form class="search" onSubmit={(event) => { event.preventDefault(); void search() }}>
         <label>{t('people.by')}
           <select name="by" value={s.by} onChange={(event) => set({ by: event.currentTarget.value as Way })}>
             {ways.map((way) => <option key={way} value={way}>{t(`by.${way}` as Word)}</option>)}
@@ -90,7 +90,7 @@ export function People() {
           <input type="text" name="q" value={s.text} maxLength={128} autocomplete="off" spellcheck={false} dir="auto" onInput={(event) => set({ text: event.currentTarget.value })} />
         </label>
         <button type="submit">{t('people.find')}</button>
-      </form>
+      </form></search>
       {s.by === 'nicknamePart' && <p class="hint">{t('people.window')}</p>}
       {s.by === 'requestId' && <p class="hint">{t('people.requestHint')}</p>}
       {error !== undefined && <Failure error={error} retry={() => void (r?.next ? more(r) : search())} />}
@@ -122,7 +122,7 @@ function List({ r }: { r: Result }) {
               <span class="avatar" aria-hidden="true">{[...p.nickname][0] ?? '·'}</span>
               <strong>{p.nickname ? <Text>{p.nickname}</Text> : t('people.noname')}</strong>
             </a>
-            <span>{p.phone}</span>
+            {p.phone && <span class="phone">{p.phone}</span>}
             {p.disabledAt && <mark class="bad">{t('people.disabled')}</mark>}
             <small class="when">{t('people.lastLogin')} <Time at={p.lastLoginAt} /></small>
             <code class="id">{p.id}</code>

@@ -5,7 +5,7 @@ import { EditMetadata, EditRoles, DeletePerson } from './edit'
 import { AskDialog } from './dialog'
 import { Events } from './events'
 import { number, Text, Time } from './format'
-import { t } from './i18n'
+import { named, t } from './i18n'
 import { forgetPeople } from './people'
 import { session } from './session'
 import { Sessions } from './sessions'
@@ -125,6 +125,7 @@ function Identities({ p }: { p: Person }) {
         {p.identities.map((i) => (
           <li key={i.appId + i.openid}>
             <dl class="facts inline">
+              <Fact name={t('person.provider')}>{named('provider', i.provider)}</Fact>
               <Fact name={t('person.app')}><code>{i.appId}</code></Fact>
               <Fact name="openid"><code class="long">{i.openid}</code></Fact>
               <Fact name="unionid">{i.unionid ? <code class="long">{i.unionid}</code> : t('none')}</Fact>

@@ -2,7 +2,7 @@ import { useEffect } from 'preact/hooks'
 import { api, type Minute, type Stats } from './api'
 import { Chart } from './chart'
 import { number, Time } from './format'
-import { t, type Word } from './i18n'
+import { named, t, type Word } from './i18n'
 import { Fact } from './person'
 import { Empty, Shown, useResource } from './ui'
 
@@ -39,7 +39,7 @@ function Figures({ s }: { s: Stats }) {
         <Fact name={t('service.schema')}>{t('service.schema.step', { n: s.schema, kind: s.database.kind })}</Fact>
         <Fact name={t('service.started')}><Time at={s.startedAt} /></Fact>
         <Fact name={t('service.connections')}>{t('service.connections.value', { ...s.database })}</Fact>
-        <Fact name={t('service.skew')}><span class={Math.abs(s.clockSkew) > 5 ? 'bad' : ''}>{t('service.seconds', { n: s.clockSkew.toFixed(1) })}</span></Fact>
+        <Fact name={t('service.skew')}><span class={Math.abs(s.clockSkew) > 5 ? 'bad' : ''}>{t('service.seconds', { n: (Math.round(s.clockSkew * 10) / 10 || 0).toFixed(1) })}</span></Fact>
         <Fact name={t('service.revocations')}>{t('service.age', { n: s.revocationsAge.toFixed(1) })}</Fact>
         <Fact name={t('service.purge')}>
           {s.purge.lastSuccess ? <Time at={s.purge.lastSuccess} /> : t('service.purge.never')}
@@ -106,7 +106,7 @@ function Hour({ minutes }: { minutes: Minute[] }) {
     <div class="charts">
       <Outcomes title={t('chart.logins')} minutes={minutes} read={(m) => m.logins} />
       <Outcomes title={t('chart.refreshes')} minutes={minutes} read={(m) => m.refreshes} reuse />
-      {platforms.map((name) => <Outcomes key={name} title={t('chart.platform', { name })} minutes={minutes} read={(m) => m.calls[name]} />)}
+      {platforms.map((name) => <Outcomes key={name} title={t('chart.platform', { name: named('provider', name) })} minutes={minutes} read={(m) => m.calls[name]} />)}
       <Outcomes title={t('chart.responses')} minutes={minutes} read={(m) => m.responses} />
       <div>
         <Chart lines title={t('chart.times')} unit={ms} summary="" series={[

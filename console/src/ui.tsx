@@ -72,9 +72,11 @@ export function Shown<T>({ of, children }: { of: Resource<T>; children: (data: T
 
 export function Copy({ text, of }: { text: string; of: string }) {
   const [done, setDone] = useState(false)
+  // Without TLS a browser gives pages no clipboard.
+  if (!('clipboard' in navigator)) return null
   return (
     <button type="button" class="small outline secondary" aria-label={`${t('copy')} ${of}`} onClick={() => {
-      void navigator.clipboard?.writeText(text).then(() => { setDone(true); setTimeout(() => setDone(false), 2000) }).catch(() => undefined)
+      void navigator.clipboard.writeText(text).then(() => { setDone(true); setTimeout(() => setDone(false), 2000) }).catch(() => undefined)
     }}>{done ? t('copied') : t('copy')}</button>
   )
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wugan/wugan/httpapi/console"
+	"github.com/wugan/wugan/users"
 )
 
 // most is how large the page may be in all, compressed: it is opened where
@@ -57,6 +58,25 @@ func TestThePageNamesNoOtherAddressAndAllowsNothingInline(t *testing.T) {
 	require.NotRegexp(t, `insertAdjacentHTML|document\.write|\beval\(|new Function|localStorage\.setItem\([^)]*key`, script)
 	style := get("/console/console.css")
 	require.NotRegexp(t, `@import|url\(["']?(https?:)?//`, style)
+}
+
+// A kind of event without words would be shown by its name.
+func TestEveryKindOfEventAndReasonIsPutIntoWords(t *testing.T) {
+	declared, err := os.ReadFile("../../auth/reason.go")
+	require.NoError(t, err)
+	reasons := regexp.MustCompile(`Reason = "([a-z_]+)"`).FindAllSubmatch(declared, -1)
+	require.NotEmpty(t, reasons)
+	for _, language := range []string{"zh", "en"} {
+		source, err := os.ReadFile("../../console/src/" + language + ".ts")
+		require.NoError(t, err)
+		words := string(source)
+		for _, kind := range users.EventKinds() {
+			require.Contains(t, words, "'event."+string(kind)+"': '", language)
+		}
+		for _, reason := range reasons {
+			require.Contains(t, words, "'reason."+string(reason[1])+"': '", language)
+		}
+	}
 }
 
 func TestWhatIsNotThereIsNotFound(t *testing.T) {
