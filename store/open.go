@@ -24,6 +24,7 @@ type Store interface {
 	auth.TicketStore
 	users.Store
 	users.RekeyStore
+	users.ImportStore
 	events.WebhookStore
 
 	// Writable asks whether the database accepts changes; an error is

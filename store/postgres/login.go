@@ -289,7 +289,7 @@ func (s *Store) register(ctx context.Context, l auth.Login) (auth.LoggedIn, erro
 func settleIdentity(ctx context.Context, tx pgx.Tx, l auth.Login) (created bool, err error) {
 	const (
 		lockSQL = `
-SELECT pg_advisory_xact_lock(hashtextextended($1, 0)), pg_advisory_xact_lock(hashtextextended($2, 1))`
+SELECT pg_advisory_xact_lock_shared(` + importLock + `), pg_advisory_xact_lock(hashtextextended($1, 0)), pg_advisory_xact_lock(hashtextextended($2, 1))`
 		findSQL = `
 SELECT user_id, CASE WHEN account = $3 THEN COALESCE(unionid, '') ELSE '' END, account <> $3 OR provider <> $4
 FROM identities

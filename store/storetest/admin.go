@@ -20,6 +20,7 @@ type AdminStore interface {
 	auth.Store
 	auth.AdminStore
 	auth.TicketStore
+	users.ImportStore
 	users.Store
 }
 
@@ -63,6 +64,9 @@ func Admin(t *testing.T, open func(t *testing.T, p auth.Lifetimes) AdminStore) {
 		"people and events are counted up to a bound":                           searchCounts,
 		"a patch changes roles and metadata together or not at all":             directoryPatch,
 		"a reading is recorded once a day for each reader":                      directoryNoteOnce,
+		"people are imported once, and log in under their ids":                  importing,
+		"a phone number that is taken holds back its batch alone":               importingATakenPhone,
+		"people who log in while they are imported have one user":               importingWhileTheyLogIn,
 		"openid and unionid come with logins, tickets and exchanges":            identityOfSession,
 		"changes to nobody change nothing":                                      operatorsNobodyThere,
 	} {

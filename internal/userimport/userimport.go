@@ -1,0 +1,208 @@
+// Package userimport brings the people of another system into a store, from a file
+// of CSV with a header or of JSON lines. It owns the form of the file and what is
+// said of its mistakes; what an import does to a database is users.ImportStore's.
+package userimport
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/wugan/wugan/users"
+)
+
+// BatchSize is how many people are imported in one transaction.
+const BatchSize = 2000
+
+// App is what the settings say of an app.
+type App struct{ Provider, Account string }
+
+// Vault seals phone numbers and makes the hashes by which they are found; nil
+// where there is no data key, and then a file with phone numbers is refused.
+type Vault interface {
+	Seal(plain []byte, context string) ([]byte, error)
+	Hashes(value string) [][]byte
+}
+
+// Job is one import.
+type Job struct {
+	Store users.ImportStore
+	Apps  map[string]App
+	Vault Vault
+	// Now is when people without a createdAt were created.
+	Now time.Time
+	// DryRun keeps nothing.
+	DryRun bool
+	// Problem is told of each line that cannot be imported.
+	Problem func(line int, problem string)
+	// Progress is told how many lines of how many are done.
+	Progress func(done, all int)
+}
+
+// Result is what became of the file.
+type Result struct {
+	Lines, Created, Linked, Known int
+	// Problems are lines that cannot be imported, Withheld the lines of batches
+	// that were not imported because of them.
+	Problems, Withheld int
+}
+
+// Run reads the file twice: first it checks every line, and imports nothing where
+// one is wrong. What only the database knows, that a phone number is another
+// user's, holds back its batch alone. A file may be imported again.
+func (j Job) Run(ctx context.Context, file io.ReadSeeker) (Result, error) {
+	r := Result{}
+	if err := j.check(ctx, file, &r); err != nil || r.Problems > 0 {
+		r.Withheld = r.Lines
+		return r, err
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return r, err
+	}
+	in, err := open(file)
+	if err != nil {
+		return r, err
+	}
+	for done := 0; ; {
+		batch, lines, err := j.batch(in)
+		if err != nil {
+			return r, err
+		}
+		if len(batch) == 0 {
+			return r, nil
+		}
+		out, err := j.Store.ImportUsers(ctx, batch, !j.DryRun)
+		if err != nil {
+			return r, fmt.Errorf("after %d lines, which are imported: %w", done, err)
+		}
+		for _, n := range out.PhoneTaken {
+			r.Problems++
+			j.Problem(lines[n], "has a phone number that another user holds")
+		}
+		if len(out.PhoneTaken) > 0 {
+			r.Withheld += len(batch)
+		} else {
+			r.Created, r.Linked, r.Known = r.Created+out.Created, r.Linked+out.Linked, r.Known+out.Known
+		}
+		done += len(batch)
+		j.Progress(done, r.Lines)
+	}
+}
+
+// digest stands for a value of which a million are remembered.
+type digest [12]byte
+
+func digestOf(parts ...string) digest {
+	h := sha256.New()
+	for _, part := range parts {
+		_, _ = h.Write(append([]byte(part), 0)) // it never fails
+	}
+	return digest(h.Sum(nil)[:12])
+}
+
+// check looks at every line, and at what no two lines may share.
+func (j Job) check(ctx context.Context, file io.Reader, r *Result) error {
+	in, err := open(file)
+	if err != nil {
+		return err
+	}
+	type holder struct {
+		line  int32
+		union digest
+	}
+	identities, phones := map[digest]int32{}, map[digest]holder{}
+	for ctx.Err() == nil {
+		line, one, problem, err := in.next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read the file: %w", err)
+		}
+		r.Lines++
+		var (
+			p     users.Imported
+			phone users.Phone
+		)
+		if one != nil {
+			if p, phone, err = one.person(j.Apps); err != nil {
+				problem = err.Error()
+			}
+		}
+		if problem == "" {
+			key := digestOf(p.AppID, p.OpenID)
+			if first, twice := identities[key]; twice {
+				problem = fmt.Sprintf("has the appId and the openid of line %d", first)
+			} else {
+				identities[key] = int32(line) //nolint:gosec // a file of two thousand million lines is another day's work
+			}
+		}
+		if problem == "" && phone != "" {
+			union := digestOf(p.Account, p.UnionID)
+			first, twice := phones[digestOf(string(phone))]
+			switch {
+			case j.Vault == nil:
+				problem = "has a phone number, but WUGAN_DATA_KEY is not set"
+			case twice && (p.UnionID == "" || union != first.union):
+				problem = fmt.Sprintf("has the phone number of line %d, which is another person", first.line)
+			case !twice:
+				phones[digestOf(string(phone))] = holder{int32(line), union} //nolint:gosec // as above
+			}
+		}
+		if problem != "" {
+			r.Problems++
+			j.Problem(line, problem)
+		}
+	}
+	return ctx.Err()
+}
+
+// batch reads the next people, and the lines on which they stand.
+func (j Job) batch(in source) (batch []users.Imported, lines []int, err error) {
+	for len(batch) < BatchSize {
+		line, one, problem, err := in.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil || problem != "" {
+			return nil, nil, errors.New("the file was changed while it was read")
+		}
+		p, phone, err := one.person(j.Apps)
+		if err != nil {
+			return nil, nil, errors.New("the file was changed while it was read")
+		}
+		if p.CreatedAt.IsZero() {
+			p.CreatedAt = j.Now
+		}
+		if p.UserID, err = idAt(p.CreatedAt); err != nil {
+			return nil, nil, err
+		}
+		if phone != "" {
+			if p.SealedPhone, err = j.Vault.Seal([]byte(phone), users.PhonePlace(p.UserID)); err != nil {
+				return nil, nil, err
+			}
+			p.PhoneHashes = j.Vault.Hashes(string(phone))
+		}
+		batch, lines = append(batch, p), append(lines, line)
+	}
+	return batch, lines, nil
+}
+
+// idAt makes a UUID of version 7 of a time, so that people stay in the order in
+// which they came.
+func idAt(t time.Time) (uuid.UUID, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return id, err
+	}
+	ms := t.UnixMilli()
+	for i := range 6 {
+		id[i] = byte(ms >> (40 - 8*i))
+	}
+	return id, nil
+}
