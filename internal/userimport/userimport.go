@@ -202,7 +202,7 @@ func idAt(t time.Time) (uuid.UUID, error) {
 	}
 	ms := t.UnixMilli()
 	for i := range 6 {
-		id[i] = byte(ms >> (40 - 8*i))
+		id[i] = byte(ms >> (40 - 8*i)) //nolint:gosec // one byte at a time is what is wanted
 	}
 	return id, nil
 }

@@ -65,7 +65,7 @@ INSERT INTO identities (app_id, openid, user_id, unionid, unionid_at, created_at
 VALUES (?1, ?2, ?3, NULLIF(?4, ''), CASE WHEN ?4 <> '' THEN ?5 END, ?5, ?6, ?7)`},
 	} {
 		var err error
-		if *one.into, err = tx.PrepareContext(ctx, one.text); err != nil {
+		if *one.into, err = tx.PrepareContext(ctx, one.text); err != nil { //nolint:sqlclosecheck // the end of the transaction closes them
 			return nil, err
 		}
 	}
