@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"strings"
 
 	"github.com/google/uuid"
 )
@@ -62,9 +64,19 @@ func (s *Service) Decrypt(ctx context.Context, id uuid.UUID, appID, encryptedDat
 	if err := json.Unmarshal(plain, &data); err != nil {
 		return nil, &ProviderError{Reason: DecryptFailed, Err: errors.New("the plaintext is no JSON object")}
 	}
-	delete(data, "openId")
-	delete(data, "unionId")
+	maps.DeleteFunc(data, func(name string, _ json.RawMessage) bool { return namesPerson(name) })
 	return data, nil
+}
+
+// namesPerson reports whether a member of a platform's data is an id of the
+// person: openId and unionId of WeChat and QQ, openid of Baidu, userid of WeCom,
+// however they are written.
+func namesPerson(member string) bool {
+	switch strings.ToLower(strings.ReplaceAll(member, "_", "")) {
+	case "openid", "unionid", "userid", "openuserid":
+		return true
+	}
+	return false
 }
 
 // identityStore is what openSessionKey needs of a database.
