@@ -14,8 +14,11 @@ import (
 	"github.com/wugan/wugan/internal/secret"
 	"github.com/wugan/wugan/providers"
 	"github.com/wugan/wugan/providers/alipay"
+	"github.com/wugan/wugan/providers/baidu"
 	"github.com/wugan/wugan/providers/custom"
 	"github.com/wugan/wugan/providers/douyin"
+	"github.com/wugan/wugan/providers/qq"
+	"github.com/wugan/wugan/providers/wecom"
 	"github.com/wugan/wugan/users"
 	"github.com/wugan/wugan/wechat"
 )
@@ -26,6 +29,9 @@ var knownPlatforms = providers.Registry{
 	alipay.Registration,
 	douyin.Registration,
 	custom.Registration,
+	wecom.Registration,
+	qq.Registration,
+	baidu.Registration,
 }
 
 // apps are the apps that are configured. It lets the domain talk to their
