@@ -48,7 +48,7 @@ var benchLifetimes = auth.Lifetimes{AccessTTL: 4 * time.Hour, RefreshTTL: 168 * 
 type anyone struct{}
 
 func (anyone) ExchangeCode(_ context.Context, _, code string) (auth.ProvenIdentity, error) {
-	return auth.ProvenIdentity{OpenID: code, SessionKey: secret.New("tiihtNczf5v6AKRyjwEUhQ==")}, nil
+	return auth.ProvenIdentity{Provider: "wechat", Account: "default", OpenID: code, SessionKey: secret.New("tiihtNczf5v6AKRyjwEUhQ==")}, nil
 }
 
 // inClear is no vault at all.

@@ -90,7 +90,7 @@ func (p *platform) ExchangeCode(ctx context.Context, _, code string) (auth.Prove
 	if !ok {
 		return auth.ProvenIdentity{}, &users.ProviderError{Reason: users.CodeInvalid}
 	}
-	return auth.ProvenIdentity{OpenID: name, SessionKey: secret.New("tiihtNczf5v6AKRyjwEUhQ==")}, nil
+	return auth.ProvenIdentity{Provider: "wechat", Account: "default", OpenID: name, SessionKey: secret.New("tiihtNczf5v6AKRyjwEUhQ==")}, nil
 }
 
 func (p *platform) counts() (calls, most int) {
