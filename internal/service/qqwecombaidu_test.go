@@ -153,5 +153,6 @@ func TestWhatQQWeComAndBaiduRefuseHasItsCode(t *testing.T) {
 	for _, app := range []string{qqApp, wecomApp, baiduApp} {
 		require.Equal(t, 200, k.enter(app, k.codeOf(app, "alice")).status)
 	}
+	require.Contains(t, w.log.String(), fmt.Sprintf("code %d", fakebaidu.BadCode), "the operator learns Baidu's number")
 	require.Contains(t, k.scrape(), `wugan_provider_calls_total{api="jscode2session",errcode="60020",outcome="rejected_app",provider="wecom"} 3`)
 }

@@ -38,7 +38,7 @@ type pair struct {
 func newPair(t *testing.T) pair {
 	t.Helper()
 	p := pair{clock: &standin.Clock{}}
-	p.fake = fakebaidu.New(standin.Options{Now: p.clock.Now})
+	p.fake = fakebaidu.New(standin.Options{Now: p.clock.Now, DevCodes: true})
 	p.fake.SetApp(fakebaidu.App{Key: appKey, Secret: appSecret})
 	p.fake.SetApp(fakebaidu.App{Key: otherKey, Secret: appSecret})
 	server := httptest.NewServer(p.fake.Handler())
@@ -207,4 +207,13 @@ func TestDataOfBaiduEndsWithTheAppKey(t *testing.T) {
 	}
 	_, phone := p.provider.(providers.PhoneNumberer)
 	require.False(t, phone)
+}
+
+func TestADevCodeLogsInAsOftenAsItIsUsed(t *testing.T) {
+	p := newPair(t)
+	for range 2 {
+		i, err := p.provider.Exchange(t.Context(), "dev:alice")
+		require.NoError(t, err)
+		require.Equal(t, fakebaidu.OpenID(appKey, "alice"), i.Subject)
+	}
 }

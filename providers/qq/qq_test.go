@@ -37,7 +37,7 @@ func newPair(t *testing.T) pair {
 func pairWith(t *testing.T, secretOfClient string) pair {
 	t.Helper()
 	p := pair{clock: &standin.Clock{}}
-	p.fake = fakeqq.New(standin.Options{Now: p.clock.Now})
+	p.fake = fakeqq.New(standin.Options{Now: p.clock.Now, DevCodes: true})
 	p.fake.SetApp(fakeqq.App{ID: appID, Secret: appSecret})
 	p.fake.SetApp(fakeqq.App{ID: otherApp, Secret: appSecret})
 	server := httptest.NewServer(p.fake.Handler())
@@ -169,4 +169,13 @@ func TestTheStandInRefusesAParameterThatComesTwice(t *testing.T) {
 	w := httptest.NewRecorder()
 	p.fake.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/sns/jscode2session?appid=a&appid=b", nil))
 	require.Equal(t, 500, w.Code)
+}
+
+func TestADevCodeLogsInAsOftenAsItIsUsed(t *testing.T) {
+	p := newPair(t)
+	for range 2 {
+		i, err := p.provider.Exchange(t.Context(), "dev:alice")
+		require.NoError(t, err)
+		require.Equal(t, fakeqq.OpenID(appID, "alice"), i.Subject)
+	}
 }

@@ -38,7 +38,7 @@ type pair struct {
 func newPair(t *testing.T) pair {
 	t.Helper()
 	p := pair{clock: &standin.Clock{}}
-	p.fake = fakewecom.New(standin.Options{Now: p.clock.Now})
+	p.fake = fakewecom.New(standin.Options{Now: p.clock.Now, DevCodes: true})
 	p.fake.SetApp(fakewecom.App{ID: appID, CorpID: corpID, Secret: corpSecret})
 	p.fake.SetApp(fakewecom.App{ID: otherApp, CorpID: otherCorp, Secret: corpSecret})
 	server := httptest.NewServer(p.fake.Handler())
@@ -217,4 +217,13 @@ func TestDataOfWeComIsMarkedWithTheMiniProgram(t *testing.T) {
 	raw, _ := base64.StdEncoding.DecodeString(data.Data)
 	_, err = reader.Decrypt(key, base64.StdEncoding.EncodeToString(raw[:16]), data.IV)
 	require.Equal(t, providers.ErrDecrypt, err)
+}
+
+func TestADevCodeLogsInAsOftenAsItIsUsed(t *testing.T) {
+	p := newPair(t)
+	for range 2 {
+		i, err := p.provider.Exchange(t.Context(), "dev:alice")
+		require.NoError(t, err)
+		require.Equal(t, corpID+"/alice", i.Subject)
+	}
 }
