@@ -1,6 +1,7 @@
 /**
  * Random schedules against a service that follows the rotation rule. Each seed is a small story: requests, uploads,
- * aborts, expiring and revoked tokens, faults, sleeps, logouts, logins, other users, app shows, restarts. Whatever
+ * aborts, expiring and revoked tokens, faults, sleeps, logouts, logins, other and disabled users, app shows, restarts,
+ * bodies changed after the call, statuses through fail, emptied storages, refreshes handled up to 30 s late. Whatever
  * happens, every promise settles, one login or refresh is on the wire at most, no token known to be old is sent,
  * and nothing goes round for ever. SEED=n runs one story, SEEDS=n so many.
  */
@@ -15,6 +16,9 @@ beforeEach(freeze)
 afterEach(() => {
   vi.useRealTimers()
 })
+
+/** Another service, which the same storage knows nothing of. */
+const OTHER = 'https://test.example.com'
 
 const SEEDS = Number(process.env.SEEDS ?? 2000)
 const seeds = process.env.SEED === undefined ? Array.from({ length: SEEDS }, (_, n) => n + 1) : [Number(process.env.SEED)]
@@ -36,6 +40,8 @@ interface Told {
   outcomes: { what: string; seen: { now: Outcome<unknown> | undefined } }[]
   /** Tokens sent although their successor had arrived before. */
   oldTokens: string[]
+  /** Bodies that went out otherwise than they were handed in, and tokens that went to another service. */
+  wrong: string[]
 }
 
 /** Watches what passes between client and host: which tokens have been replaced, and when one is sent all the same. */
@@ -71,15 +77,26 @@ async function tell(seed: number, gentle: boolean): Promise<Told> {
   service.accessTtl = [0.5, 2, 30, 14400][upTo(4)]!
   const device = new Device(service)
   device.latency = () => 1 + upTo(chance(0.1) ? 4000 : 200)
-  const told: Told = { device, service, outcomes: [], oldTokens: [] }
+  const told: Told = { device, service, outcomes: [], oldTokens: [], wrong: [] }
   // A logout resets what counts as old, so that the check is made in the stories without one.
   if (gentle) watchTokens(device, told.oldTokens)
   const make = (): Client => createClient({ host: device.host, baseURL: BASE, random, timeout: 20000 })
   let client = make()
+  const wire = device.host.request
+  device.host.request = (options: { url: string; data?: { n?: number } }) => {
+    if (options.data?.n === 0) told.wrong.push('changed body to ' + options.url)
+    return wire(options)
+  }
+  /** Another service's end of the wire. */
+  const elsewhere = ({ url, header, success }: { url: string; header: Record<string, string>; success: (result: object) => void }) => {
+    if (header.Authorization) told.wrong.push('token to ' + url)
+    success({ statusCode: 200, data: '' })
+  }
   const faults = (): Fault => ([
+    { kind: 'late', after: 10000 + upTo(20000) },
     { kind: 'fail' }, { kind: 'lost' }, { kind: 'lost' }, problem(503, 'database_unavailable'), problem(429, 'rate_limited', { 'Retry-After': String(upTo(20)) }),
     { kind: 'answer', status: 200, body: '<html>' }, { kind: 'answer', status: 502, body: '' }, ...(gentle ? [] : [{ kind: 'hang' } as const, problem(403, 'user_disabled')]),
-  ] as Fault[])[upTo(gentle ? 7 : 9)]!
+  ] as Fault[])[upTo(gentle ? 8 : 10)]!
   const watch = (what: string, promise: Promise<unknown>) => { told.outcomes.push({ what, seen: watched(promise) }) }
 
   const steps = 10 + upTo(30)
@@ -88,20 +105,28 @@ async function tell(seed: number, gentle: boolean): Promise<Told> {
     if (dice < 0.4) {
       for (let n = 1 + upTo(chance(0.1) ? 14 : 4); n > 0; n--) {
         const id = String(told.outcomes.length)
+        const data = { n: 1 + upTo(9) }
         const task = chance(0.15) ? client.uploadFile({ url: '/up', filePath: 'p', name: 'f', hostOptions: { id } })
           : chance(0.1) ? client.downloadFile({ url: '/down', hostOptions: { id } })
-            : client.request({ url: '/a', method: chance(0.5) ? 'GET' : 'POST', retry: upTo(2), hostOptions: { id } })
+            : client.request({ url: '/a', method: chance(0.5) ? 'GET' : 'POST', data, retry: upTo(2), auth: chance(0.1) ? 'optional' : true, ...(chance(0.1) ? { deadline: 2000 } : {}), hostOptions: { id } })
+        // The caller goes on with what it handed in.
+        data.n = 0
         watch('request', task)
         if (chance(0.08)) setTimeout(() => { task.abort() }, upTo(400))
       }
     } else if (dice < 0.5) service.expireAccess()
     else if (dice < 0.62) service.script([LOGIN, REFRESH, REFRESH, '/a', LOGOUT][upTo(5)]!, faults())
     else if (dice < 0.68) device.show()
+    else if (dice < 0.7) device.failsWith = ([undefined, 'statusCode', 'status'] as const)[upTo(3)]
+    else if (dice < 0.71) watch('elsewhere', createClient({ host: { ...device.host, request: elsewhere }, baseURL: OTHER, random }).get('/public', undefined, { auth: 'optional' }))
     else if (dice < 0.72) watch('token', client.getAccessToken())
     else if (dice < 0.76) watch('refresh', client.refresh())
     else if (dice < 0.8) await pass(upTo(40) * 1000)
     else if (gentle) await pass(upTo(1000))
-    else if (dice < 0.83) service.revokeAll()
+    else if (dice < 0.815) device.storage.values.clear()
+    else if (dice < 0.82) service.disable(['alice', 'bob'][upTo(2)]!)
+    else if (dice < 0.825) service.disabled.clear()
+    else if (dice < 0.83) service.revokeAll(([undefined, 'replaced', 'signed_out', 'operator'] as const)[upTo(4)])
     else if (dice < 0.86) watch('logout', client.logout())
     else if (dice < 0.89) watch('login', client.login())
     else if (dice < 0.91) device.user = ['alice', 'bob'][upTo(2)]!
@@ -125,7 +150,8 @@ describe('any story at all', () => {
   it(`${String(seeds.length)} seeds: every promise settles, one login or refresh is on the wire at most, nothing stays there, nothing goes round for ever`, { timeout: 300000 }, async () => {
     const kinds = new Set<string>()
     for (const seed of seeds) {
-      const { outcomes, device, service } = await tell(seed, false)
+      const { outcomes, device, service, wrong } = await tell(seed, false)
+      expect(wrong, `seed ${String(seed)}`).toEqual([])
       const open = outcomes.filter(({ seen }) => seen.now === undefined)
       expect(open.map(({ what }) => what), `seed ${String(seed)}: open promises`).toEqual([])
       for (const { seen } of outcomes) {
@@ -149,7 +175,8 @@ describe('stories in which nobody logs out and nothing is revoked', () => {
   it(`${String(seeds.length)} seeds: no token known to be old is sent, and the session is never lost`, { timeout: 300000 }, async () => {
     let refreshes = 0
     for (const seed of seeds) {
-      const { oldTokens, service, outcomes } = await tell(seed, true)
+      const { oldTokens, service, outcomes, wrong } = await tell(seed, true)
+      expect(wrong, `seed ${String(seed)}`).toEqual([])
       expect(oldTokens, `seed ${String(seed)}`).toEqual([])
       expect(outcomes.filter(({ seen }) => seen.now === undefined), `seed ${String(seed)}`).toEqual([])
       // The rotation rule promises it to a client that keeps one token: lost answers and repeats cost no session.

@@ -127,6 +127,10 @@ export class Device {
       say()
     }
     const fault = this.service.fault(path)
+    if (fault?.kind === 'late') {
+      setTimeout(() => { this.service.handle(method, path, header, sent.data) }, fault.after)
+      return { abort: () => { this.aborts++; end(() => { sent.fail({ errMsg: `${kind}:fail abort` }) }) }, onProgressUpdate: () => undefined }
+    }
     setTimeout(() => {
       if (open && kind === 'uploadFile') progress({ progress: 50 })
       const answer = fault?.kind === 'fail' ? undefined : this.answer(kind, fault, method, path, header, sent)
