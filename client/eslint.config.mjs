@@ -22,7 +22,7 @@ export default tseslint.config(
   },
   {
     files: ['src/**'],
-    ignores: ['src/hosts/fetch.ts', 'src/hosts/tabs.ts'],
+    ignores: ['src/hosts/fetch.ts', 'src/hosts/tabs.ts', 'src/weixin.ts'],
     rules: { 'no-restricted-globals': ['error', ...absentInMiniPrograms] },
   },
   {

@@ -46,9 +46,9 @@ const types = async (entry, extension = '') => {
   return output[0].code.replaceAll("'./index'", `'./index${extension}'`)
 }
 
-/** What not everybody needs: files of their own. The frameworks' are for bundlers alone. */
+/** What not everybody needs: files of their own. The frameworks' and the web pages' are for bundlers alone. */
 const PARTS = ['account', 'devtools', 'guard', 'lasting', 'socket', 'stream']
-const FRAMEWORKS = ['react', 'vue']
+const FRAMEWORKS = ['react', 'vue', 'weixin']
 
 for (const folder of ['dist', 'miniprogram_dist']) {
   rmSync(at(folder), { recursive: true, force: true })

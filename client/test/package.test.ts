@@ -13,7 +13,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 const root = join(import.meta.dirname, '..')
 const read = (path: string) => readFileSync(join(root, path), 'utf8')
 const PARTS = ['account', 'devtools', 'guard', 'lasting', 'socket', 'stream']
-const FILES = ['dist/index.mjs', 'dist/index.cjs', 'miniprogram_dist/index.js', ...PARTS.flatMap((name) => [`dist/${name}.mjs`, `dist/${name}.cjs`, `miniprogram_dist/${name}.js`]), ...['react', 'vue'].flatMap((name) => [`dist/${name}.mjs`, `dist/${name}.cjs`])]
+const FILES = ['dist/index.mjs', 'dist/index.cjs', 'miniprogram_dist/index.js', ...PARTS.flatMap((name) => [`dist/${name}.mjs`, `dist/${name}.cjs`, `miniprogram_dist/${name}.js`]), ...['react', 'vue', 'weixin'].flatMap((name) => [`dist/${name}.mjs`, `dist/${name}.cjs`])]
 /** What mini programs lack. */
 const ABSENT = ['AbortController', 'AbortSignal', 'URL', 'URLSearchParams', 'Headers', 'Request', 'Response', 'fetch', 'FormData', 'Blob', 'XMLHttpRequest', 'window', 'document', 'navigator', 'localStorage', 'globalThis', 'process', 'require', 'eval', 'Function']
 
@@ -120,7 +120,7 @@ describe('the package', () => {
   it('holds the built files, the licence and a page to read, and nothing else', () => {
     const listed = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trim().split('\n').sort()
     const parts = ['account', 'devtools', 'guard', 'lasting', 'socket', 'stream']
-    const frameworks = ['react', 'vue']
+    const frameworks = ['react', 'vue', 'weixin']
     expect(listed).toEqual([
       'LICENSE', 'README.md', 'package.json',
       ...['index', ...parts, ...frameworks].flatMap((name) => ['cjs', 'd.cts', 'd.mts', 'mjs'].map((kind) => `dist/${name}.${kind}`)),

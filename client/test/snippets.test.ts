@@ -82,8 +82,8 @@ describe('the snippets', () => {
 
   it.each(snippets.filter(({ isModule }) => isModule).map(({ name, code }) => [name, code]))('%s runs', async (name, code) => {
     const made = (await import(join(folder, name))) as Record<string, unknown> & { client?: { get: (url: string) => Promise<{ statusCode: number }> } }
-    // A client that a snippet makes is a client that works; the cloud's and the page's have hosts of their own.
-    if (code.includes('createClient(') && made.client) expect((await made.client.get('/a')).statusCode).toBe(200)
+    // A client that a snippet makes is a client that works. WeChat's authorize page has tests of its own, in Chromium.
+    if (code.includes('createClient(') && made.client && !code.includes('weixinPage')) expect((await made.client.get('/a')).statusCode).toBe(200)
   })
 
   it.each(snippets.filter(({ isModule }) => !isModule).map(({ name, code }) => [name, code]))('%s runs, as a page of a mini program', async (_, code) => {
