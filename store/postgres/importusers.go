@@ -50,6 +50,12 @@ func (s *Store) ImportUsers(ctx context.Context, batch []users.Imported, commit 
 
 func importBatch(ctx context.Context, tx pgx.Tx, batch []users.Imported) (out users.ImportResult, err error) {
 	const (
+		// Without statistics of a table that has just been filled the planner takes a
+		// phone number for one of 200 and reads the whole table to find it: a batch
+		// took longer the more people were there.
+		settingsSQL = `
+SELECT set_config('lock_timeout', '1s', true), set_config('idle_in_transaction_session_timeout', '0', true),
+       set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)`
 		tableSQL = `
 CREATE TEMPORARY TABLE importing (
     n int, user_id uuid, provider text, account text, app_id text, openid text, unionid text, nickname text, avatar_url text,
@@ -95,7 +101,7 @@ WHERE owner IS NOT NULL
 ORDER BY n
 ON CONFLICT DO NOTHING`
 	)
-	for _, sql := range []string{`SELECT set_config('lock_timeout', '1s', true), set_config('idle_in_transaction_session_timeout', '0', true)`, tableSQL} {
+	for _, sql := range []string{settingsSQL, tableSQL} {
 		if _, err := tx.Exec(ctx, sql); err != nil {
 			return out, err
 		}
