@@ -81,3 +81,15 @@ func TestABufferThatWentBackIsEmpty(t *testing.T) {
 		require.Zero(t, c)
 	}
 }
+
+func TestJitterShortensAccessTokensByItsShareAtMost(t *testing.T) {
+	t.Parallel()
+	p := Lifetimes{AccessTTL: 1000 * time.Second, AccessJitter: 0.2, MaxAge: time.Hour}
+	now := time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
+	for draw, want := range map[float64]time.Duration{0: 1000 * time.Second, 0.5: 900 * time.Second, 1: 800 * time.Second} {
+		require.Equal(t, now.Add(want), p.accessEnd(now, now, draw))
+	}
+	require.Equal(t, now.Add(time.Minute), p.accessEnd(now.Add(time.Minute-p.MaxAge), now, 0.5), "and not beyond the end of the session")
+	p.AccessJitter = 0
+	require.Equal(t, now.Add(1000*time.Second), p.accessEnd(now, now, 1))
+}

@@ -24,6 +24,9 @@ type Lifetimes struct {
 	// MaxSessions is the number of live sessions that a user may have. 0 means no
 	// limit.
 	MaxSessions int
+	// AccessJitter is the share of AccessTTL by which an access token may live
+	// shorter, drawn for each: clients that came together then do not renew together.
+	AccessJitter float64
 }
 
 // SessionEnd returns when a session that began at created and was last
@@ -39,9 +42,10 @@ func (p Lifetimes) SessionEnd(created, rotated time.Time) time.Time {
 }
 
 // accessEnd returns when an access token issued now expires: not after the
-// absolute lifetime of its session.
-func (p Lifetimes) accessEnd(created, now time.Time) time.Time {
-	end := now.Add(p.AccessTTL)
+// absolute lifetime of its session. The draw, from 0 to 1, says how much of
+// AccessJitter is taken.
+func (p Lifetimes) accessEnd(created, now time.Time, draw float64) time.Time {
+	end := now.Add(p.AccessTTL - time.Duration(p.AccessJitter*draw*float64(p.AccessTTL)))
 	if p.MaxAge > 0 {
 		if limit := created.Add(p.MaxAge); limit.Before(end) {
 			end = limit

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/google/uuid"
@@ -54,11 +56,19 @@ type issuer struct {
 // response can be repeated.
 func (i *issuer) issue(g grant) (Tokens, error) {
 	now := g.now.Truncate(time.Second)
-	end := i.lifetimes.accessEnd(g.createdAt, now)
-	var id [16]byte
+	var (
+		id   [16]byte
+		draw [4]byte
+	)
 	if _, err := rand.Read(id[:]); err != nil {
 		return Tokens{}, fmt.Errorf("issue tokens: %w", err)
 	}
+	if i.lifetimes.AccessJitter > 0 {
+		if _, err := rand.Read(draw[:]); err != nil {
+			return Tokens{}, fmt.Errorf("issue tokens: %w", err)
+		}
+	}
+	end := i.lifetimes.accessEnd(g.createdAt, now, float64(binary.BigEndian.Uint32(draw[:]))/math.MaxUint32)
 	extra, err := i.chosen(g.metadata)
 	if err != nil {
 		return Tokens{}, fmt.Errorf("issue tokens: %w", err)

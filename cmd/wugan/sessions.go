@@ -203,7 +203,7 @@ func sessionsPurgeCommand() *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, db.Close()) }()
-			n, err := service.PurgeNow(cmd.Context(), db, c.Lifetimes())
+			n, err := service.PurgeNow(cmd.Context(), db, c)
 			if err != nil {
 				return err
 			}

@@ -91,6 +91,10 @@ type Config struct {
 	WebhookURL    secret.String `split_words:"true"`
 	WebhookSecret secret.String `split_words:"true"`
 	WebhookKinds  []string      `split_words:"true"`
+	// TTLJitter is the share of AccessTTL by which access tokens live shorter.
+	TTLJitter float64 `split_words:"true" default:"0"`
+	// SessionsKeep is how long ended and expired sessions stay readable.
+	SessionsKeep time.Duration `split_words:"true" default:"720h"`
 	// EventsKeep is how long events are kept; 0: for ever.
 	EventsKeep time.Duration `split_words:"true" default:"9600h"`
 
@@ -183,11 +187,15 @@ func (c *Config) Check() error {
 		{"SESSION_MAX_AGE", c.SessionMaxAge, 0},
 		{"SHUTDOWN_DELAY", c.ShutdownDelay, 0},
 		{"EVENTS_KEEP", c.EventsKeep, 0},
+		{"SESSIONS_KEEP", c.SessionsKeep, 0},
 		{"UPSTREAM_TIMEOUT", c.UpstreamTimeout, time.Millisecond},
 	} {
 		if d.value < d.least {
 			return Wrong(d.name, "expected a duration of %s or more", d.least)
 		}
+	}
+	if !(c.TTLJitter >= 0 && c.TTLJitter <= 0.2) { // not a number is neither
+		return Wrong("TTL_JITTER", "expected a share from 0 to 0.2")
 	}
 	if c.RefreshGrace > time.Minute {
 		return Wrong("REFRESH_GRACE", "expected a minute at most: a copied token is not noticed within the grace")

@@ -136,7 +136,7 @@ func TestTheDefaultsAreThoseOfTheContract(t *testing.T) {
 		Addr: ":8080", MetricsAddr: "127.0.0.1:9090", DatabaseURL: secret.New("sqlite:wugan.db"),
 		AccessTTL: 4 * time.Hour, RefreshTTL: 168 * time.Hour, RefreshGrace: 10 * time.Second,
 		SessionMaxAge: 2160 * time.Hour, MaxSessionsPerUser: 20,
-		LoginRate: 5, PhoneDailyLimit: 10, UpstreamTimeout: time.Minute, EventsKeep: 9600 * time.Hour,
+		LoginRate: 5, PhoneDailyLimit: 10, UpstreamTimeout: time.Minute, EventsKeep: 9600 * time.Hour, SessionsKeep: 720 * time.Hour,
 		Console:  "on",
 		LogLevel: "info", LogFormat: "json",
 	}
@@ -237,6 +237,8 @@ var wrongValues = map[string][]struct{ value, expected string }{
 	"WEBHOOK_URL":      {{"hunter2.example", "https://"}, {"ftp://hunter2.example", "https://"}, {"https://hunter2.example:0", "https://"}, {"https://shop.example/#hunter2", "https://"}},
 	"WEBHOOK_SECRET":   {{"hunter2", "24 to 64 bytes"}, {"whsec_hunter2", "24 to 64 bytes"}, {"whsec_" + base64.StdEncoding.EncodeToString(make([]byte, 23)), "24 to 64 bytes"}},
 	"WEBHOOK_KINDS":    {{"user_created,hunter2", "kinds of events"}, {"everything", "kinds of events"}},
+	"TTL_JITTER":       {{"0.3", "0 to 0.2"}, {"-0.1", "0 to 0.2"}, {"NaN", "0 to 0.2"}},
+	"SESSIONS_KEEP":    {{"a month", "a duration"}, {"-1h", "0s or more"}},
 	"EVENTS_KEEP":      {{"a year", "a duration"}, {"-1h", "0s or more"}},
 	"LOG_LEVEL":        {{"loud", "debug, info, warn or error"}},
 	"LOG_FORMAT":       {{"logfmt", "json or text"}},

@@ -26,7 +26,7 @@ func (c *Config) Level() (level slog.Level, err error) {
 func (c *Config) Lifetimes() auth.Lifetimes {
 	return auth.Lifetimes{
 		AccessTTL: c.AccessTTL, RefreshTTL: c.RefreshTTL, Grace: c.RefreshGrace,
-		MaxAge: c.SessionMaxAge, MaxSessions: c.MaxSessionsPerUser,
+		MaxAge: c.SessionMaxAge, MaxSessions: c.MaxSessionsPerUser, AccessJitter: c.TTLJitter,
 	}
 }
 

@@ -64,7 +64,7 @@ func TestAPodWhoseClockIsWrongEndsNoLivingSession(t *testing.T) {
 		require.ErrorContains(t, wrong.service.mayPurge(), "clock", "%s ahead", ahead)
 		require.NoError(t, right.service.mayPurge())
 		c := w.settings()
-		_, err := purgeOnce(t.Context(), wrong.service.db, c.Lifetimes(), nil, wrong.service.clock.Now())
+		_, err := purgeOnce(t.Context(), wrong.service.db, keeping{accessTTL: c.AccessTTL}, nil, wrong.service.clock.Now())
 		require.NoError(t, err)
 		for _, p := range []*pod{right, wrong} {
 			require.Equal(t, 200, p.me(mine.access).status)
@@ -131,7 +131,7 @@ func TestAFileFromAnotherTimeIsNotPurgedForADay(t *testing.T) {
 
 	// What an operator does by the command: dead sessions go, living ones stay.
 	c := w.settings()
-	n, err := PurgeNow(t.Context(), p.service.db, c.Lifetimes())
+	n, err := PurgeNow(t.Context(), p.service.db, c)
 	require.NoError(t, err)
 	require.Zero(t, n)
 }

@@ -32,7 +32,7 @@ func TestWhatThePodDoesIsInItsFigures(t *testing.T) {
 		require.Equal(t, "unknown_app", p.do("POST", "/api/v1/auth/login", "", map[string]any{"appId": "wx-of-a-stranger", "code": "none"}).code())
 		require.Equal(t, 204, p.do("POST", "/api/v1/auth/logout", next.access, nil).status)
 		c := w.settings()
-		_, err := purgeOnce(t.Context(), p.service.db, c.Lifetimes(), p.service.metrics, time.Now())
+		_, err := purgeOnce(t.Context(), p.service.db, keeping{accessTTL: c.AccessTTL}, p.service.metrics, time.Now())
 		require.NoError(t, err)
 
 		text := p.scrape()

@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/internal/config"
 	"github.com/wugan/wugan/internal/metrics"
 )
 
 const (
-	// purgeEvery and purgeKeep: dead sessions stay for a day, so that their
-	// tokens are told from foreign ones, and are gone soon after.
+	// purgeEvery and purgeKeep: dead sessions stay for a day at least, so that their
+	// tokens are told from foreign ones.
 	purgeEvery = 10 * time.Minute
 	purgeKeep  = 24 * time.Hour
 	// A SQLite file whose newest time differs by more than stepDoubted from the
@@ -22,9 +23,20 @@ const (
 	holdFor     = 24 * time.Hour
 )
 
-// purge removes dead sessions, and events older than keep (0: none), now and then,
-// once it is known what time it is.
-func (s *Service) purge(ctx context.Context, p auth.Lifetimes, keep time.Duration, log *slog.Logger) {
+// keeping says how long what is dead is kept.
+type keeping struct {
+	accessTTL time.Duration
+	sessions  time.Duration // after their end; purgeKeep and accessTTL at least
+	events    time.Duration // 0: for ever
+}
+
+func keepingOf(c config.Config) keeping {
+	return keeping{accessTTL: c.AccessTTL, sessions: c.SessionsKeep, events: c.EventsKeep}
+}
+
+// purge removes dead sessions and old events now and then, once it is known what
+// time it is.
+func (s *Service) purge(ctx context.Context, k keeping, log *slog.Logger) {
 	select {
 	case <-s.revocations.Known():
 	case <-ctx.Done():
@@ -36,8 +48,8 @@ func (s *Service) purge(ctx context.Context, p auth.Lifetimes, keep time.Duratio
 		if err := s.mayPurge(); err != nil {
 			log.ErrorContext(ctx, "nothing is purged: the time is in doubt", "error", err)
 		} else {
-			s.purgeAndLog(ctx, p, log)
-			s.purgeEvents(ctx, keep, log)
+			s.purgeAndLog(ctx, k, log)
+			s.purgeEvents(ctx, k.events, log)
 		}
 		select {
 		case <-ctx.Done():
@@ -56,8 +68,8 @@ func (s *Service) mayPurge() error {
 	return s.clock.Tolerable()
 }
 
-func (s *Service) purgeAndLog(ctx context.Context, p auth.Lifetimes, log *slog.Logger) {
-	n, err := purgeOnce(ctx, s.db, p, s.metrics, s.clock.Now())
+func (s *Service) purgeAndLog(ctx context.Context, k keeping, log *slog.Logger) {
+	n, err := purgeOnce(ctx, s.db, k, s.metrics, s.clock.Now())
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
@@ -98,20 +110,21 @@ func Step(ctx context.Context, db Database) (time.Duration, error) {
 	return step, nil
 }
 
-// PurgeNow removes dead sessions at an operator's word, by the database's time.
-func PurgeNow(ctx context.Context, db Database, p auth.Lifetimes) (int, error) {
+// PurgeNow removes dead sessions at an operator's word, by the database's time and
+// the settings.
+func PurgeNow(ctx context.Context, db Database, c config.Config) (int, error) {
 	now, err := db.Now(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("purge: %w", err)
 	}
-	return purgeOnce(ctx, db, p, nil, now)
+	return purgeOnce(ctx, db, keepingOf(c), nil, now)
 }
 
 // purgeOnce removes dead sessions and counts them.
-func purgeOnce(ctx context.Context, db auth.Store, p auth.Lifetimes, m *metrics.Metrics, now time.Time) (int, error) {
+func purgeOnce(ctx context.Context, db auth.Store, k keeping, m *metrics.Metrics, now time.Time) (int, error) {
 	// A session is kept as long as access tokens of it can live, so that they can
 	// be revoked and the revocation is reported to every reader.
-	dead := now.Add(-max(purgeKeep, p.AccessTTL+time.Minute))
+	dead := now.Add(-max(purgeKeep, k.accessTTL+time.Minute, k.sessions))
 	n, err := db.Purge(ctx, dead, dead)
 	if ctx.Err() == nil {
 		m.Purged(n, err)

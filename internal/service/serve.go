@@ -60,7 +60,7 @@ func Run(ctx context.Context, c config.Config, o Options) (err error) {
 	defer wg.Wait()
 	defer stopBackground()
 	wg.Go(func() { s.Background(background) })
-	wg.Go(func() { s.purge(background, c.Lifetimes(), c.EventsKeep, log) })
+	wg.Go(func() { s.purge(background, keepingOf(c), log) })
 
 	// Without this read no token can be checked. Where the database is down, the
 	// service answers and says so.
