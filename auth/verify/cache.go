@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// digest names a token in the cache: its SHA-256, so that two tokens cannot be
-// made to share an entry, and no live token rests in memory or in a heap dump.
-// A second spelling of the same token (the ECDSA twin r, n−s) is another entry,
-// which is harmless: it was verified in its own right.
+// digest is the key of a token in the cache: its SHA-256. Two tokens cannot be
+// made to share an entry, and no valid token stays in memory or in a heap dump. A
+// second spelling of the same token (the ECDSA signature r, n−s) has its own
+// entry, which is harmless because it was verified separately.
 type digest = [sha256.Size]byte
 
 // digestOf copies the usual token to the stack: the conversion of a string to
@@ -34,8 +34,8 @@ const (
 	evictSample = 8
 )
 
-// cache is a bounded map of verified tokens. It holds no opinion on whether they
-// still are good: the caller checks time, key and revocation again.
+// cache is a bounded map of verified tokens. It does not know whether they are
+// still valid: the caller checks time, key and revocation again.
 type cache struct {
 	shards [cacheShards]shard
 	limit  int // entries for each shard
@@ -63,9 +63,9 @@ func (c *cache) get(sum digest) *cached {
 	return s.entries[sum]
 }
 
-// put adds an entry. A full shard first gives up, of a few entries that Go's map
-// order picks at random, the one that expires first. Only tokens with a good
-// signature come here, so a flood of forged ones pushes nothing out.
+// put adds an entry. A full shard first evicts one: of a few entries that Go's map
+// order picks at random, the one that expires first. Only tokens with a valid
+// signature are added, so forged tokens evict nothing.
 func (c *cache) put(sum digest, entry *cached) {
 	s := c.shard(sum)
 	s.mu.Lock()

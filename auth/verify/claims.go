@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Claims is what a verified access token says (RFC 9068 section 2.2). It belongs
-// to the caller, who may change it.
+// Claims holds the claims of a verified access token (RFC 9068 section 2.2). The
+// caller may change it.
 type Claims struct {
 	Issuer    string    // iss
 	Subject   string    // sub: the user's id
@@ -28,8 +28,8 @@ type Claims struct {
 // HasRole reports whether the user had this role when the token was issued.
 func (c *Claims) HasRole(role string) bool { return slices.Contains(c.Roles, role) }
 
-// clone copies everything that can be changed. It is most of what a repeated check
-// costs beside the hash, so the usual token takes one allocation and not three.
+// clone returns a deep copy. Besides the hash it is most of the cost of a repeated
+// check, so the usual token takes one allocation instead of three.
 func (c *Claims) clone() *Claims {
 	block := &struct {
 		Claims
@@ -77,8 +77,8 @@ func cloneValue(value any) any {
 	}
 }
 
-// accessClaims must be in an access token: RFC 9068 section 2.2, and sid, without
-// which its session could not be revoked.
+// accessClaims are required in an access token: those of RFC 9068 section 2.2, and
+// sid, without which its session could not be revoked.
 var accessClaims = []string{"sub", "client_id", "iat", "jti", "sid"}
 
 // claimsOf reads the claims of an access token that passed [Profile.check].

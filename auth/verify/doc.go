@@ -1,17 +1,19 @@
-// Package verify checks wugan's tokens, for the service itself and for every
-// business service that trusts it.
+// Package verify verifies wugan's access tokens. Business services that trust
+// wugan import it, and wugan itself uses it.
 //
-// It owns: strict parsing of one compact JWS, the rules of RFC 8725 and
-// RFC 9068, key sources (fixed keys and a JWK Set address), a bounded cache of
-// tokens that were found good, the reader of the revocation feed, and a
-// net/http middleware that answers in the service's own form.
+// A [Verifier], made by [New], checks tokens with the keys of a [KeySource] such
+// as [JWKS]. [Verifier.Middleware] protects a net/http handler. [Feed] reads which
+// sessions were revoked.
 //
-// It refuses to own: issuing tokens, sessions and their rotation, storage, and
-// any web framework. It depends on the standard library, on golang-jwt for the
-// signature algorithms, and on a JWK library; a test holds it to that.
+// The package parses one compact JWS strictly and applies RFC 8725 and RFC 9068.
+// It keeps a bounded cache of verified tokens. It does not issue tokens, has no
+// storage and depends on no web framework. Its dependencies are the standard
+// library, golang-jwt for the signature algorithms, and a JWK library; a test
+// enforces this.
 //
-// Signatures are checked by golang-jwt. Its parser is not used: it accepts
-// unknown critical headers, any type, line breaks in base64, claim names in any
-// case, duplicate members and times written as strings. Everything in this
-// package is safe for use by many goroutines at once.
+// The parser of golang-jwt is not used, because it accepts unknown critical
+// headers, any type, line breaks in base64, claim names in any case, duplicate
+// members and times written as strings.
+//
+// All functions and types of this package are safe for concurrent use.
 package verify

@@ -6,27 +6,29 @@ import (
 	"net/http"
 )
 
-// The reasons a token is not accepted. Compare with [errors.Is]; the text of a
-// wrapping error says more, for a developer, and never holds the token.
+// The reasons for which a token is not accepted. Compare with [errors.Is]. The
+// message of a wrapping error has details for a developer and never contains the
+// token.
 var (
-	// ErrMissing: the request carries no access token at all.
+	// ErrMissing: the request has no access token.
 	ErrMissing = errors.New("no access token")
-	// ErrInvalid: the token is not one of ours, not of this kind, or not for us.
+	// ErrInvalid: the token has another issuer, type or audience, or is malformed
+	// or forged.
 	ErrInvalid = errors.New("invalid token")
-	// ErrExpired: a genuine token whose time is over. It is not an [ErrInvalid].
+	// ErrExpired: a genuine token has expired. It is not an [ErrInvalid].
 	ErrExpired = errors.New("token has expired")
-	// ErrRevoked: a genuine token whose session was ended.
+	// ErrRevoked: the session of a genuine token has been revoked.
 	ErrRevoked = errors.New("session has been revoked")
-	// ErrKeysUnavailable: whether the token is good cannot be told now, because
-	// the keys cannot be had. An outage is never an [ErrInvalid]: answer 503.
+	// ErrKeysUnavailable: the token cannot be checked, because the keys are not
+	// available. An outage is never an [ErrInvalid]: respond with 503.
 	ErrKeysUnavailable = errors.New("verification keys are unavailable")
-	// ErrUnknownKey: a [KeySource] that is up to date has no key of that id. A
-	// token that names such a key is also an [ErrInvalid].
+	// ErrUnknownKey: an up-to-date [KeySource] has no key with that id. The error
+	// for a token that names such a key is also an [ErrInvalid].
 	ErrUnknownKey = errors.New("unknown key id")
 )
 
-// RevokedError is [ErrRevoked] with the reason that the revocations know: one of
-// the contract's words, such as signed_out, on which a client acts.
+// RevokedError is [ErrRevoked] with the reason of the revocation, such as
+// signed_out. Clients decide by it whether to log in again.
 type RevokedError struct{ Reason string }
 
 func (e *RevokedError) Error() string { return ErrRevoked.Error() }
@@ -34,8 +36,9 @@ func (e *RevokedError) Error() string { return ErrRevoked.Error() }
 // Unwrap returns [ErrRevoked].
 func (e *RevokedError) Unwrap() error { return ErrRevoked }
 
-// errMisconfigured is an error of the program that set the profile up. It is none
-// of the errors above, so that it shows as a 500 and not as a logged-out user.
+// errMisconfigured is returned for an invalid profile, which is a mistake of the
+// program. It is none of the errors above, so that it becomes a 500 and does not
+// log the user out.
 var errMisconfigured = errors.New("verify: the profile is incomplete")
 
 func invalid(format string, args ...any) error {

@@ -17,25 +17,25 @@ const (
 	feedPause   = time.Second // between responses that bring nothing and come at once
 	// feedWhole is how long the whole feed may take.
 	feedWhole = time.Minute
-	// feedAgain is how often it is read again from the start, whatever went wrong
-	// before; feedStep is the step of the wall clock after which it is, too: the
-	// machine may have slept.
+	// feedAgain is how often the feed is read again from the start, to repair any
+	// earlier fault. feedStep is the step of the wall clock after which it is also
+	// read again: the machine may have slept.
 	feedAgain      = 5 * time.Minute
 	feedStep       = 5 * time.Second
 	feedSweep      = time.Minute
 	feedSweepBatch = 1000
 )
 
-// RevocationFeed reads which sessions were ended, so that access tokens, which
-// are checked without a call, stop working within about a second. It implements
-// [Revocations].
+// RevocationFeed reads which sessions were revoked, so that their access tokens,
+// which are verified without a call, are refused within about a second. It
+// implements [Revocations].
 //
-// A revoked session is remembered until the last access token that it can have
-// has expired, and [MaxLeeway] longer, by the service's time and the monotonic
-// clock: this machine's wall clock may be wrong, or jump. Every five minutes, and
-// after a jump, everything is read again. While the service is down nothing new is
-// learnt, and tokens are accepted all the same; the reader tries again after 1, 2,
-// 4 … 60 seconds. Watch [RevocationFeed.Lag]. A session takes some 50 bytes.
+// A revoked session is kept until its last access token has expired, and
+// [MaxLeeway] longer, by the service's time and the monotonic clock, since this
+// machine's wall clock may be wrong or jump. The whole feed is read again every
+// five minutes and after such a jump. While the service is unreachable, tokens are
+// still accepted, but new revocations are unknown; the reader retries after 1, 2,
+// 4 … 60 seconds. Monitor [RevocationFeed.Lag]. A session takes about 50 bytes.
 type RevocationFeed struct {
 	remote
 	address   func() string // closures: fmt would print a password or key in a field
@@ -53,11 +53,11 @@ type RevocationFeed struct {
 	lastErr  error
 }
 
-// Feed starts to read the revocation feed of the service at base (its address
-// without a path, such as https://auth.example.com), with a gateway key. The key
-// appears in no error and no log, and follows no redirect. A base that is no use
-// is reported by [RevocationFeed.Ready]. Close the feed when it is no longer
-// needed.
+// Feed starts reading the revocation feed of the service at base, its address
+// without a path, such as https://auth.example.com. It authenticates with a gateway
+// key, which appears in no error and no log and is not sent to the target of a
+// redirect. [RevocationFeed.Ready] reports an invalid base or key. The caller must
+// call [RevocationFeed.Close] when the feed is no longer needed.
 func Feed(base, gatewayKey string, opts ...RemoteOption) *RevocationFeed {
 	f := &RevocationFeed{
 		remote:    newRemote(maxFeedWait, opts),
@@ -90,15 +90,14 @@ func validHeaderValue(key string) bool {
 	return key != "" && strings.IndexFunc(key, func(c rune) bool { return c <= ' ' || c >= 0x7f }) < 0
 }
 
-// Close ends the reading. What was read stays known.
+// Close stops reading. The revocations that were read stay known.
 func (f *RevocationFeed) Close() {
 	f.cancel()
 	<-f.done
 }
 
-// Ready waits until every revocation that the service knew of has been read. It
-// returns an error that names the cause when ctx ends first, or at once when the
-// base or the key cannot be used.
+// Ready waits until the whole feed has been read once. It returns an error with
+// the cause if ctx ends first, and at once if the base or the key is invalid.
 func (f *RevocationFeed) Ready(ctx context.Context) error {
 	if f.bad != nil {
 		return f.bad
@@ -125,17 +124,17 @@ func (f *RevocationFeed) Revoked(sessionID string) bool {
 	return ok
 }
 
-// RevocationReason returns why a session was ended, in the service's words; ""
-// where it was not, or that is not known.
+// RevocationReason returns why a session was revoked, such as "signed_out", or ""
+// if it was not revoked or the reason is unknown.
 func (f *RevocationFeed) RevocationReason(sessionID string) string {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	return reasons[f.until[keyOf(sessionID)].reason]
 }
 
-// Lag is the time since the service last answered; negative when it never did.
-// Of a healthy feed it goes up to the interval (25 seconds), since the service
-// answers late when there is nothing to say.
+// Lag returns the time since the last response of the service, or a negative
+// duration if there was none. It reaches the interval (25 seconds) in a healthy
+// feed, since the service delays a response that has no entries.
 func (f *RevocationFeed) Lag() time.Duration {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
@@ -145,7 +144,7 @@ func (f *RevocationFeed) Lag() time.Duration {
 	return time.Since(f.lastGood)
 }
 
-// Len is the number of revoked sessions that are remembered.
+// Len returns the number of revoked sessions that are kept.
 func (f *RevocationFeed) Len() int {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
@@ -191,8 +190,9 @@ func (f *RevocationFeed) run() {
 		}
 		backoff = 0
 		cursor = answer.cursor
-		// Without a wait the service may answer in pages, at once; we have caught
-		// up when it tells nothing new, and has told as many as we know.
+		// Without a wait the service may respond in pages, at once. The reader has
+		// caught up when a response has no new entry and as many entries were read
+		// as are known.
 		if !caughtUp {
 			read += answer.entries
 			if !answer.news && (answer.entries == 0 || read >= f.Len()) {
@@ -214,8 +214,8 @@ func (f *RevocationFeed) run() {
 	}
 }
 
-// jumps notices that the wall clock was set, or that the machine slept, by the
-// monotonic clock.
+// jumps detects by the monotonic clock that the wall clock was set or that the
+// machine slept.
 type jumps struct {
 	wall func() time.Time
 	seen time.Time // by the wall clock
@@ -249,8 +249,8 @@ func (f *RevocationFeed) failed(err error) {
 	f.onError(fmt.Errorf("revocation feed: %w", err))
 }
 
-// read asks once: for what is new after cursor, and, when we have caught up,
-// waiting for it.
+// read sends one request for the entries after cursor. If wait is set, the service
+// delays the response until there are some.
 func (f *RevocationFeed) read(cursor string, wait bool) (learner, error) {
 	query := url.Values{}
 	limit := feedWhole
@@ -288,8 +288,8 @@ func (f *RevocationFeed) read(cursor string, wait bool) (learner, error) {
 	return f.learn(response)
 }
 
-// sweep forgets what no token can belong to any more, in small steps, so that no
-// check waits for it.
+// sweep removes sessions that can have no valid token any more. It works in small
+// steps so that no check waits for it.
 func (f *RevocationFeed) sweep() {
 	now := f.moment(0)
 	var gone []sessionKey

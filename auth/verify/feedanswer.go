@@ -26,7 +26,7 @@ func keyOf(id string) (key sessionKey) {
 	return sessionKey(sum[:16])
 }
 
-// moment is a time by the monotonic clock: seconds since the feed began.
+// moment is a time of the monotonic clock, in seconds since the feed began.
 type moment int32
 
 // moment is so long from now, rounded up.
@@ -41,7 +41,7 @@ type ended struct {
 	reason uint8 // its place among the reasons
 }
 
-// reasons are the words of the service for why a session ended.
+// reasons lists the reasons for which the service ends sessions.
 var reasons = []string{"", "logged_out", "signed_out", "operator", "evicted", "replaced", "account_closed", "merged"}
 
 func reasonPlace(reason string) uint8 {
@@ -57,8 +57,8 @@ type feedSession struct {
 
 var errNoFeed = errors.New("the answer is not a revocation feed")
 
-// learn reads a response of GET /api/v1/revocations entry by entry, for it may be
-// many megabytes. What it has read of a response that breaks off stays known.
+// learn reads a response of GET /api/v1/revocations entry by entry, since it may
+// have many megabytes. The entries of a truncated response are kept.
 func (f *RevocationFeed) learn(response *http.Response) (learner, error) {
 	if err := checkType(response, "application/json"); err != nil {
 		return learner{}, err
@@ -76,7 +76,8 @@ func (f *RevocationFeed) learn(response *http.Response) (learner, error) {
 	return l, nil
 }
 
-// serviceTime is the time of a service that does not tell now in its responses.
+// serviceTime returns the time in the Date header, for a service whose responses
+// have no member now.
 func serviceTime(h http.Header) time.Time {
 	if at, err := http.ParseTime(h.Get("Date")); err == nil {
 		return at
@@ -143,7 +144,7 @@ func (l *learner) sessions(d *json.Decoder) error {
 	return expect(d, json.Delim(']'))
 }
 
-// take remembers what was read, a batch at a time, so that no check waits long.
+// take stores the entries that were read, in batches, so that no check waits long.
 func (l *learner) take() {
 	f := l.feed
 	f.mu.Lock()
@@ -174,8 +175,8 @@ func expect(d *json.Decoder, want json.Delim) error {
 	return nil
 }
 
-// broken leaves out the position and the text that encoding/json quotes, and keeps
-// what the connection says.
+// broken removes the position and the quoted input from an error of encoding/json.
+// It keeps an error of the connection.
 func broken(err error) error {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 )
 
-// header is what a JOSE header says that a check asks for (RFC 7515 section 4.1).
+// header holds the JOSE header parameters that a check uses (RFC 7515 section 4.1).
 type header struct{ typ, algorithm, kid string }
 
 // refusedHeaders change how a token is to be read, or bring their own key.
@@ -20,8 +20,7 @@ type header struct{ typ, algorithm, kid string }
 // section 3.10).
 var refusedHeaders = []string{"crit", "b64", "jku", "jwk", "x5u", "x5c"}
 
-// readHeader reads the first part of a token. What it returns depends on the
-// text alone.
+// readHeader parses the first part of a token. Its result depends only on encoded.
 func readHeader(encoded string) (header, error) {
 	data, err := decodeSegment(encoded)
 	if err != nil {
@@ -84,14 +83,14 @@ func (p *Profile) keyFor(ctx context.Context, h header) (Key, error) {
 	return key, nil
 }
 
-// headersSeen remembers the headers of good tokens by their encoded text. All
-// tokens of one key begin with the same one, which therefore is recognised by
-// comparison and not read again. Whether it fits the profile and its key is
-// asked each time: only what readHeader found in the very same text is kept.
+// headersSeen caches the parsed headers of valid tokens by their encoded form. All
+// tokens of one key have the same header, so it is parsed once and then recognized
+// by comparison. Whether the header fits the profile and its key is checked each
+// time: the cache holds only results of readHeader.
 var headersSeen headers
 
-// maxHeaders is the number of headers that are remembered: two for each key of
-// several issuers. With more, some are read each time.
+// maxHeaders is the size of the cache: two headers for each key of several issuers.
+// Other headers are parsed each time.
 const maxHeaders = 16
 
 type headers struct {
@@ -115,8 +114,8 @@ func (s *headers) get(encoded string) (header, bool) {
 	return header{}, false
 }
 
-// add keeps a header whose token has a good signature, so that a caller without a
-// key can push out those of others. The oldest makes room.
+// add caches a header whose token has a valid signature, so that forged tokens
+// evict nothing. It evicts the oldest header of a full cache.
 func (s *headers) add(encoded string, h header) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -127,7 +126,7 @@ func (s *headers) add(encoded string, h header) {
 	if old := s.list.Load(); old != nil {
 		list = slices.Clone((*old)[max(0, len(*old)-maxHeaders+1):])
 	}
-	// The text is a part of the token, which must not stay in memory for it.
+	// The string is a part of the token, which must not stay in memory.
 	list = append(list, seenHeader{strings.Clone(encoded), h})
 	s.list.Store(&list)
 }

@@ -9,22 +9,21 @@ import (
 	"strings"
 )
 
-// retryAfter is what a client is told to wait, in seconds, while keys cannot be
-// had.
+// retryAfter is the Retry-After of a 503, in seconds.
 const retryAfter = "5"
 
 // Bearer returns the access token of a request's Authorization header (RFC 6750
-// section 2.1; the scheme in any case). The error is [ErrMissing] when there is
-// none or it is of another scheme, and [ErrInvalid] when there are two headers,
-// or what follows is not a token. A token in the query or in a form is never
-// looked at: addresses end up in logs.
+// section 2.1). The scheme is case-insensitive. It returns [ErrMissing] if there is
+// no such header or it has another scheme, and [ErrInvalid] if there are two or the
+// credentials are not a token. It never reads a token from the query or a form,
+// because addresses are logged.
 func Bearer(h http.Header) (string, error) {
 	values := h.Values("Authorization")
 	switch {
 	case len(values) == 0:
 		return "", ErrMissing
 	case len(values) > 1:
-		// A proxy and we could each read another one.
+		// A proxy in front could read the other one.
 		return "", invalid("more than one Authorization header")
 	}
 	scheme, token, _ := strings.Cut(values[0], " ")
@@ -63,14 +62,14 @@ var b64Token = func() (set [256]bool) {
 
 type contextKey struct{}
 
-// NewContext returns a context that carries claims, for frameworks that do not
+// NewContext returns a copy of ctx that carries claims, for frameworks that do not
 // use [Verifier.Middleware].
 func NewContext(ctx context.Context, claims *Claims) context.Context {
 	return context.WithValue(ctx, contextKey{}, claims)
 }
 
-// FromContext returns the claims that the middleware put into a request's
-// context, and whether there are any.
+// FromContext returns the claims that [Verifier.Middleware] or [NewContext] stored
+// in ctx, and reports whether there are any.
 func FromContext(ctx context.Context) (*Claims, bool) {
 	claims, ok := ctx.Value(contextKey{}).(*Claims)
 	return claims, ok
@@ -87,9 +86,10 @@ func (v *Verifier) VerifyRequest(r *http.Request) (*Claims, error) {
 	return v.Verify(r.Context(), token)
 }
 
-// Middleware lets only requests with a good access token through to next, which
-// finds the claims by [FromContext]. Others are answered by [WriteError]. A
-// browser's preflight request carries no token: answer CORS in front of it.
+// Middleware returns a handler that passes requests with a valid access token to
+// next, which gets the claims from [FromContext]. It responds to other requests
+// with [WriteError]. A browser's preflight request has no token, so CORS must be
+// handled in front of it.
 func (v *Verifier) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		claims, err := v.VerifyRequest(r)
@@ -101,8 +101,7 @@ func (v *Verifier) Middleware(next http.Handler) http.Handler {
 	})
 }
 
-// Problem is the body of a response (RFC 9457), with the code that tells a client
-// what to do.
+// Problem is the body of an error response (RFC 9457) with wugan's error code.
 type Problem struct {
 	Type      string `json:"type"`
 	Title     string `json:"title"`
@@ -110,13 +109,13 @@ type Problem struct {
 	Detail    string `json:"detail"`
 	Code      string `json:"code"`
 	RequestID string `json:"requestId"`
-	// Reason is why the session ended, where the code is session_revoked and that
-	// is known.
+	// Reason is why the session was revoked, if the code is session_revoked and
+	// the reason is known.
 	Reason string `json:"reason,omitempty"`
 }
 
-// problems are those of the service itself, word for word, so that a client
-// cannot tell who answered; keys_unavailable is ours alone.
+// problems holds the same problems as the service itself, word for word, so that a
+// client handles both alike. Only keys_unavailable is specific to this package.
 var problems = map[string]Problem{
 	"token_missing": {
 		Title: "Access token missing", Status: http.StatusUnauthorized,
@@ -144,11 +143,10 @@ var problems = map[string]Problem{
 	},
 }
 
-// WriteError answers a request whose token was not accepted, as the service
-// itself does: application/problem+json with a code, 401 with WWW-Authenticate,
-// or 503 with Retry-After when the keys cannot be had, so that an outage logs
-// no user out. When the client has gone away, it writes a response that is not
-// read.
+// WriteError writes the response to a request whose token was not accepted, in the
+// form of the service itself: application/problem+json with a code. The status is
+// 401 with WWW-Authenticate, or 503 with Retry-After if the keys are unavailable,
+// so that an outage logs no user out.
 func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	code := Code(err)
 	problem, ok := problems[code]
@@ -175,8 +173,8 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	_ = json.NewEncoder(w).Encode(problem)
 }
 
-// requestID is the one that an outer middleware chose, else the caller's when it
-// is fit for a log line, else a new one.
+// requestID returns the request id that an outer middleware set, else that of the
+// request if it is safe to log, else a new one.
 func requestID(answer, request http.Header) string {
 	if id := answer.Get("X-Request-Id"); id != "" {
 		return id

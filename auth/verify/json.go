@@ -17,12 +17,12 @@ const maxTime = 253402300800
 
 var errNotObject = errors.New("not a JSON object in UTF-8")
 
-// parseObject reads one JSON object strictly: UTF-8 (RFC 8725 section 3.7),
-// nothing after it, and in it and below it no two names that are equal or that
-// differ only in case. RFC 8259 leaves open what duplicates mean, and readers
-// of a token that choose differently can be played off against each other.
+// parseObject parses one JSON object strictly: in UTF-8 (RFC 8725 section 3.7),
+// with nothing after it, and without two names in one object that are equal or
+// differ only in case. RFC 8259 does not define the meaning of duplicate names, and
+// an attacker can exploit two readers of a token that choose different ones.
 //
-// The values are parts of data and keep it alive.
+// The values are slices of data.
 func parseObject(data []byte) (jsonobject.Object, error) {
 	if !utf8.Valid(data) {
 		return nil, errNotObject
@@ -37,7 +37,7 @@ func parseObject(data []byte) (jsonobject.Object, error) {
 	return object, nil
 }
 
-// unquote returns the text of a JSON string with its quotes.
+// unquote decodes a JSON string.
 func unquote(raw []byte) (string, error) {
 	text, ok := jsonobject.Text(raw)
 	if !ok {
@@ -46,7 +46,7 @@ func unquote(raw []byte) (string, error) {
 	return text, nil
 }
 
-// filled reports whether raw is a JSON string that is not empty.
+// filled reports whether raw is a non-empty JSON string.
 func filled(raw []byte) bool {
 	if plain, ok := jsonobject.Plain(raw); ok {
 		return len(plain) > 0
@@ -64,7 +64,7 @@ func spells(raw []byte, text string) bool {
 	return ok && got == text
 }
 
-// unquoteAll returns the texts of a JSON array of strings.
+// unquoteAll decodes a JSON array of strings.
 func unquoteAll(raw []byte) ([]string, error) {
 	if len(raw) == 0 || raw[0] != '[' {
 		return nil, errors.New("not an array")
@@ -85,9 +85,9 @@ func unquoteAll(raw []byte) ([]string, error) {
 	return texts, nil
 }
 
-// numericDate reads a time as we issue it: whole seconds, greater than zero and
-// before the year 10000. RFC 7519 also allows fractions; we never write them,
-// and exponents and huge numbers are where readers disagree.
+// numericDate parses a time in whole seconds, greater than zero and before the year
+// 10000. RFC 7519 also allows fractions, which wugan never writes; readers disagree
+// about exponents and huge numbers.
 func numericDate(raw []byte) (int64, error) {
 	seconds, err := strconv.ParseInt(string(raw), 10, 64)
 	if err != nil || seconds <= 0 || seconds >= maxTime {

@@ -24,15 +24,15 @@ const (
 
 // RemoteKeys is the [KeySource] of a JWK Set address.
 //
-// The set is fetched in the background: as often as its Cache-Control says
-// (between 10 seconds and an hour), with its ETag. While the address is down the
-// keys that were last seen stay in use and it is asked again after 1, 2, 4 … 60
-// seconds. A key that is no longer in the set is gone with the next fetch.
+// The set is fetched in the background, with its ETag, as often as its
+// Cache-Control allows (between 10 seconds and an hour). While the address is
+// unreachable, the last keys stay in use and the fetch is retried after 1, 2, 4 …
+// 60 seconds. A key that was removed from the set is refused after the next fetch.
 //
-// A kid that is not in the set makes Key fetch the set, at most once a minute
-// however many ask: a key must therefore be published before it signs, as the
-// service does. When the last fetch failed, an unknown kid is
-// [ErrKeysUnavailable] and not [ErrUnknownKey], since the key may be a new one.
+// For an unknown kid, Key fetches the set, at most once a minute for all callers. A
+// key must therefore be published before it signs, as the service does. If the last
+// fetch failed, an unknown kid is [ErrKeysUnavailable] and not [ErrUnknownKey],
+// since the key may be new.
 type RemoteKeys struct {
 	remote
 	address func() string // a closure: fmt would print a password in a field
@@ -64,16 +64,16 @@ type flight struct {
 	err  error
 }
 
-// JWKS returns the keys that the address publishes, usually
-// ISSUER/.well-known/jwks.json. The first fetch starts at once, in the
-// background; [RemoteKeys.Ready] waits for it. An address that is no use is
-// reported by Ready and by Key. Close it when it is no longer needed.
+// JWKS returns the keys of the JWK Set at address, usually
+// ISSUER/.well-known/jwks.json. It starts the first fetch in the background;
+// [RemoteKeys.Ready] waits for it. Ready and Key report an invalid address. The
+// caller must call [RemoteKeys.Close] when the keys are no longer needed.
 //
-// It leaves out of a set: symmetric and private keys, which must not be published;
-// keys without a kid; keys for another use than signatures; and algorithms other
-// than ES256, EdDSA and RS256. A set without a usable key, with a kid twice, over
-// 128 KiB or of another Content-Type than application/json or
-// application/jwk-set+json counts as a failed fetch. x5u is never followed.
+// It ignores symmetric and private keys, which must not be published; keys without a
+// kid; keys for another use than signatures; and algorithms other than ES256, EdDSA
+// and RS256. A fetch fails if the set has no usable key, has a kid twice, is larger
+// than 128 KiB, or has another Content-Type than application/json or
+// application/jwk-set+json. x5u is never followed.
 func JWKS(address string, opts ...RemoteOption) *RemoteKeys {
 	r := &RemoteKeys{remote: newRemote(defaultRefresh, opts), address: func() string { return address }, ready: make(chan struct{})}
 	r.interval = min(max(r.interval, minRefresh), maxRefresh)
@@ -100,8 +100,8 @@ func noDowngrade(request *http.Request, via []*http.Request) error {
 	return nil
 }
 
-// Close ends the background work and any fetch under way. The keys that were
-// last seen stay in use.
+// Close stops the background work and any fetch in progress. The last keys stay in
+// use.
 func (r *RemoteKeys) Close() {
 	r.mu.Lock()
 	r.cancel()
@@ -109,9 +109,8 @@ func (r *RemoteKeys) Close() {
 	r.running.Wait()
 }
 
-// Ready waits until keys have been fetched. It returns an error that is
-// [ErrKeysUnavailable] and names the cause when ctx ends first, or at once when
-// the address is no use.
+// Ready waits until keys have been fetched. It returns an [ErrKeysUnavailable] with
+// the cause if ctx ends first, and at once if the address is invalid.
 func (r *RemoteKeys) Ready(ctx context.Context) error {
 	if r.bad != nil {
 		return r.bad
@@ -125,8 +124,8 @@ func (r *RemoteKeys) Ready(ctx context.Context) error {
 	return r.unavailable()
 }
 
-// Age is the time since the set was last fetched, or confirmed as unchanged;
-// negative when it never was.
+// Age returns the time since the set was last fetched or confirmed as unchanged, or
+// a negative duration if it never was.
 func (r *RemoteKeys) Age() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -139,8 +138,8 @@ func (r *RemoteKeys) Age() time.Duration {
 // Format prints neither the address, which may hold a password, nor the rest.
 func (r *RemoteKeys) Format(state fmt.State, _ rune) { fmt.Fprint(state, "verify.JWKS") }
 
-// Key returns the key of that id. For a known one it does not block; for an
-// unknown one it may wait for a fetch, five seconds at most.
+// Key returns the key with the id kid. It does not block for a known id. For an
+// unknown one it may wait for a fetch, for at most five seconds.
 func (r *RemoteKeys) Key(ctx context.Context, kid string) (Key, error) {
 	if key, ok := r.known(kid); ok {
 		return key, nil
@@ -266,7 +265,7 @@ func (r *RemoteKeys) run() {
 	}
 }
 
-// fetch gets the set once and returns how long it is good for.
+// fetch gets the set once and returns how long it is fresh.
 func (r *RemoteKeys) fetch() (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(r.ctx, fetchTimeout)
 	defer cancel()

@@ -11,7 +11,7 @@ import (
 	"github.com/wugan/wugan/auth/verify/jsonobject"
 )
 
-// ParseJWKS reads a JWK Set (RFC 7517 section 5) as [JWKS] does, and returns the
+// ParseJWKS parses a JWK Set (RFC 7517 section 5) as [JWKS] does and returns the
 // usable keys by id.
 func ParseJWKS(data []byte) (map[string]Key, error) {
 	keys, _, err := parseJWKS(data)
@@ -41,7 +41,7 @@ func parseJWKS(data []byte) (keys map[string]Key, left []error, err error) {
 		}
 		kid := textOf(members, "kid")
 		if kid != "" && seen[kid] {
-			// Which of the two a token means cannot be told.
+			// A token's kid would be ambiguous.
 			return nil, nil, fmt.Errorf("two keys with the id %q", kid)
 		}
 		seen[kid] = true

@@ -18,8 +18,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// The signature algorithms that tokens may use. Others are refused whatever a
-// key source says: RFC 8725 section 3.1.
+// The supported signature algorithms. All others are refused, whatever a key source
+// returns (RFC 8725 section 3.1).
 const (
 	ES256 = "ES256" // ECDSA on P-256 with SHA-256
 	EdDSA = "EdDSA" // Ed25519
@@ -34,8 +34,7 @@ const (
 	maxRSABits = 8192 // beyond it one check costs milliseconds
 )
 
-// Key is one key that tokens are verified with, and the one algorithm it was
-// made for (RFC 8725 section 3.1).
+// Key is a verification key with its only algorithm (RFC 8725 section 3.1).
 type Key struct {
 	// ID is what the header's kid must equal: 1 to 256 bytes.
 	ID string
@@ -50,20 +49,20 @@ type Key struct {
 	mac *macs
 }
 
-// KeySource finds the key that a token names.
+// KeySource finds the key of a token.
 //
-// Key is called for every check, cached or not, so that a key which is gone
-// takes its tokens with it: it must be fast and safe for concurrent use. It
-// returns an error that is [ErrUnknownKey] when it is sure that there is no such
-// key, and [ErrKeysUnavailable] when it cannot tell. The returned key must not
-// be changed by anyone.
+// Key is called for every check, cached or not, so that the tokens of a removed key
+// are refused. It must be fast and safe for concurrent use. It returns an error
+// that is [ErrUnknownKey] if there is certainly no such key, and
+// [ErrKeysUnavailable] if it cannot tell. The returned key must not be changed.
 type KeySource interface {
 	Key(ctx context.Context, kid string) (Key, error)
 }
 
-// Validate says whether the key is fit for use: a supported algorithm, key
-// material of that algorithm's type and size, a point on its curve, and not one
-// of the keys with which anybody can sign (RFC 8725 sections 3.4 and 3.5).
+// Validate returns an error unless the key is usable: it has a supported algorithm
+// and key material of that algorithm's type and size, its point is on the curve, and
+// it is none of the weak keys for which everyone can forge signatures (RFC 8725
+// sections 3.4 and 3.5).
 func (k Key) Validate() error {
 	if k.ID == "" || len(k.ID) > maxKeyID {
 		return fmt.Errorf("key id: want 1 to %d bytes, got %d", maxKeyID, len(k.ID))
@@ -85,8 +84,8 @@ func (k Key) Validate() error {
 	return nil
 }
 
-// usable is the part of Validate that is cheap enough for every check: it
-// guards against a key source that does not validate.
+// usable is the part of Validate that is cheap enough for every check. It protects
+// against a key source that does not validate its keys.
 func (k Key) usable() error {
 	switch k.Algorithm {
 	case ES256:
@@ -207,8 +206,8 @@ func (k Key) clone() Key {
 // one, but not what a function has captured.
 type staticKeys struct{ keys map[string]func() Key }
 
-// NewStatic returns a source of exactly these keys. It copies them. It refuses
-// a key that [Key.Validate] refuses, an id that occurs twice, and an empty set.
+// NewStatic returns a source of a copy of these keys. It returns an error for a key
+// that [Key.Validate] refuses, for a duplicate id and for an empty set.
 func NewStatic(keys ...Key) (KeySource, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("verify: no keys")
@@ -226,8 +225,7 @@ func NewStatic(keys ...Key) (KeySource, error) {
 	return &staticKeys{keys: set}, nil
 }
 
-// Static is [NewStatic] for keys that are known to be good; it panics where
-// NewStatic returns an error.
+// Static is like [NewStatic] but panics if NewStatic returns an error.
 func Static(keys ...Key) KeySource {
 	source, err := NewStatic(keys...)
 	if err != nil {

@@ -13,29 +13,30 @@ import (
 	"github.com/wugan/wugan/auth/verify/jsonobject"
 )
 
-// The types of our tokens, for [Profile.Type]: the typ header (RFC 8725 section
-// 3.11).
+// The token types of wugan, for [Profile.Type]. They are values of the typ header
+// (RFC 8725 section 3.11).
 const (
 	AccessTokenType  = "at+jwt" // RFC 9068 section 2.1
 	RefreshTokenType = "rt+jwt" // ours
 )
 
-// MaxTokenSize is the length in bytes beyond which a token is refused unread.
-// Ours have 300 to 1000; claims that an operator adds are limited to 2 KB.
+// MaxTokenSize is the maximum length of a token in bytes. A longer one is refused
+// without being parsed. wugan's tokens have 300 to 1000 bytes; claims that an
+// operator adds are limited to 2 KB.
 const MaxTokenSize = 8 << 10
 
-// MaxLeeway is the most that clocks may differ.
+// MaxLeeway is the largest leeway for clocks.
 const MaxLeeway = 5 * time.Minute
 
-// Profile says what one kind of token must look like. Its fields must not change
-// once it is in use; its methods may then be called by many goroutines at once.
+// Profile defines the requirements for one kind of token. Its fields must not be
+// changed after the first use. Its methods are safe for concurrent use.
 type Profile struct {
 	// Type is the token's type: the header's typ must equal it, or equal it
 	// with "application/" in front (RFC 9068 section 4 requires both spellings).
 	Type string
 	// Issuer must equal iss, byte for byte.
 	Issuer string
-	// Audience must be the aud, or one of it where it is an array.
+	// Audience must equal aud, or one of its elements if it is an array.
 	Audience string
 	// Keys finds the key for the header's kid.
 	Keys KeySource
@@ -44,14 +45,14 @@ type Profile struct {
 	// Leeway is how far the clocks of issuer and verifier may differ, for exp
 	// and nbf: 0 to [MaxLeeway].
 	Leeway time.Duration
-	// RequiredClaims must be there, and not null, empty or of another type than
-	// they have. iss, aud and exp always must.
+	// RequiredClaims must be present, of their type, and neither null nor empty.
+	// iss, aud and exp are always required.
 	RequiredClaims []string
 	// Algorithms, when not empty, narrows the algorithms that are accepted.
 	Algorithms []string
 }
 
-// checked is a token that was found good.
+// checked is a verified token.
 type checked struct {
 	payload   []byte
 	claims    jsonobject.Object
@@ -60,12 +61,12 @@ type checked struct {
 	notBefore time.Time // zero when there is no nbf
 }
 
-// Payload is what a good token says. Its methods may be called by many goroutines
-// at once.
+// Payload holds the claims of a verified token. Its methods are safe for concurrent
+// use.
 type Payload struct{ claims jsonobject.Object }
 
-// Text returns a claim that is a string; false where there is none of this name,
-// or one of another type.
+// Text returns a string claim. It returns false if there is no such claim or it has
+// another type.
 func (p Payload) Text(name string) (string, bool) {
 	raw, ok := p.claims.Get(name)
 	if !ok {
@@ -75,8 +76,8 @@ func (p Payload) Text(name string) (string, bool) {
 	return text, err == nil
 }
 
-// Integer returns a claim that is a whole number, written without an exponent;
-// false where there is none of this name, or one of another type.
+// Integer returns an integer claim that is written without an exponent. It returns
+// false if there is no such claim or it has another type.
 func (p Payload) Integer(name string) (int64, bool) {
 	raw, ok := p.claims.Get(name)
 	if !ok {
@@ -86,8 +87,8 @@ func (p Payload) Integer(name string) (int64, bool) {
 	return number, err == nil
 }
 
-// Parse is [Profile.Check] for callers who want single claims: the payload has
-// been read by then, and need not be read once more. The errors are the same.
+// Parse is like [Profile.Check] but returns the parsed payload, for callers that
+// need single claims.
 func (p *Profile) Parse(ctx context.Context, token string) (Payload, error) {
 	result, err := p.check(ctx, token)
 	if err != nil {
@@ -96,12 +97,12 @@ func (p *Profile) Parse(ctx context.Context, token string) (Payload, error) {
 	return Payload{result.claims}, nil
 }
 
-// Check verifies one compact JWS against the profile and returns its payload, the
-// very bytes that were signed: one JSON object in UTF-8 without duplicate names
-// (not even in different case), so that any decoder reads the same from it.
+// Check verifies one compact JWS against the profile and returns the signed payload:
+// one JSON object in UTF-8 without names that are equal or differ only in case, so
+// that every decoder reads the same claims.
 //
-// The error is [ErrMissing] for an empty token, [ErrInvalid], [ErrExpired],
-// [ErrKeysUnavailable] or the error of ctx. It never holds the token.
+// The error is [ErrMissing] for an empty token, or [ErrInvalid], [ErrExpired],
+// [ErrKeysUnavailable] or the error of ctx. It never contains the token.
 func (p *Profile) Check(ctx context.Context, token string) ([]byte, error) {
 	result, err := p.check(ctx, token)
 	if err != nil {
@@ -117,8 +118,8 @@ func (p *Profile) now() time.Time {
 	return p.Now()
 }
 
-// validate guards against a profile that would accept anything: an empty issuer
-// is not "any issuer".
+// validate returns an error for an incomplete profile: an empty issuer must not mean
+// any issuer.
 func (p *Profile) validate() error {
 	switch {
 	case p.Type == "":
@@ -245,8 +246,8 @@ func (p *Profile) checkTimes(token *checked) error {
 		case "nbf":
 			token.notBefore = time.Unix(seconds, 0).UTC()
 		}
-		// iat is not held against the clock: a pod whose clock is a second behind
-		// would turn away a token that its neighbour has just issued.
+		// iat is not compared with the clock: a pod whose clock is a second behind
+		// would refuse a token that another pod has just issued.
 	}
 	if token.expires.IsZero() {
 		return invalid("no exp")
@@ -265,7 +266,7 @@ func (p *Profile) checkAt(expires, notBefore, now time.Time) error {
 	return nil
 }
 
-// audienceOf returns aud as a list: a text or an array of texts, never empty.
+// audienceOf returns aud, a string or an array of strings, as a non-empty list.
 func audienceOf(claims jsonobject.Object) ([]string, error) {
 	raw, ok := claims.Get("aud")
 	if !ok {
@@ -285,8 +286,8 @@ func audienceOf(claims jsonobject.Object) ([]string, error) {
 var (
 	textClaims = []string{"iss", "sub", "jti", "client_id", "sid"}
 	timeClaims = []string{"exp", "nbf", "iat"}
-	// knownClaims also are refused in any other spelling: encoding/json, in the
-	// next decoder of the payload, takes "SUB" for "sub".
+	// knownClaims are refused in any other letter case: a later decoder that uses
+	// encoding/json would accept "SUB" for "sub".
 	knownClaims = append(append([]string{"aud", "roles", "seq", "prev"}, textClaims...), timeClaims...)
 )
 

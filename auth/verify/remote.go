@@ -19,30 +19,30 @@ const (
 	userAgent    = "wugan-verify"
 )
 
-// RemoteOption changes how [JWKS] and [Feed] reach the service.
+// RemoteOption configures how [JWKS] and [Feed] reach the service.
 type RemoteOption func(*remote)
 
-// WithHTTPClient uses this client's transport and cookie jar instead of
-// [http.DefaultClient]'s. Time limits and the treatment of redirects stay ours.
+// WithHTTPClient uses the transport and cookie jar of client instead of those of
+// [http.DefaultClient]. Its timeout and redirect policy are not used.
 func WithHTTPClient(client *http.Client) RemoteOption {
 	return func(r *remote) { r.client = *client }
 }
 
-// WithErrorHook calls hook, from a goroutine of the reader, for every failed
-// attempt and every key that was left out. The errors hold no key and no token.
+// WithErrorHook calls hook, from a goroutine of the reader, for every failed attempt
+// and every ignored key. The errors contain no key and no token.
 func WithErrorHook(hook func(error)) RemoteOption {
 	return func(r *remote) { r.onError = hook }
 }
 
-// WithInterval sets, for [JWKS], how long keys are kept before they are fetched
-// again where the response has no Cache-Control (5 minutes without this option, at
-// least 10 seconds); for [Feed], how long the service may hold an empty response
-// back (25 seconds without this option, which also is the most).
+// WithInterval sets, for [JWKS], how long keys are fresh if the response has no
+// Cache-Control; the default is 5 minutes and the minimum 10 seconds. For [Feed] it
+// sets how long the service may delay a response without entries; the default and
+// the maximum are 25 seconds.
 func WithInterval(interval time.Duration) RemoteOption {
 	return func(r *remote) { r.interval = interval }
 }
 
-// remote is what the readers of the service have in common.
+// remote is the common part of the readers of the service.
 type remote struct {
 	client   http.Client
 	interval time.Duration
@@ -71,7 +71,8 @@ func parseAddress(address string) (*url.URL, error) {
 	return u, nil
 }
 
-// get sends one GET. Its errors leave out the address, which may hold a password.
+// get sends one GET request. Its errors omit the address, which may contain a
+// password.
 func (r *remote) get(ctx context.Context, address string, header http.Header) (*http.Response, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
@@ -94,8 +95,8 @@ func withoutAddress(err error) error {
 	return err
 }
 
-// checkType refuses a body of another media type: captive portals and error pages
-// also answer 200.
+// checkType returns an error for another media type: captive portals and error pages
+// also have the status 200.
 func checkType(response *http.Response, types ...string) error {
 	mediaType, _, err := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	if err != nil || !slices.Contains(types, mediaType) {
@@ -119,13 +120,14 @@ func readJSON(response *http.Response, limit int64, types ...string) ([]byte, er
 	return body, nil
 }
 
-// discard lets the connection be used again, and closes the body.
+// discard reads the rest of the body, so that the connection can be reused, and
+// closes it.
 func discard(body io.ReadCloser) {
 	_, _ = io.CopyN(io.Discard, body, 4<<10)
 	_ = body.Close()
 }
 
-// pause waits; it reports whether it waited to the end.
+// pause waits for d and reports whether ctx is still valid.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -137,8 +139,8 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// jitter spreads d by a tenth either way, so that pods that were started together
-// do not all ask together.
+// jitter varies d by up to a tenth, so that pods that were started together do not
+// send their requests together.
 func jitter(d time.Duration) time.Duration {
 	return d - d/10 + time.Duration(rand.Int64N(int64(d/5)+1)) //nolint:gosec // spreads load, guards nothing
 }

@@ -7,22 +7,22 @@ import (
 	"time"
 )
 
-// DefaultCacheSize is the number of verified tokens that a [Verifier] remembers
-// unless [WithCache] says otherwise: some 5 MB when full.
+// DefaultCacheSize is the default number of verified tokens that a [Verifier]
+// caches. A full cache takes about 5 MB. See [WithCache].
 const DefaultCacheSize = 10_000
 
-// Revocations knows which sessions were ended before their access tokens
-// expired, such as a [RevocationFeed]. Revoked is called for every good token:
-// it must be fast, safe for concurrent use, and must not block.
+// Revocations reports which sessions were revoked. [RevocationFeed] implements it.
+// Revoked is called for every valid token: it must be fast, safe for concurrent use,
+// and must not block.
 //
-// Revocations that also have a method RevocationReason(sessionID string) string
-// say why a session ended; "" where that is not known.
+// An implementation may also have a method RevocationReason(sessionID string)
+// string, which returns why a session was revoked, or "" if that is unknown.
 type Revocations interface {
 	Revoked(sessionID string) bool
 }
 
-// Verifier checks access tokens. Make one with [New] and share it: it is safe
-// for concurrent use.
+// Verifier verifies access tokens. It is made by [New], should be shared, and is
+// safe for concurrent use.
 type Verifier struct {
 	profile     Profile
 	clientIDs   []string
@@ -30,23 +30,23 @@ type Verifier struct {
 	cache       *cache
 }
 
-// Option changes what [New] makes.
+// Option configures a [Verifier].
 type Option func(*Verifier)
 
-// WithClock makes the verifier take the time from now instead of time.Now.
+// WithClock uses now instead of time.Now.
 func WithClock(now func() time.Time) Option {
 	return func(v *Verifier) { v.profile.Now = now }
 }
 
-// WithLeeway allows the issuer's clock and ours to differ by leeway (0 to
-// [MaxLeeway]); without it, by nothing: a token refused a moment early only
-// makes the client refresh.
+// WithLeeway allows the clocks of the issuer and the verifier to differ by leeway, 0
+// to [MaxLeeway]. The default is 0: a token that is refused too early only makes the
+// client refresh.
 func WithLeeway(leeway time.Duration) Option {
 	return func(v *Verifier) { v.profile.Leeway = leeway }
 }
 
-// WithCache bounds the memory of verified tokens to about size entries; 0 or less
-// turns it off.
+// WithCache limits the cache of verified tokens to about size entries. A size of 0
+// or less disables the cache.
 func WithCache(size int) Option {
 	return func(v *Verifier) {
 		v.cache = nil
@@ -56,27 +56,27 @@ func WithCache(size int) Option {
 	}
 }
 
-// WithRevocations refuses tokens of sessions that revocations names. The
-// question is asked at every check, after the cache.
+// WithRevocations refuses tokens of revoked sessions. It is called at every check,
+// also for a cached token.
 func WithRevocations(revocations Revocations) Option {
 	return func(v *Verifier) { v.revocations = revocations }
 }
 
-// WithClientIDs accepts only tokens that were issued to these apps (client_id).
-// Without it any app of the issuer is accepted.
+// WithClientIDs accepts only tokens that were issued to these apps (client_id). The
+// default is to accept all apps of the issuer.
 func WithClientIDs(ids ...string) Option {
 	return func(v *Verifier) { v.clientIDs = append(v.clientIDs, ids...) }
 }
 
-// WithAlgorithms narrows the signature algorithms that are accepted. It is not
-// needed for safety: a key works with its own algorithm only.
+// WithAlgorithms restricts the signature algorithms. It is not needed for security,
+// since a key works with its own algorithm only.
 func WithAlgorithms(algorithms ...string) Option {
 	return func(v *Verifier) { v.profile.Algorithms = append(v.profile.Algorithms, algorithms...) }
 }
 
-// New returns a verifier of the access tokens that issuer signs for audience. It
-// panics when issuer, audience or keys are empty or the leeway is out of range:
-// that is a mistake in the program, and guessing would accept foreign tokens.
+// New returns a verifier for the access tokens that issuer signs for audience. It
+// panics if issuer, audience or keys are empty or the leeway is out of range: that
+// is a mistake in the program, and a default would accept foreign tokens.
 func New(issuer, audience string, keys KeySource, opts ...Option) *Verifier {
 	v := &Verifier{
 		profile: Profile{
@@ -94,18 +94,18 @@ func New(issuer, audience string, keys KeySource, opts ...Option) *Verifier {
 	return v
 }
 
-// Format prints the issuer and the audience, and nothing that changes under way.
+// Format prints the issuer and the audience only.
 func (v *Verifier) Format(state fmt.State, _ rune) {
 	fmt.Fprintf(state, "verify.New(%q, %q)", v.profile.Issuer, v.profile.Audience)
 }
 
-// Verify checks an access token and returns its claims, which belong to the
-// caller. A token that was checked before is recognised by its hash; its key, its
-// times and its session are looked at again all the same.
+// Verify verifies an access token and returns its claims, which the caller may
+// change. A cached token is recognized by its hash; its key, its times and its
+// session are still checked.
 //
-// The error is [ErrMissing] for "", [ErrInvalid], [ErrExpired], [ErrRevoked] (a
-// *[RevokedError] where the reason is known),
-// [ErrKeysUnavailable], or the error of ctx. It never holds the token.
+// The error is [ErrMissing] for "", or [ErrInvalid], [ErrExpired], [ErrRevoked] (a
+// *[RevokedError] if the reason is known), [ErrKeysUnavailable] or the error of ctx.
+// It never contains the token.
 func (v *Verifier) Verify(ctx context.Context, token string) (*Claims, error) {
 	claims, err := v.verify(ctx, token)
 	if err != nil {
@@ -150,9 +150,9 @@ func (v *Verifier) verify(ctx context.Context, token string) (*Claims, error) {
 	return claims, nil
 }
 
-// stillGood repeats what can change after a signature was found good: time, and
-// the key, which may have been withdrawn or replaced. When it is not good the
-// token is checked afresh, and that check finds the words for it.
+// stillGood repeats the checks whose result can change after the signature was
+// verified: the times, and the key, which may have been removed or replaced. If one
+// fails, the token is verified again in full, which yields the error.
 func (v *Verifier) stillGood(ctx context.Context, entry *cached) bool {
 	if v.profile.checkAt(entry.claims.ExpiresAt, entry.notBefore, v.profile.now()) != nil {
 		return false

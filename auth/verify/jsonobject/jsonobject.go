@@ -1,12 +1,12 @@
-// Package jsonobject cuts JSON objects into their members, by exact names.
+// Package jsonobject splits JSON objects into their members by exact names.
 //
-// encoding/json takes "SUB" for "sub", and RFC 8259 leaves open what a name means
-// that occurs twice. Readers that choose differently can be played off against
-// each other: a gateway judges one value, the service behind it acts on another.
-// This package gives a caller the members as they were written, in one pass and
-// without copying them; the caller says what duplicates mean.
+// encoding/json accepts "SUB" for "sub", and RFC 8259 does not define the meaning of
+// duplicate names. An attacker can exploit two readers that choose different
+// members: a gateway checks one value, and the service behind it uses the other.
+// This package returns all members as written, in one pass and without copying
+// them. The caller decides what duplicates mean.
 //
-// It does not look at the encoding: utf8.Valid does.
+// It does not check the encoding; use utf8.Valid.
 package jsonobject
 
 import (
@@ -16,30 +16,30 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth bounds the nesting of what is read, as encoding/json does.
+// maxDepth bounds the nesting of the input, as in encoding/json.
 const maxDepth = 10_000
 
 var (
-	// ErrNotObject is the error for what is not one JSON object, with nothing but
+	// ErrNotObject is returned if the input is not one JSON object, with optional
 	// white space around it.
 	ErrNotObject = errors.New("not a JSON object")
-	// ErrDuplicate is the error for two names that are equal, or that differ only
-	// in case.
+	// ErrDuplicate is returned for two names that are equal or differ only in
+	// case.
 	ErrDuplicate = errors.New("a name occurs twice, or in two spellings")
-	// ErrTooDeep is the error for more nesting than the caller allows.
+	// ErrTooDeep is returned for more nesting than the caller allows.
 	ErrTooDeep = errors.New("nested too deeply")
 )
 
-// Member is one name, with its escapes resolved, and its value as it was written.
+// Member is one member of an object: the decoded name and the raw value.
 type Member struct {
 	Name, Value []byte
 }
 
-// Object is the members of a JSON object in the order in which they were written.
-// They are parts of the text that was read, and keep it alive.
+// Object holds the members of a JSON object in the order of the input. The values
+// are slices of the input.
 type Object []Member
 
-// Read cuts one JSON object (RFC 8259) into its members. The error is
+// Read splits one JSON object (RFC 8259) into its members. The error is
 // [ErrNotObject].
 func Read(data []byte) (Object, error) {
 	r := reader{data: data}
@@ -56,8 +56,8 @@ func Read(data []byte) (Object, error) {
 	return members, nil
 }
 
-// Get returns the value of exactly this name; of several, the last one, which is
-// the one that encoding/json keeps.
+// Get returns the value of the member with exactly this name. If there are several,
+// it returns the last one, as encoding/json does.
 func (o Object) Get(name string) ([]byte, bool) {
 	for i := len(o) - 1; i >= 0; i-- {
 		if string(o[i].Name) == name {
@@ -67,9 +67,9 @@ func (o Object) Get(name string) ([]byte, bool) {
 	return nil, false
 }
 
-// Distinct returns [ErrDuplicate] if two names in the object, or in one below it,
-// are equal or differ only in case, and [ErrTooDeep] if objects and arrays are
-// nested more than depth deep, this one included.
+// Distinct returns [ErrDuplicate] if two names in the object, or in an object nested
+// in it, are equal or differ only in case. It returns [ErrTooDeep] if objects and
+// arrays are nested more than depth deep, counting this one.
 func (o Object) Distinct(depth int) error {
 	if depth < 1 {
 		return ErrTooDeep
@@ -131,8 +131,8 @@ func ascii(text []byte) bool {
 	return true
 }
 
-// Plain returns what stands between the quotes of a JSON string that has no
-// escapes, without copying it; false for every other value.
+// Plain returns the content of a JSON string without escapes, without copying it.
+// It returns false for every other value.
 func Plain(value []byte) ([]byte, bool) {
 	if len(value) < 2 || value[0] != '"' || bytes.IndexByte(value, '\\') >= 0 {
 		return nil, false
@@ -140,7 +140,7 @@ func Plain(value []byte) ([]byte, bool) {
 	return value[1 : len(value)-1], true
 }
 
-// Text returns the text of a JSON string; false for every other value.
+// Text decodes a JSON string. It returns false for every other value.
 func Text(value []byte) (string, bool) {
 	if plain, ok := Plain(value); ok {
 		return string(plain), true

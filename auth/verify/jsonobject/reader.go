@@ -2,14 +2,14 @@ package jsonobject
 
 import "bytes"
 
-// reader checks the grammar of RFC 8259 and cuts an object into its members in
-// one pass over the text.
+// reader checks the grammar of RFC 8259 and splits an object into its members in
+// one pass.
 type reader struct {
 	data []byte
 	pos  int
 }
 
-// peek returns the next byte, and 0, which begins nothing in JSON, at the end.
+// peek returns the next byte, or 0, which starts no JSON value, at the end.
 func (r *reader) peek() byte {
 	if r.pos < len(r.data) {
 		return r.data[r.pos]
@@ -17,7 +17,7 @@ func (r *reader) peek() byte {
 	return 0
 }
 
-// accept steps over one byte if it is the next.
+// accept skips the next byte if it is c.
 func (r *reader) accept(c byte) bool {
 	if r.peek() != c {
 		return false

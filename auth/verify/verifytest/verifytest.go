@@ -1,18 +1,16 @@
-// Package verifytest makes access tokens for the tests of services that trust
-// wugan's, so that such a test needs no running wugan.
+// Package verifytest issues access tokens for the tests of services that accept
+// wugan's tokens, so that such a test needs no running wugan.
 //
-// [New] makes an issuer with a key of its own. [Issuer.Token] signs an access
-// token as the service does (RFC 9068), [Issuer.Verifier] returns a verifier
-// that accepts it, and [Issuer.Handler] serves what a verifier reads from a
-// running service: the JWK Set and the revocation feed.
+// [New] returns an issuer with its own key. [Issuer.Token] signs an access token as
+// the service does (RFC 9068). [Issuer.Verifier] returns a verifier that accepts it.
+// [Issuer.Handler] serves the JWK Set and the revocation feed.
 //
 //	issuer := verifytest.New()
 //	api := httptest.NewServer(issuer.Verifier().Middleware(orders))
 //	request.Header.Set("Authorization", "Bearer "+issuer.Token())
 //
-// It refuses to own anything of a real login: there are no sessions and no
-// refresh tokens. It is for tests only; its keys are new in each process
-// and are worth nothing.
+// It does not implement logins, sessions or refresh tokens. It is for tests only:
+// its keys are generated in each process.
 package verifytest
 
 import (
@@ -36,7 +34,8 @@ import (
 // [WithAudience] says otherwise.
 const DefaultIssuer = "https://auth.example.com"
 
-// GatewayKey is what [Issuer.Handler] wants of a reader of the revocation feed.
+// GatewayKey is the key that [Issuer.Handler] requires from a reader of the
+// revocation feed.
 const GatewayKey = "verifytest-gateway-key-0123456789"
 
 // Issuer signs access tokens with an ES256 key that no other issuer has. It is
@@ -71,8 +70,8 @@ func WithAudience(audience string) Option { return func(i *Issuer) { i.audience 
 // of time.Now.
 func WithClock(now func() time.Time) Option { return func(i *Issuer) { i.now = now } }
 
-// New returns an issuer with a new key. It panics when the system has no
-// random numbers to give.
+// New returns an issuer with a new key. It panics if the system's random number
+// generator fails.
 func New(options ...Option) *Issuer {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -99,8 +98,8 @@ func (i *Issuer) Keys() verify.KeySource {
 	return verify.Static(verify.Key{ID: i.keyID, Algorithm: verify.ES256, Public: &i.key.PublicKey})
 }
 
-// Verifier returns a verifier of this issuer's tokens that refuses those of
-// sessions ended by [Issuer.Revoke]. Options come after these defaults.
+// Verifier returns a verifier of this issuer's tokens. It refuses those of sessions
+// that [Issuer.Revoke] ended. The options override these defaults.
 func (i *Issuer) Verifier(options ...verify.Option) *verify.Verifier {
 	defaults := []verify.Option{verify.WithClock(i.now), verify.WithRevocations(i)}
 	return verify.New(i.issuer, i.audience, i.Keys(), append(defaults, options...)...)
@@ -124,8 +123,7 @@ func Roles(roles ...string) Claim { return Set("roles", roles) }
 // ExpiresAt sets when the token expires (exp), to the second.
 func ExpiresAt(at time.Time) Claim { return Set("exp", at.Unix()) }
 
-// Set sets any claim, to test what a service does with a wrong one; nil removes
-// it.
+// Set sets any claim, for example to a wrong value. nil removes it.
 func Set(name string, value any) Claim {
 	return func(claims jwt.MapClaims) {
 		if value == nil {
@@ -136,9 +134,8 @@ func Set(name string, value any) Claim {
 	}
 }
 
-// Token signs an access token. Without claims it is good for an hour, for a
-// user, a session and an app with made-up ids; each token has an id (jti) of its
-// own.
+// Token signs an access token. By default it is valid for an hour and has generated
+// ids of a user, a session and an app. Each token has its own id (jti).
 func (i *Issuer) Token(claims ...Claim) string {
 	now := i.now()
 	all := jwt.MapClaims{
@@ -159,8 +156,8 @@ func (i *Issuer) Token(claims ...Claim) string {
 	return signed
 }
 
-// Revoke ends a session: verifiers of this issuer refuse its tokens from now on,
-// and readers of the feed hear of it.
+// Revoke revokes a session. Verifiers of this issuer refuse its tokens from now on,
+// and the feed lists it.
 func (i *Issuer) Revoke(sessionID string) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -183,9 +180,9 @@ func (i *Issuer) Revoked(sessionID string) bool {
 	return false
 }
 
-// Handler serves the JWK Set at /.well-known/jwks.json and the revocation feed
-// at /api/v1/revocations, as the service does, for tests of programs that read
-// both by address. The feed wants [GatewayKey].
+// Handler serves the JWK Set at /.well-known/jwks.json and the revocation feed at
+// /api/v1/revocations, as the service does, for tests of programs that read both by
+// address. The feed requires [GatewayKey].
 func (i *Issuer) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/jwks.json", i.serveKeys)
