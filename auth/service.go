@@ -41,7 +41,7 @@ type ProvenIdentity struct {
 
 // Vault seals values at rest and opens them again.
 type Vault interface {
-	Seal(plain []byte, context string) ([]byte, error)
+	Seal(plain []byte, associatedData string) ([]byte, error)
 	users.Opener
 }
 
@@ -196,7 +196,7 @@ func (s *Service) login(ctx context.Context, r LoginRequest) (LoginResult, error
 	}
 	var sealed []byte
 	if !proven.SessionKey.Empty() {
-		if sealed, err = s.vault.Seal([]byte(proven.SessionKey.Reveal()), users.SessionKeyPlace(appID, proven.OpenID)); err != nil {
+		if sealed, err = s.vault.Seal([]byte(proven.SessionKey.Reveal()), users.SessionKeyAssociatedData(appID, proven.OpenID)); err != nil {
 			return LoginResult{}, fmt.Errorf("log in: %w", err)
 		}
 	}

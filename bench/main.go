@@ -1,8 +1,8 @@
-// Command bench measures the service beside PostgreSQL's own limit in the same
-// run, because machines are noisy and figures alone say little. It starts a
-// private PostgreSQL as production would run it (fsync on), pgbench, the
-// service as one process, and a stand-in for WeChat, and writes what it finds
-// into docs/performance.md and docs/performance.svg.
+// Command bench measures the service and, in the same run, PostgreSQL's own
+// limit, because absolute figures of one machine mean little. It starts a private
+// PostgreSQL with fsync on, pgbench, the service as one process, and a mock server
+// of WeChat. It writes the results to docs/performance.md and
+// docs/performance.svg.
 package main
 
 import (

@@ -49,7 +49,7 @@ func TestARowTakesTheBytesThatTheDocumentSays(t *testing.T) {
 			ctx := context.WithoutCancel(t.Context())
 			for n := c; n < people; n += clients {
 				openID, unionID := fmt.Sprintf("oGZUI0%022d", n), fmt.Sprintf("ocMvos%022d", n)
-				sealed, err := box.Seal([]byte("tiihtNczf5v6AKRyjwEUhQ=="), users.SessionKeyPlace(app, openID))
+				sealed, err := box.Seal([]byte("tiihtNczf5v6AKRyjwEUhQ=="), users.SessionKeyAssociatedData(app, openID))
 				if err != nil {
 					t.Error(err)
 					return

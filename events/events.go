@@ -1,10 +1,9 @@
-// Package events hands out what the service records of its users, to those who
-// keep data of their own about them: by a feed that is read with a cursor, and
-// by webhooks.
+// Package events publishes the recorded events of users to services that keep data
+// about them: by a feed that is read with a cursor, and by webhooks.
 //
-// It owns the order (each event once, none missed, in the order in which they
-// became visible) and the rules of delivery. What is recorded, and when, is
-// decided where it happens; the statements stand in the stores.
+// It owns the order of the feed, which contains each event once in the order in
+// which they became visible, and the rules of delivery. Other packages decide which
+// events are recorded, and the stores contain the SQL.
 package events
 
 import (

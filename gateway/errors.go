@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Why a request was not answered by an upstream; compare with errors.Is. None of
-// them is a reason to log in again.
+// The errors of requests that got no response from an upstream. Compare with
+// errors.Is. None of them is a reason to log in again.
 var (
 	// ErrNoUpstream: the path belongs to no upstream. 404.
 	ErrNoUpstream = errors.New("no upstream answers this path")
@@ -41,7 +41,8 @@ type clientError struct{ cause error }
 func (e *clientError) Error() string { return "read the request: " + e.cause.Error() }
 func (e *clientError) Unwrap() error { return e.cause }
 
-// upstreamError tells whose fault it is that there is no response.
+// upstreamError returns the error for a request without a response: a fault of the
+// upstream or of the client.
 func upstreamError(r *http.Request, err error) error {
 	var (
 		client  *clientError
@@ -76,8 +77,8 @@ const (
 	drainWithin = 15 * time.Second
 )
 
-// drain reads what a client is still sending, within limits, so that it gets to
-// read the response. A client that waits for our 100 Continue has sent nothing.
+// drain reads what a client is still sending, within limits, so that the client can
+// read the response. A client that waits for 100 Continue has sent nothing.
 func drain(w http.ResponseWriter, r *http.Request, idle time.Duration) {
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 || r.Header.Get("Expect") != "" {
 		return

@@ -1,15 +1,13 @@
-// Package gateway is the gateway for teams that have none: it stands between
-// the mini program and any back end, checks the access token, says to the back
-// end who is asking, and passes the request on.
+// Package gateway is a reverse proxy for teams that have no gateway. It stands
+// between the mini program and a back end, verifies the access token, adds headers
+// with the user's identity, and forwards the request.
 //
-// It owns: which path goes to which upstream, which paths need no token, what
-// an upstream is told of the caller and what a caller can never tell it, and
-// how a failing upstream looks to the client. It refuses to own: what makes a
-// token good (auth/verify), how errors are written (its user does that), load
-// balancing, retries, caching, and anything that a team with a real gateway
-// would ask of that.
+// It owns the mapping of paths to upstreams, the public paths, the headers that an
+// upstream receives and those that a caller cannot set, and the errors of a failing
+// upstream. It does not own token verification (auth/verify) or the form of error
+// responses (the caller's OnError). It has no load balancing, retries or caching.
 //
-// The proxying itself is net/http/httputil.ReverseProxy.
+// It forwards requests with net/http/httputil.ReverseProxy.
 package gateway
 
 import (
@@ -30,17 +28,17 @@ import (
 	"github.com/wugan/wugan/auth/verify"
 )
 
-// Verifier checks the access token of a request, statelessly and against the
-// sessions that were ended. A *verify.Verifier is one. Its errors are those of
+// Verifier verifies the access token of a request, including whether its session
+// was revoked. *verify.Verifier implements it. Its errors are those of
 // verify.Verifier.VerifyRequest.
 type Verifier interface {
 	VerifyRequest(r *http.Request) (*verify.Claims, error)
 }
 
-// Upstream is a back end and the paths that it answers.
+// Upstream is a back end and the path that it serves.
 type Upstream struct {
-	// Path begins and ends with "/"; it stands for itself, for itself without
-	// the last "/", and for everything below it.
+	// Path begins and ends with "/". It matches itself, itself without the last
+	// "/", and everything below it.
 	Path string
 	// Target is where requests are sent: scheme (http or https), host and port.
 	// The path of the request is kept as it is.
@@ -56,31 +54,29 @@ const DefaultTimeout = 60 * time.Second
 // more write, for its header alone.
 const flushWithin = 50 * time.Millisecond
 
-// Config is what a Gateway is made of. Upstreams, Verifier, OnError and Log are
-// needed.
+// Config configures a Gateway. Upstreams, Verifier, OnError and Log are required.
 type Config struct {
 	Upstreams []Upstream
-	// Public lists paths that need no token: one that ends with "/" stands for
-	// everything below it, another one for itself alone.
+	// Public lists paths that need no token. A path that ends with "/" matches
+	// everything below it; any other path matches only itself.
 	Public   []string
 	Verifier Verifier
-	// OnError answers a request that was not passed on, or whose upstream did
-	// not answer. The error is one of auth/verify or one of this package.
+	// OnError writes the response to a request that was refused, or whose
+	// upstream failed. The error is one of auth/verify or of this package.
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 	// Timeout is how long an upstream may take until its response begins, once
-	// the request was sent; 0: DefaultTimeout. A response that has begun may
-	// take as long as it likes.
+	// the request was sent; 0: DefaultTimeout. A response that has begun has no
+	// time limit.
 	Timeout time.Duration
-	// Idle is how long a client or an upstream may neither take nor give a
-	// byte that is due; 0: DefaultTimeout.
+	// Idle is how long a client or an upstream may stall while a byte is due;
+	// 0: DefaultTimeout.
 	Idle time.Duration
 	// TrustedProxies are the networks whose X-Forwarded-* headers are kept.
 	TrustedProxies []netip.Prefix
 	Log            *slog.Logger
 }
 
-// Gateway passes requests on to upstreams. It may be used by any number of
-// goroutines.
+// Gateway forwards requests to upstreams. It is safe for concurrent use.
 type Gateway struct {
 	routes   []route // longest path first
 	public   []string
@@ -95,7 +91,7 @@ type route struct {
 	proxy *httputil.ReverseProxy
 }
 
-// New returns a Gateway. The error names the upstream or path that is wrong.
+// New returns a Gateway. The error names the invalid upstream or path.
 func New(c Config) (*Gateway, error) {
 	if len(c.Upstreams) == 0 || c.Verifier == nil || c.OnError == nil || c.Log == nil {
 		return nil, errors.New("gateway: Upstreams, Verifier, OnError and Log are needed")
@@ -127,8 +123,8 @@ func New(c Config) (*Gateway, error) {
 	return g, nil
 }
 
-// logWriter takes what ReverseProxy says about broken copies: a client that has
-// gone, mostly.
+// logWriter receives the log of ReverseProxy about interrupted copies, mostly of
+// clients that have closed the connection.
 type logWriter struct{ log *slog.Logger }
 
 func (l logWriter) Write(p []byte) (int, error) {
@@ -136,7 +132,7 @@ func (l logWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// exchange is what belongs to one request on its way through.
+// exchange is the state of one forwarded request.
 type exchange struct {
 	in        *http.Request
 	claims    *verify.Claims // nil: anonymous
@@ -148,8 +144,8 @@ type exchange struct {
 
 type exchangeKey struct{}
 
-// Route returns the path of the upstream that a request's path belongs to, the
-// longest that fits, and whether there is one.
+// Route returns the longest upstream path that matches a request's path, and
+// reports whether there is one.
 func (g *Gateway) Route(path string) (string, bool) {
 	if i := g.find(path); i >= 0 {
 		return g.routes[i].path, true
@@ -157,8 +153,8 @@ func (g *Gateway) Route(path string) (string, bool) {
 	return "", false
 }
 
-// ServeHTTP checks a request and passes it on. A request whose path belongs to
-// no upstream is ErrNoUpstream.
+// ServeHTTP verifies a request and forwards it. For a path of no upstream it calls
+// OnError with ErrNoUpstream.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i := g.find(r.URL.Path)
 	if i < 0 {
@@ -193,7 +189,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.routes[i].proxy.ServeHTTP(newAnswerWriter(w, x.outer, g.idle), r)
 }
 
-// rewriter says what an upstream is sent.
+// rewriter returns a function that prepares the request to an upstream.
 func (g *Gateway) rewriter(target *url.URL) func(*httputil.ProxyRequest) {
 	return func(p *httputil.ProxyRequest) {
 		x, _ := p.In.Context().Value(exchangeKey{}).(*exchange)
@@ -207,23 +203,23 @@ func (g *Gateway) rewriter(target *url.URL) func(*httputil.ProxyRequest) {
 		g.forwarded(p)
 		out.Header.Set("X-Request-Id", x.requestID)
 		if x.claims != nil {
-			// The upstream is told who it is; with the token it could act as
-			// them, here and at every other service.
+			// The upstream receives the identity. With the token it could act as
+			// the user, here and at every other service.
 			out.Header.Del("Authorization")
 		}
 		x.body.sendTrailers(p.In, out)
 	}
 }
 
-// refuse answers in the gateway's place. What is left of an upload is read, up
-// to a limit: a client that is still sending when the connection closes sees a
-// broken connection, not the 401 that tells it to refresh.
+// refuse writes the response to a refused request. It reads the rest of an upload,
+// up to a limit: a client that is still sending when the connection closes gets a
+// connection error instead of the 401 that makes it refresh.
 func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	drain(w, r, g.idle)
 	g.onError(w, r, err)
 }
 
-// fail answers where an upstream did not.
+// fail writes the response to a request whose upstream failed.
 func (g *Gateway) fail(w http.ResponseWriter, out *http.Request, err error) {
 	in := out
 	if x, ok := out.Context().Value(exchangeKey{}).(*exchange); ok {
@@ -235,8 +231,8 @@ func (g *Gateway) fail(w http.ResponseWriter, out *http.Request, err error) {
 	g.onError(w, in, upstreamError(in, err))
 }
 
-// settle lets what was set around the gateway (the request's id, CORS) win over
-// the same header of an upstream: twice would be neither.
+// settle removes headers of an upstream that the server has set itself, such as the
+// request id and CORS: a duplicate header would be invalid.
 func settle(res *http.Response) error {
 	x, ok := res.Request.Context().Value(exchangeKey{}).(*exchange)
 	if !ok {
@@ -261,10 +257,10 @@ const (
 	exposeHeaders    = "Access-Control-Expose-Headers"
 )
 
-// settleCORS keeps of an upstream's CORS headers what is the application's:
-// which headers pages may read, and whether cookies count, but the latter only
-// for the origin to which the application itself has granted it. Which origins
-// may read at all is said around the gateway, if anything is.
+// settleCORS merges an upstream's CORS headers with those of the server. It keeps
+// the exposed headers, and the permission to send cookies only for the origin to
+// which the application granted it. If the server sets the allowed origins, they
+// replace those of the upstream.
 func settleCORS(outer, inner http.Header) {
 	origin := outer.Get(allowOrigin)
 	if origin != "" && inner.Get(allowOrigin) != origin {

@@ -10,14 +10,14 @@ import (
 	"github.com/wugan/wugan/auth/verify"
 )
 
-// reserved are the headers that a back end takes from what stands in front of
-// it, never from a client: who is asking, where the request came from, which
-// path was meant. What a client sends under these names is removed.
+// reserved lists the headers that a back end trusts because a proxy sets them:
+// identity, origin and original path of the request. They are removed from a
+// client's request.
 var reserved = map[string]bool{
 	// Ours.
 	"x-user-id": true, "x-app-id": true, "x-session-id": true, "x-roles": true, "x-request-id": true,
-	// How long the body is says the connection. A back end that reads
-	// Content_Length as Content-Length would read another length.
+	// The connection determines the length of the body. A back end that reads
+	// Content_Length as Content-Length would use another length.
 	"content-length": true, "transfer-encoding": true, "http2-settings": true,
 	// The address of the client, as proxies, delivery networks and servers of
 	// several makers tell it.
@@ -38,7 +38,7 @@ var reserved = map[string]bool{
 	"proxy": true, "x-sendfile-type": true,
 }
 
-// reservedPrefixes are the beginnings of such names.
+// reservedPrefixes lists prefixes of such names.
 var reservedPrefixes = []string{
 	"forwarded", "x-forwarded", "x-original-", "x-rewrite-", "x-remote-", "remote-",
 	"ssl-", "x-ssl-", "x-client-cert", "x-client-verify", "x-client-dn", "x-arr-", "wl-proxy-", "x-appengine-",
@@ -59,8 +59,8 @@ var reservedFrom = func() (by [256][]string) {
 	return by
 }()
 
-// isReserved reports whether a back end may take a header for the gateway's
-// word, in whatever spelling.
+// isReserved reports whether a back end may read a header, in any spelling, as one
+// that the gateway has set.
 func isReserved(name string) bool {
 	var buffer [64]byte
 	// Some programs ask for HTTP_CLIENT_IP, CGI's name of the header Client-IP,
@@ -80,10 +80,10 @@ func isReserved(name string) bool {
 	return false
 }
 
-// appendFolded folds the ways to write a header's name. CGI and its heirs (PHP,
-// WSGI, Rack) turn "-" into "_", and some turn every character that is neither
-// letter nor digit into it: X_User_Id and X.User.Id reach a program as
-// HTTP_X_USER_ID just as X-User-Id does.
+// appendFolded appends the canonical spelling of a header's name. CGI and its
+// successors (PHP, WSGI, Rack) replace "-" by "_", and some replace every character
+// that is neither letter nor digit: X_User_Id and X.User.Id reach a program as
+// HTTP_X_USER_ID, like X-User-Id.
 func appendFolded(out []byte, name string) []byte {
 	for i := range len(name) {
 		c := name[i]
@@ -108,8 +108,8 @@ func strip(h http.Header) {
 	}
 }
 
-// identify says who is asking, and that alone: ReverseProxy has already removed
-// what the caller's Connection header names, so that it cannot remove these.
+// identify sets the identity headers. ReverseProxy has already removed the headers
+// that the caller's Connection header names, so a caller cannot remove these.
 func identify(h http.Header, claims *verify.Claims) {
 	strip(h)
 	if claims == nil {
@@ -118,8 +118,8 @@ func identify(h http.Header, claims *verify.Claims) {
 	SetIdentity(h, claims.Subject, claims.ClientID, claims.SessionID, claims.Roles)
 }
 
-// SetIdentity names a caller in the four headers that back ends read, of a request
-// that is passed on or of the response to a gateway's sub-request.
+// SetIdentity sets the four identity headers of a forwarded request, or of the
+// response to a gateway's subrequest.
 func SetIdentity(h http.Header, userID, appID, sessionID string, roles []string) {
 	h.Set("X-User-Id", userID)
 	h.Set("X-App-Id", appID)
@@ -129,8 +129,8 @@ func SetIdentity(h http.Header, userID, appID, sessionID string, roles []string)
 	}
 }
 
-// forwarded says where a request came from. What a trusted proxy in front said
-// is kept, and our own word added; what any other caller said was removed.
+// forwarded sets the X-Forwarded-* headers. It keeps the values of a trusted proxy
+// and appends to them. Values of any other caller have been removed.
 func (g *Gateway) forwarded(p *httputil.ProxyRequest) {
 	before := p.In.Header
 	if !g.trusts(p.In.RemoteAddr) {

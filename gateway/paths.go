@@ -11,7 +11,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// CheckUpstreams reports the first upstream that is wrong.
+// CheckUpstreams returns an error for the first invalid upstream.
 func CheckUpstreams(list []Upstream) error {
 	paths := map[string]bool{}
 	for _, u := range list {
@@ -26,7 +26,7 @@ func CheckUpstreams(list []Upstream) error {
 	return nil
 }
 
-// CheckPublic reports the first public path that is wrong.
+// CheckPublic returns an error for the first invalid public path.
 func CheckPublic(list []string) error {
 	for _, path := range list {
 		if !strings.HasPrefix(path, "/") || !plain(path) {
@@ -36,7 +36,7 @@ func CheckPublic(list []string) error {
 	return nil
 }
 
-// check reports what is wrong with an upstream.
+// check returns an error if the upstream is invalid.
 func (u Upstream) check() error {
 	switch {
 	case !strings.HasPrefix(u.Path, "/"), !strings.HasSuffix(u.Path, "/"), !plain(u.Path):
@@ -80,25 +80,24 @@ func (g *Gateway) isPublic(u *url.URL) bool {
 	return false
 }
 
-// plain reports whether a decoded path means the same to every reader, those
-// included that put Unicode's compatible forms (NFKC) in place of the characters
-// themselves: U+FF0F becomes "/", and U+2025 "..".
+// plain reports whether all servers interpret a decoded path alike, including those
+// that apply Unicode compatibility normalization (NFKC), which turns U+FF0F into "/"
+// and U+2025 into "..".
 func plain(path string) bool {
 	compatible := norm.NFKC.String(path)
 	return straight(path) && straight(compatible) &&
 		strings.Count(path, "/") == strings.Count(compatible, "/") && !strings.Contains(compatible, "//") && !strings.ContainsAny(compatible, `%\;`)
 }
 
-// decodedMost is how often a path is decoded to see what it may become. No
-// honest client encodes one as often.
+// decodedMost is how often a path is decoded for the checks. No honest client
+// encodes a path so often.
 const decodedMost = 4
 
-// straight reports whether a decoded path has no segments that lead up or stay,
-// no control characters and nothing but UTF-8, however often it is decoded
-// again. An upstream that resolves such segments would answer for a path outside
-// of its own, and some readers drop control characters, or take bytes that are
-// not UTF-8 for "." or "/". To decode a second time is the upstream's fault, and
-// yet no client of ours sends what would then lead up.
+// straight reports whether a decoded path is valid UTF-8 without "." and ".."
+// segments and without control characters, even if it is decoded again. An upstream
+// that resolves such segments would serve a path outside its own; some servers drop
+// control characters or read bytes that are not UTF-8 as "." or "/". Decoding twice
+// is a fault of the upstream, but no honest client sends such a path.
 func straight(path string) bool {
 	if !strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || r > '~' || r == '.' || r == '%' }) {
 		return true
@@ -116,8 +115,8 @@ func straight(path string) bool {
 	return false
 }
 
-// leadsUp reports whether a segment is "." or "..". Some read "\" as "/", some
-// forget what follows ";" in a segment, and some drop blanks at its ends.
+// leadsUp reports whether some server reads a segment as "." or "..": some read "\"
+// as "/", some ignore what follows ";" in a segment, and some trim blanks.
 func leadsUp(path string) bool {
 	for segment := range strings.SplitSeq(strings.ReplaceAll(path, `\`, "/"), "/") {
 		name, _, _ := strings.Cut(segment, ";")
@@ -128,8 +127,8 @@ func leadsUp(path string) bool {
 	return false
 }
 
-// decode decodes what can be decoded of a path, %XX and the %uXXXX of some
-// servers, and leaves the rest as it is.
+// decode decodes %XX, and the %uXXXX of some servers, in a path. It leaves invalid
+// escapes unchanged.
 func decode(path string) string {
 	if !strings.Contains(path, "%") {
 		return path

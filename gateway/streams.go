@@ -23,7 +23,7 @@ const (
 	continueWait = time.Second
 )
 
-// newTransport makes what speaks to the upstreams.
+// newTransport returns the transport to the upstreams.
 func newTransport(timeout, idle time.Duration) *http.Transport {
 	dialer := net.Dialer{Timeout: min(dialWithin, timeout), KeepAlive: 30 * time.Second}
 	return &http.Transport{
@@ -46,8 +46,9 @@ func newTransport(timeout, idle time.Duration) *http.Transport {
 	}
 }
 
-// upstreamConn gives up on an upstream that takes nothing of an upload for too
-// long. Reading has no such limit: a response may be silent for hours.
+// upstreamConn is a connection to an upstream with a write timeout: it fails if the
+// upstream reads nothing of an upload for too long. Reads have no timeout, since a
+// response may be silent for hours.
 type upstreamConn struct {
 	net.Conn
 	idle time.Duration
@@ -60,8 +61,8 @@ func (c *upstreamConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// requestBody is what a client sends, as long as it keeps sending: there is no
-// limit to the size or the duration of an upload, but one to its pauses.
+// requestBody is the body of a client's request. The size and the duration of an
+// upload are not limited, but its pauses are.
 type requestBody struct {
 	io.ReadCloser
 	control *http.ResponseController
@@ -105,8 +106,8 @@ func (b *requestBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// sendTrailers passes on the trailers that a client announced. ReverseProxy does
-// not: it copies the request before they have come.
+// sendTrailers forwards the trailers that a client announced. ReverseProxy does not,
+// because it copies the request before they arrive.
 func (b *requestBody) sendTrailers(in, out *http.Request) {
 	if len(in.Trailer) == 0 {
 		return
@@ -128,9 +129,9 @@ func (b *requestBody) sendTrailers(in, out *http.Request) {
 	}
 }
 
-// answerWriter gives up on a client that takes nothing of a response for too
-// long. The limit is taken back after each piece, because in HTTP/2 it would end
-// a response that only pauses.
+// answerWriter is a ResponseWriter with a write timeout: it fails if the client
+// reads nothing of a response for too long. The deadline is removed after each
+// write, because in HTTP/2 it would end a response that only pauses.
 type answerWriter struct {
 	http.ResponseWriter
 	outer   http.Header
@@ -174,7 +175,7 @@ func (a *answerWriter) FlushError() error {
 	return err
 }
 
-// buffers are those between upstream and client, used again and again.
+// buffers is a pool of the copy buffers between upstream and client.
 type buffers struct{ pool sync.Pool }
 
 func newBuffers() httputil.BufferPool {

@@ -11,9 +11,9 @@ import (
 // allowed is the header Allow where a method is not passed on.
 const allowed = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
-// passes reports whether requests of a method are passed on. TRACE sends back
-// what the gateway has added, and CONNECT asks for a tunnel. TRACK is TRACE on
-// some servers, and some take methods without regard to case.
+// passes reports whether requests with a method are forwarded. TRACE would return
+// the headers that the gateway adds, and CONNECT would open a tunnel. Some servers
+// treat TRACK as TRACE, and some ignore the case of methods.
 func passes(method string) bool {
 	switch strings.ToUpper(method) {
 	case http.MethodTrace, http.MethodConnect, "TRACK":
@@ -22,14 +22,14 @@ func passes(method string) bool {
 	return true
 }
 
-// errNoWebSocket is a back end's 101 that proves no WebSocket.
+// errNoWebSocket is the error for a 101 that completes no WebSocket handshake.
 var errNoWebSocket = errors.New("the upstream switched protocols, but not to the WebSocket that was asked for")
 
-// limitUpgrade removes every offer to switch protocols but a WebSocket's, which
-// it writes in one form, and returns that one's key. After a switch to HTTP/2
-// each further request on the connection would be the caller's own, identity
-// headers included, unseen by the gateway. RFC 9110 section 7.8 lets a server
-// ignore the offer, so such a request is answered as if it had none.
+// limitUpgrade removes every Upgrade except a WebSocket's, which it normalizes, and
+// returns the key of that handshake. After an upgrade to HTTP/2 the gateway would
+// not see further requests on the connection, and a caller could set the identity
+// headers. RFC 9110 section 7.8 allows a server to ignore an Upgrade, so such a
+// request is handled without it.
 func limitUpgrade(r *http.Request) (webSocketKey string) {
 	offers := r.Header["Upgrade"]
 	if len(offers) == 0 {

@@ -1,7 +1,7 @@
-// Package httpapi owns what the service says over HTTP: paths, JSON fields,
-// headers, and the one place where an error becomes a status and a code
-// (problem.go). It binds a request, calls the domain once, and renders what
-// comes back. openapi.yaml states the same for readers and for tests.
+// Package httpapi implements the HTTP API: paths, JSON fields, headers, and the
+// mapping of errors to statuses and codes (problem.go). A handler decodes the
+// request, calls the domain once, and encodes the result. openapi.yaml describes the
+// API, and the tests check every response against it.
 package httpapi
 
 import (

@@ -1,10 +1,10 @@
-// Package migrations owns the schema of both databases: goose SQL files, one
-// numbered step each, embedded so that the binary and the goose command run
-// the same text. It owns no queries.
+// Package migrations contains the schemas of both databases as numbered goose SQL
+// files. They are embedded, so that the binary and the goose command run the same
+// statements. The package contains no queries.
 //
-// Steps only go forward in production, and every step leaves a schema that the
-// previous release can still work with, so that pods can be replaced one by
-// one. The Down parts exist for development.
+// Migrations only go forward in production. The previous release must work with the
+// schema after each migration, so that pods can be replaced one by one. The Down
+// parts are for development.
 package migrations
 
 import "embed"

@@ -1,6 +1,6 @@
-// Package store opens the database that an address names. What is sent there stands
-// in postgres and sqlite, what both have in common in batch, sanitize and dump, and
-// what holds for both in storetest.
+// Package store opens the database at an address. Packages postgres and sqlite
+// contain the SQL, packages batch, sanitize and dump what both share, and package
+// storetest the contract that both fulfil.
 package store
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-// Store is either database. It may be used by any number of goroutines.
+// Store is an open database. It is safe for concurrent use.
 type Store interface {
 	auth.Store
 	auth.AdminStore
@@ -27,25 +27,25 @@ type Store interface {
 	users.ImportStore
 	events.WebhookStore
 
-	// Writable asks whether the database accepts changes; an error is
-	// users.ErrUnavailable.
+	// Writable returns users.ErrUnavailable if the database does not accept
+	// changes.
 	Writable(ctx context.Context) error
 
-	// SchemaCurrent compares the schema with what this release needs; the error for
-	// one that lacks steps is migrations.ErrOutdated.
+	// SchemaCurrent returns migrations.ErrOutdated if the schema lacks migrations
+	// that this release needs.
 	SchemaCurrent(ctx context.Context) error
 
-	// Close ends the connections, after the calls under way.
+	// Close waits for calls in progress and closes the connections.
 	Close() error
 }
 
-// Path is the path of a SQLite file's address, sqlite:PATH; ok is false for another
+// Path returns the path of a SQLite address, sqlite:PATH. ok is false for any other
 // address.
 func Path(address string) (path string, ok bool) { return strings.CutPrefix(address, "sqlite:") }
 
-// Open makes the store for postgres://… or sqlite:PATH. It takes no migration. The
-// tracer is told of each statement that PostgreSQL is sent; nil for none. No error
-// repeats the address: it may hold a password.
+// Open opens the store at postgres://… or sqlite:PATH. It runs no migration. The
+// tracer, which may be nil, traces each statement sent to PostgreSQL. No error
+// contains the address, which may include a password.
 func Open(ctx context.Context, address string, lifetimes auth.Lifetimes, tracer pgx.QueryTracer) (Store, error) {
 	if path, ok := Path(address); ok {
 		return opened(sqlite.Open(ctx, path, lifetimes))

@@ -70,7 +70,7 @@ func (s *Service) PhoneOfLogin(ctx context.Context, appID, openID, code string) 
 // ErrPhoneTaken, ErrNotFound, ErrUnavailable.
 func (s *Service) BindGiven(ctx context.Context, id uuid.UUID, given GivenPhone) (User, error) {
 	phone := given.number()
-	sealed, err := s.vault.Seal([]byte(phone), PhonePlace(id))
+	sealed, err := s.vault.Seal([]byte(phone), PhoneAssociatedData(id))
 	if err != nil {
 		return User{}, fmt.Errorf("bind a phone number: %w", err)
 	}

@@ -10,7 +10,7 @@ import (
 // Rekeyer opens what earlier data keys sealed and seals it with the present one.
 type Rekeyer interface {
 	Opener
-	Seal(plain []byte, context string) ([]byte, error)
+	Seal(plain []byte, associatedData string) ([]byte, error)
 	// Current reports whether a value was sealed with the present key.
 	Current(sealed []byte) bool
 	// Hash is the keyed hash under which a phone number is stored.
@@ -51,16 +51,16 @@ const rekeyBatch = 200
 func Rekey(ctx context.Context, store RekeyStore, box Rekeyer) (Rekeyed, error) {
 	var done Rekeyed
 	// again opens and seals one value; nil where it is left as it is.
-	again := func(sealed []byte, place string) (plain, fresh []byte, err error) {
+	again := func(sealed []byte, associatedData string) (plain, fresh []byte, err error) {
 		done.Seen++
 		if box.Current(sealed) {
 			return nil, nil, nil
 		}
-		if plain, err = box.Open(sealed, place); err != nil {
+		if plain, err = box.Open(sealed, associatedData); err != nil {
 			done.Lost++
 			return nil, nil, nil //nolint:nilerr // it is counted, and the rest goes on
 		}
-		fresh, err = box.Seal(plain, place)
+		fresh, err = box.Seal(plain, associatedData)
 		return plain, fresh, err
 	}
 	var at Identity
@@ -76,7 +76,7 @@ func Rekey(ctx context.Context, store RekeyStore, box Rekeyer) (Rekeyed, error) 
 		var old []Identity
 		var fresh [][]byte
 		for _, i := range page {
-			_, sealed, err := again(i.SealedSessionKey, i.Place())
+			_, sealed, err := again(i.SealedSessionKey, i.AssociatedData())
 			if err != nil {
 				return done, fmt.Errorf("rekey session keys: %w", err)
 			}
@@ -105,7 +105,7 @@ func Rekey(ctx context.Context, store RekeyStore, box Rekeyer) (Rekeyed, error) 
 		var old []User
 		var fresh, hashes [][]byte
 		for _, u := range page {
-			number, sealed, err := again(u.SealedPhone, PhonePlace(u.ID))
+			number, sealed, err := again(u.SealedPhone, PhoneAssociatedData(u.ID))
 			if err != nil {
 				return done, fmt.Errorf("rekey phone numbers: %w", err)
 			}

@@ -11,7 +11,7 @@ import (
 // Vault seals values at rest, opens them, and makes the keyed hashes by which
 // they can be found.
 type Vault interface {
-	Seal(plain []byte, context string) ([]byte, error)
+	Seal(plain []byte, associatedData string) ([]byte, error)
 	Opener
 	Hashes(value string) [][]byte
 }

@@ -93,7 +93,7 @@ func openSessionKey(ctx context.Context, store identityStore, vault Opener, id u
 	case err != nil:
 		return Identity{}, "", err
 	}
-	key, err := vault.Open(identity.SealedSessionKey, identity.Place())
+	key, err := vault.Open(identity.SealedSessionKey, identity.AssociatedData())
 	if err != nil {
 		return Identity{}, "", err
 	}

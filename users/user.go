@@ -1,7 +1,6 @@
-// Package users owns who a person is: the user, the identities by which mini
-// programs know them, profile, phone number, roles and status. It does not own
-// sessions or tokens, speaks no SQL and no HTTP, and knows of WeChat only what
-// its interfaces name.
+// Package users implements user accounts: identities, profile, phone number, roles
+// and status. It does not own sessions and tokens (package auth). It contains no SQL
+// and no HTTP, and uses a platform only through its interfaces.
 package users
 
 import (
@@ -45,9 +44,9 @@ type User struct {
 // Disabled reports whether an operator has barred the user from logging in.
 func (u *User) Disabled() bool { return u.DisabledAt != nil }
 
-// Identity is how one app of a platform knows a user. AppID and OpenID together
-// are unique; UnionID is shared by the apps of one account of the platform and
-// empty where the platform gives none.
+// Identity is a user's identity in one app of a platform. AppID and OpenID together
+// are unique. UnionID is shared by the apps of one account of the platform; it is ""
+// if the platform returned none.
 type Identity struct {
 	UserID           uuid.UUID
 	Provider         string
@@ -59,47 +58,48 @@ type Identity struct {
 	CreatedAt        time.Time
 }
 
-// DefaultAccount is the account of apps that are not set to have another.
+// DefaultAccount is the account of apps without a configured account.
 const DefaultAccount = "default"
 
-// Place names the identity for sealing: its session key opens nowhere else.
-func (i *Identity) Place() string { return SessionKeyPlace(i.AppID, i.OpenID) }
+// AssociatedData returns the associated data (NIST SP 800-38D) of the identity's sealed
+// session key.
+func (i *Identity) AssociatedData() string { return SessionKeyAssociatedData(i.AppID, i.OpenID) }
 
-// SessionKeyPlace is the context under which the session key of an identity is
-// sealed.
-func SessionKeyPlace(appID, openID string) string {
+// SessionKeyAssociatedData returns the associated data of the sealed session key of an
+// identity.
+func SessionKeyAssociatedData(appID, openID string) string {
 	return "session_key\x00" + appID + "\x00" + openID
 }
 
-// PhonePlace is the context under which a user's phone number is sealed.
-func PhonePlace(id uuid.UUID) string { return "phone\x00" + id.String() }
+// PhoneAssociatedData returns the associated data of a user's sealed phone number.
+func PhoneAssociatedData(id uuid.UUID) string { return "phone\x00" + id.String() }
 
 // Opener opens values that were sealed at rest.
 type Opener interface {
-	Open(sealed []byte, context string) ([]byte, error)
+	Open(sealed []byte, associatedData string) ([]byte, error)
 }
 
-// OpenPhone fills Phone from SealedPhone. A number that no data key opens is
-// unreadable, and nothing else fails: a lost key locks no user out.
+// OpenPhone sets Phone from SealedPhone. If no data key opens the number, Phone is
+// unreadable and OpenPhone does not fail: a lost key locks no user out.
 func (u *User) OpenPhone(o Opener) {
 	u.Phone = ""
 	if len(u.SealedPhone) == 0 {
 		return
 	}
 	u.Phone = unreadable
-	if plain, err := o.Open(u.SealedPhone, PhonePlace(u.ID)); err == nil {
+	if plain, err := o.Open(u.SealedPhone, PhoneAssociatedData(u.ID)); err == nil {
 		u.Phone = Phone(plain)
 	}
 }
 
-// unreadable stands for a number that no data key opens; masked it is "****".
+// unreadable is the Phone of a number that no data key opens. It prints as "****".
 const unreadable Phone = "****"
 
 // Phone is a phone number in clear. It prints masked.
 type Phone string
 
-// Masked shows the first three and the last four digits: "138****0000". A
-// number too short for that shows nothing of itself.
+// Masked returns the number with all but the first three and the last four digits
+// hidden: "138****0000". It hides all digits of a shorter number.
 func (p Phone) Masked() string {
 	switch n := len(p); {
 	case n == 0:

@@ -1,18 +1,16 @@
-// Package wechat is a client of WeChat's server API for mini programs: it
-// exchanges login codes, keeps the access token, asks for phone numbers,
-// checks and resets session keys, decrypts what wx.getUserInfo and its like
-// hand to the client, and reads the message push with which WeChat reports
-// that a person withdrew a permission or closed the account.
+// Package wechat is a client of WeChat's server API for mini programs. It exchanges
+// login codes, caches the access token, gets phone numbers, checks and resets session
+// keys, decrypts the data that wx.getUserInfo and similar calls return, and parses the
+// message push with which WeChat reports that a user withdrew a permission or closed
+// the account.
 //
-// It owns the exact meaning of WeChat's answers: which errcode is the user's
-// fault, which the operator's and which WeChat's, what may be sent again and
-// what never. It refuses to own users, sessions and storage, it keeps no
-// session_key, and it logs nothing: callers observe calls through
-// [providers.Config] and errors through [providers.Error], neither of which ever holds a
-// secret, a code, an access token, a session_key or an address with any of
-// them in it.
+// It owns the meaning of WeChat's responses: which errcode is a fault of the user, of
+// the operator or of WeChat, and which calls may be repeated. It does not own users,
+// sessions and storage. It keeps no session_key and logs nothing: callers observe
+// calls through [providers.Config] and errors through [providers.Error]. Neither
+// contains a secret, a code, an access token, a session_key or an address with one of
+// them.
 //
-// The pages at developers.weixin.qq.com (mini program, server API) are the
-// source for what is said of WeChat here; where the real service differs from
-// them, the comment says so.
+// The source for WeChat's behaviour is developers.weixin.qq.com (mini program, server
+// API). Comments mention where the real service differs.
 package wechat

@@ -1,7 +1,7 @@
-// Command wugan signs the users of WeChat mini programs in and keeps them
-// logged in. This package is its command line: a file a command, and the exit
-// statuses. Settings are read by internal/config, and internal/service does the
-// work.
+// Command wugan logs in the users of mini programs and keeps them logged in. This
+// package contains the command line, one file for each command, and the exit
+// statuses. Package internal/config reads the settings, and internal/service runs
+// the service.
 package main
 
 import (

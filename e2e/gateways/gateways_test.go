@@ -1,8 +1,8 @@
 //go:build e2e
 
-// Package gateways puts real gateways, with the configurations of
-// examples/gateways, between clients and a business service, and tries the
-// tokens that a gateway must tell apart.
+// Package gateways runs real gateways, with the configurations of
+// examples/gateways, between clients and a business service, and sends them valid
+// and invalid tokens.
 package gateways
 
 import (

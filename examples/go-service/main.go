@@ -1,6 +1,6 @@
-// Command go-service is a business API that lets wugan's users in. It checks
-// access tokens by itself: with the keys that wugan publishes, and with the feed
-// of sessions that were ended. No request of a user causes a call to wugan.
+// Command go-service is a business API for wugan's users. It verifies access tokens
+// with the keys that wugan publishes and the feed of revoked sessions. No request of
+// a user causes a call to wugan.
 //
 // Settings, by environment:
 //

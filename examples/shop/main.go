@@ -1,8 +1,8 @@
-// Command shop is the business service behind examples/uniapp and examples/taro:
-// orders and receipts of wugan's users, asked for by web pages of other origins
-// and by mini programs. It owns no user and no session: access tokens are checked
-// by the keys that wugan publishes, and sessions that were ended are known by its
-// feed, so that no request of a user causes a call to wugan.
+// Command shop is the business service of examples/uniapp and examples/taro. It
+// serves orders and receipts of wugan's users to web pages of other origins and to
+// mini programs. It stores no user and no session: it verifies access tokens with
+// the keys that wugan publishes and the feed of revoked sessions, so that no request
+// of a user causes a call to wugan.
 //
 // Settings, by environment:
 //

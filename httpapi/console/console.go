@@ -1,9 +1,9 @@
-// Package console owns the files of the page for support and operators at
-// /console/: they are built from the folder console of this repository by `make
-// console`, embedded, and loaded from this origin alone.
+// Package console serves the page for support and operators at /console/. Its files
+// are built from the folder console of this repository by `make console` and
+// embedded. The page loads nothing from another origin.
 //
-// It owns no behaviour: the page asks for a key, keeps it in its tab, and calls
-// the admin API with it. The files hold nothing that is not public.
+// The package contains no logic: the page asks for a key, keeps it in its tab, and
+// calls the admin API with it. The files contain nothing secret.
 package console
 
 import (

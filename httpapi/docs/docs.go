@@ -1,7 +1,7 @@
-// Package docs serves the OpenAPI document and the page to read it by: /openapi.yaml, /openapi.json, /docs, /docs.js and /docs.css.
+// Package docs serves the OpenAPI document and a page that displays it: /openapi.yaml, /openapi.json, /docs, /docs.js and /docs.css.
 //
-// It owns how the document is shown. It refuses to own what the document says: that comes in as bytes, and the page is drawn
-// from it in the browser, so the two cannot differ. The page loads nothing from another address and allows nothing inline.
+// The caller passes the document as bytes. The page is rendered from it in the browser, so the two cannot differ. The page loads
+// nothing from another origin and allows no inline script.
 package docs
 
 import (

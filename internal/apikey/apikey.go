@@ -1,6 +1,6 @@
-// Package apikey keeps the keys of machines and operators: what each is called,
-// and what it may do. It owns the scopes and the comparison; which path wants
-// which scope is decided where the paths are.
+// Package apikey holds the API keys of services and operators, each with a name and
+// a scope. It owns the scopes and the comparison of keys. Package httpapi decides
+// which path requires which scope.
 package apikey
 
 import (
@@ -27,18 +27,18 @@ const (
 	Admin   Scope = "admin"   // everything of the admin API
 )
 
-// Scopes are all of them.
+// Scopes returns all scopes.
 func Scopes() []Scope { return []Scope{Gateway, Service, Support, Admin} }
 
-// Allows reports whether a key of this scope may do what needs the other one.
+// Allows reports whether the scope s includes the scope needed.
 func (s Scope) Allows(needed Scope) bool {
 	return s == needed || s == Service && needed == Gateway || s == Admin && needed == Support
 }
 
-// MinLength is the least length of a key, in bytes.
+// MinLength is the minimum length of a key in bytes.
 const MinLength = 32
 
-// Key is one key. It prints without its text.
+// Key is an API key. It prints without the secret.
 type Key struct {
 	Name  string
 	Scope Scope
@@ -47,7 +47,8 @@ type Key struct {
 
 var nameForm = regexp.MustCompile(`^[a-z0-9._-]{1,32}$`)
 
-// New checks what a key is made of. The error repeats none of it.
+// New returns a key. It returns an error for an invalid name, scope or secret; the
+// error contains none of them.
 func New(name string, scope Scope, text string) (Key, error) {
 	switch {
 	case !nameForm.MatchString(name):
@@ -60,8 +61,8 @@ func New(name string, scope Scope, text string) (Key, error) {
 	return Key{Name: name, Scope: scope, Text: secret.New(text)}, nil
 }
 
-// Parse reads keys of the form name:scope:key. One name may stand twice with one
-// scope, so that a key can be replaced without a gap. The error repeats no key.
+// Parse parses keys of the form name:scope:key. A name may occur twice with the same
+// scope, so that a key can be replaced without downtime. The error contains no key.
 func Parse(fields []string) ([]Key, error) {
 	var keys []Key
 	for i, field := range fields {
@@ -78,8 +79,8 @@ func Parse(fields []string) ([]Key, error) {
 	return keys, Check(keys)
 }
 
-// Check refuses keys that cannot stand beside one another: one text for two
-// names or scopes, and one name with two scopes.
+// Check returns an error if keys conflict: one secret with two names or scopes, or
+// one name with two scopes.
 func Check(keys []Key) error {
 	for i, a := range keys {
 		for _, b := range keys[:i] {
@@ -94,7 +95,7 @@ func Check(keys []Key) error {
 	return nil
 }
 
-// Fingerprint tells keys from others without holding them.
+// Fingerprint returns a digest by which a change of the keys is detected.
 func Fingerprint(keys []Key) string {
 	sum := sha256.New()
 	for _, k := range keys {
@@ -103,8 +104,8 @@ func Fingerprint(keys []Key) string {
 	return string(sum.Sum(nil))
 }
 
-// Set is the keys that are in use. They can be replaced while requests are
-// checked. The nil *Set holds none.
+// Set holds the current keys. They can be replaced while requests are checked. The
+// nil *Set is empty.
 type Set struct{ entries atomic.Pointer[[]entry] }
 
 type entry struct {
@@ -119,7 +120,7 @@ func NewSet(keys ...Key) *Set {
 	return s
 }
 
-// Replace puts other keys in the place of all.
+// Replace replaces all keys.
 func (s *Set) Replace(keys []Key) {
 	entries := make([]entry, len(keys))
 	for i, k := range keys {
@@ -128,13 +129,13 @@ func (s *Set) Replace(keys []Key) {
 	s.entries.Store(&entries)
 }
 
-// Any reports whether a key is configured that may do what needs this scope.
+// Any reports whether a key is configured whose scope includes needed.
 func (s *Set) Any(needed Scope) bool {
 	return slices.ContainsFunc(s.all(), func(e entry) bool { return e.key.Scope.Allows(needed) })
 }
 
-// Find returns the key with this text. It compares with every key, in a time
-// that depends on how many there are and on nothing else.
+// Find returns the key with the secret text. It compares every key, in a time that
+// depends only on their number.
 func (s *Set) Find(text string) (key Key, ok bool) {
 	sum := sha256.Sum256([]byte(text))
 	for _, e := range s.all() {

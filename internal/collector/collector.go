@@ -1,11 +1,9 @@
-// Package collector sets how much garbage Go's collector lets gather before it
-// works. It owns that one number.
+// Package collector tunes the target of Go's garbage collector (GOGC).
 //
-// A request leaves some kilobytes of garbage, and next to nothing of the service
-// lives longer than a request. With Go's own target the heap may double, which is
-// four megabytes here: under load the collector then runs a hundred times a
-// second and takes a quarter of the processor time. A larger heap costs memory
-// that every machine has.
+// A request allocates some kilobytes, and almost nothing lives longer than a
+// request. With Go's default target the heap may double, which is four megabytes
+// here: under load the collector then runs a hundred times a second and takes a
+// quarter of the processor time. A larger heap costs memory that every machine has.
 package collector
 
 import (
@@ -24,16 +22,15 @@ const (
 	most, least = 400, 100
 )
 
-// Steer sets the target now and after each collection, for as long as the process
-// lives. GOMEMLIMIT holds as ever. It is for programs in whose environment GOGC is
-// not set, and is called once.
+// Steer sets the target now and after each collection, until the process ends.
+// GOMEMLIMIT still applies. A program calls it once, if GOGC is not set.
 func Steer() {
 	c := &cycle{percent: least}
 	c.adjust()
 }
 
-// cycle is garbage from one collection to the next: its finalizer tells that there
-// was one.
+// cycle is an object that becomes garbage at each collection. Its finalizer runs
+// after it.
 type cycle struct{ percent int }
 
 func (c *cycle) adjust() {
@@ -47,8 +44,8 @@ func (c *cycle) adjust() {
 	runtime.SetFinalizer(c, (*cycle).adjust)
 }
 
-// target is the percentage for a heap of which so many bytes are alive, in steps
-// of twenty: it is to change seldom.
+// target returns the percentage for a heap with the given live bytes, in steps of
+// twenty so that it seldom changes.
 func target(alive uint64) int {
 	const step = 20
 	percent := most

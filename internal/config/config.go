@@ -1,6 +1,6 @@
-// Package config turns settings into values: it reads the environment and the
-// files that settings name, checks each setting, and says in one line that names
-// it what is wrong. It opens nothing, listens on nothing and writes nothing.
+// Package config reads the settings from the environment and from the files that
+// settings name, and checks them. Its errors have one line and name the setting. It
+// opens no connection, listens on no address and writes nothing.
 package config
 
 import (

@@ -1,5 +1,5 @@
-// Package keyfile reads and writes files of signing keys (private JWK Sets). It
-// owns how a file is made and replaced; auth owns what stands in it.
+// Package keyfile reads and writes files of signing keys (private JWK Sets). It owns
+// how a file is created and replaced. Package auth owns its content.
 package keyfile
 
 import (
@@ -28,8 +28,8 @@ func Load(path string) (*auth.KeySet, error) {
 	return set, nil
 }
 
-// Create writes a key file that must not exist: overwriting one would end
-// every session.
+// Create writes a new key file. It returns an error if the file exists, because
+// overwriting it would end every session.
 func Create(path string, set *auth.KeySet) error {
 	data, err := set.Private()
 	if err != nil {
@@ -43,10 +43,10 @@ func Create(path string, set *auth.KeySet) error {
 	return errors.Join(err, f.Close())
 }
 
-// Update replaces the keys of a file by what change makes of them. It keeps the
-// file's owner, group and mode, so that its readers still can read it, and other
-// updates of the same file wait until it is done. A reader never meets half of a
-// file. An error changes nothing.
+// Update replaces the keys of a file by the result of change. It keeps the file's
+// owner, group and mode, so that its readers can still read it. Concurrent updates
+// of one file wait for each other. The replacement is atomic. If Update returns an
+// error, the file is unchanged.
 func Update(path string, change func(*auth.KeySet) (*auth.KeySet, error)) error {
 	path, err := filepath.EvalSymlinks(path) // the link stays
 	if err != nil {
@@ -117,9 +117,9 @@ func replace(path string, now *os.File, set *auth.KeySet) error {
 	return nil
 }
 
-// keepOwner gives a new file to the owner and the group of the one whose place it
-// takes. It fails where the process may not: a file of another owner is one that
-// the service cannot read.
+// keepOwner sets the owner and group of the new file to those of the old one. It
+// fails if the process has no permission: the service could not read a file with
+// another owner.
 func keepOwner(f *os.File, before os.FileInfo) error {
 	old, ok := before.Sys().(*syscall.Stat_t)
 	if !ok {

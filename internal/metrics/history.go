@@ -11,15 +11,15 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// Hour is for how many minutes a process remembers its own figures.
+// Hour is the number of minutes for which a process keeps its own history.
 const Hour = 60
 
 // timed are the routes whose response times [Minute] tells: what a person waits
 // for. Others wait on purpose, or are probes.
 var timed = map[string]bool{"/api/v1/auth/login": true, "/api/v1/auth/refresh": true, "/oauth2/token": true}
 
-// Minute is what one process did in a minute. The last one of an hour is not
-// over yet.
+// Minute holds the counts of one process in a minute. The last minute of an hour is
+// incomplete.
 type Minute struct {
 	At        time.Time      // when it began
 	Logins    map[string]int // by outcome, as in the figures
@@ -33,7 +33,7 @@ type Minute struct {
 	Purged        int
 }
 
-// Summary is what one process knows of itself now.
+// Summary is the current state of one process.
 type Summary struct {
 	Minutes         []Minute // oldest first, at most Hour
 	PurgedAt        time.Time
@@ -59,7 +59,7 @@ type counts struct {
 	webhooksWaiting, webhookLag     float64
 }
 
-// Remember notes the figures at each minute until ctx ends, for LastHour.
+// Remember records the counters each minute until ctx ends, for LastHour.
 func (m *Metrics) Remember(ctx context.Context) {
 	if m == nil {
 		return
@@ -75,7 +75,7 @@ func (m *Metrics) Remember(ctx context.Context) {
 	}
 }
 
-// Note notes the figures as they are now: a minute ends, the next one begins.
+// Note records the counters now, which ends the current minute.
 func (m *Metrics) Note() {
 	now := m.count()
 	m.history.mu.Lock()
@@ -87,8 +87,8 @@ func (m *Metrics) Note() {
 	}
 }
 
-// LastHour tells what this process did in the last hour, or since it began. It
-// is of this process alone, and forgotten when it ends.
+// LastHour returns the history of this process in the last hour, or since its start.
+// It is not stored.
 func (m *Metrics) LastHour() Summary {
 	if m == nil {
 		return Summary{}

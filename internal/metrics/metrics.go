@@ -1,10 +1,9 @@
-// Package metrics owns the figures that Prometheus reads: their names, their
-// labels and the bounds on these. It is told what happens (it implements
-// auth.Observer and has methods for the hooks of httpapi and of providers) and asks
-// for the rest when it is read. It decides nothing, and it opens no listener.
+// Package metrics defines the Prometheus metrics: their names and labels. It
+// implements auth.Observer and the hooks of httpapi and providers, and reads other
+// values at each scrape. It opens no listener.
 //
-// Every label has a bounded set of values, so that no stranger can make the
-// service's memory, or Prometheus', grow: docs/metrics.md lists them.
+// Every label has a bounded set of values, so that a client cannot exhaust the
+// memory of the service or of Prometheus. docs/metrics.md lists them.
 package metrics
 
 import (
@@ -23,7 +22,7 @@ import (
 // namespace begins the name of every figure of ours.
 const namespace = "wugan"
 
-// other stands for every label value that is not one of those we know.
+// other replaces every unknown label value.
 const other = "other"
 
 // durations are bucket bounds in seconds, from a response out of memory to the
@@ -36,9 +35,9 @@ var methods = map[string]bool{
 	http.MethodPatch: true, http.MethodDelete: true, http.MethodOptions: true,
 }
 
-// Metrics collects the figures. The nil *Metrics collects none, so that callers
-// need not check whether metrics are on. Its methods may be called by any
-// number of goroutines and never block.
+// Metrics holds the metrics. The methods of the nil *Metrics do nothing, so callers
+// need not check whether metrics are on. Its methods are safe for concurrent use and
+// never block.
 type Metrics struct {
 	registry *prometheus.Registry
 	now      func() time.Time
@@ -67,9 +66,8 @@ type Metrics struct {
 
 var _ auth.Observer = (*Metrics)(nil)
 
-// Config says what is measured. Apps are the appids that get a label of their
-// own; the functions after them are called for each scrape, and a nil one
-// leaves its figures out.
+// Config configures the metrics. Apps are the appids that get their own label. The
+// functions are called at each scrape; a nil function omits its metrics.
 type Config struct {
 	Version string
 	Apps    []string
@@ -97,8 +95,8 @@ type Pool struct {
 	WaitedFor time.Duration
 }
 
-// New returns the figures, all of which are there from the first scrape on: what
-// appears with its first event is missed by rate().
+// New returns Metrics whose series all exist from the first scrape on: rate() misses
+// the first event of a series that appears later.
 func New(c Config) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(), now: c.Now,
@@ -185,7 +183,7 @@ func buildInfo(version string) prometheus.Collector {
 	return g
 }
 
-// Gatherer gives the figures to who does not read them over HTTP.
+// Gatherer returns the metrics for a caller that does not use HTTP.
 func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
 
 // Handler answers a scrape in Prometheus' text format.
@@ -193,8 +191,8 @@ func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry, MaxRequestsInFlight: 4})
 }
 
-// Request counts a request that was answered; it fits httpapi.Config.Observe.
-// The route is the pattern that matched, "" where none did.
+// Request counts a completed request, as httpapi.Config.Observe. The route is the
+// matched pattern, or "".
 func (m *Metrics) Request(method, route string, status int, took time.Duration) {
 	if m == nil {
 		return
@@ -241,8 +239,8 @@ func appLabel(appID string) string {
 	return appID
 }
 
-// Provider counts an exchange with a platform. A code that a platform invents
-// later counts as "other", for nothing bounds those.
+// Provider counts a call to a platform. An unknown code counts as "other", because
+// the number of those is not bounded.
 func (m *Metrics) Provider(provider, api, code, outcome string, took time.Duration) {
 	if m == nil {
 		return
@@ -256,7 +254,7 @@ func (m *Metrics) Provider(provider, api, code, outcome string, took time.Durati
 	}
 }
 
-// Purged counts what a run of the purge removed, or that it failed.
+// Purged counts the rows that a purge removed, or its failure.
 func (m *Metrics) Purged(removed int, err error) {
 	if m == nil {
 		return

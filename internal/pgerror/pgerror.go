@@ -1,5 +1,5 @@
-// Package pgerror makes errors of pgx fit for a log. It owns their text alone; what
-// they mean to a request stays with the store.
+// Package pgerror makes errors of pgx safe to log. It changes only their messages;
+// the store decides what they mean for a request.
 package pgerror
 
 import (
@@ -21,9 +21,9 @@ func (u unreachable) Error() string {
 
 func (u unreachable) Unwrap() error { return u.error }
 
-// Readable makes an error of pgx fit for a log: one line, with nothing of the
-// address but its host, and with what to do where a pooler is in between that
-// gives each transaction another connection.
+// Readable returns an error of pgx that is safe to log: one line, with no part of the
+// address except its host. For errors caused by a pooler in transaction mode it adds
+// what to do.
 func Readable(err error) error {
 	var connect *pgconn.ConnectError
 	if errors.As(err, &connect) {

@@ -1,15 +1,14 @@
-// Package playground owns the page that `wugan dev` shows at /: a browser with
-// this project's own client in it, buttons that break things, and a picture of
-// what the client makes of them.
+// Package playground serves the page that `wugan dev` shows at /. The page runs this
+// project's client in a browser, has buttons that cause faults, and shows how the
+// client handles them.
 //
-// It owns the page's files, which are embedded and loaded from this origin
-// alone, and the two things that the page needs of a server beyond the service:
-// tokens of a shorter life, and a WeChat that does not answer. It refuses to own
-// any behaviour of the service: what the page shows is answered by the handlers
-// it is given. `wugan serve` does not mount it.
+// The page's files are embedded and loaded from this origin only. The package adds
+// what the page needs besides the service: tokens with a shorter lifetime, and a
+// WeChat that is unreachable. All other requests go to the handlers in [Config].
+// `wugan serve` does not mount it.
 //
-// The script is built from src and from the client's own sources; build.sh makes
-// it, and a test compares.
+// build.sh builds the script from src and from the client's sources; a test compares
+// the result.
 package playground
 
 import (
@@ -44,7 +43,7 @@ const longestOutage = 30 * time.Second
 // lifePrefix is followed by a name of Config.Lives and a path of the service.
 const lifePrefix = "/playground/life/"
 
-// Config is what the playground stands on. All fields are needed.
+// Config configures the playground. All fields are required.
 type Config struct {
 	// Service answers what is not the playground's.
 	Service http.Handler

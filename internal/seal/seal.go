@@ -1,7 +1,7 @@
-// Package seal encrypts what must not lie readable in a database (WeChat's
-// session_key, phone numbers) and makes keyed hashes by which such values can
-// be found again. It owns the format of a sealed value and the keys in memory.
-// It does not store anything and does not read settings.
+// Package seal encrypts values that must not be readable in a database, such as
+// WeChat's session_key and phone numbers, and computes keyed hashes by which such
+// values can be found. It owns the format of a sealed value and holds the keys in
+// memory. It stores nothing and reads no settings.
 package seal
 
 import (
@@ -29,8 +29,8 @@ const (
 	headerSize = 1 + idSize + nonceSize
 )
 
-// ErrOpen says that a sealed value was made with another key, for another row,
-// or has been changed. It does not say which: the three look alike.
+// ErrOpen is returned if a sealed value was made with another key or other
+// associated data, or was modified. The three cannot be distinguished.
 var ErrOpen = errors.New("seal: the value cannot be opened with the data keys given")
 
 // Key is one data key, 32 random bytes. It prints as [redacted].
@@ -61,8 +61,8 @@ func NewKey(raw []byte) (Key, error) {
 	return Key{id: [idSize]byte(id), sealing: secret.New(string(sealing)), hashing: secret.New(string(hashing))}, nil
 }
 
-// ParseKey reads a key from the base64 text (standard or URL alphabet, padded
-// or not) of 32 bytes. The error never repeats the text.
+// ParseKey decodes a key of 32 bytes from base64 (standard or URL alphabet, padded
+// or not). The error never contains the input.
 func ParseKey(text string) (Key, error) {
 	for _, enc := range []*base64.Encoding{
 		base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding,
@@ -74,9 +74,8 @@ func ParseKey(text string) (Key, error) {
 	return Key{}, errors.New("seal: a data key is base64 of 32 bytes")
 }
 
-// Box seals with one key and opens with that and with the keys before it, so
-// that the data key can be changed while the service runs. It may be used by
-// any number of goroutines.
+// Box seals with one key and opens with that key and earlier ones, so that the data
+// key can be changed while the service runs. It is safe for concurrent use.
 type Box struct {
 	secret.Redacted
 	active Key
@@ -84,7 +83,7 @@ type Box struct {
 	all    []Key
 }
 
-// NewBox returns a box that seals with active and also opens what the earlier
+// NewBox returns a Box that seals with active and also opens values that the earlier
 // keys sealed.
 func NewBox(active Key, earlier ...Key) *Box {
 	b := &Box{active: active, keys: map[[idSize]byte]Key{active.id: active}, all: []Key{active}}
@@ -97,9 +96,9 @@ func NewBox(active Key, earlier ...Key) *Box {
 	return b
 }
 
-// Seal encrypts plain for one place, which is named by context (say, the
-// row's identity): a value that is copied to another row does not open there.
-func (b *Box) Seal(plain []byte, context string) ([]byte, error) {
+// Seal encrypts plain and binds it to associatedData, such as the identity of the
+// row: a value that is copied to another row cannot be opened there.
+func (b *Box) Seal(plain []byte, associatedData string) ([]byte, error) {
 	out := make([]byte, headerSize, headerSize+len(plain)+16)
 	out[0] = formatV1
 	copy(out[1:], b.active.id[:])
@@ -107,16 +106,16 @@ func (b *Box) Seal(plain []byte, context string) ([]byte, error) {
 	if _, err := rand.Read(nonce); err != nil {
 		return nil, fmt.Errorf("seal: nonce: %w", err)
 	}
-	aead, err := b.active.aead(context)
+	aead, err := b.active.aead(associatedData)
 	if err != nil {
 		return nil, err
 	}
-	return aead.Seal(out, nonce, plain, []byte(context)), nil
+	return aead.Seal(out, nonce, plain, []byte(associatedData)), nil
 }
 
-// Open decrypts what Seal made for the same context. The error is [ErrOpen]
-// for whatever reason it fails.
-func (b *Box) Open(sealed []byte, context string) ([]byte, error) {
+// Open decrypts a value that Seal made with the same associatedData. The error is
+// always [ErrOpen].
+func (b *Box) Open(sealed []byte, associatedData string) ([]byte, error) {
 	if len(sealed) < headerSize || sealed[0] != formatV1 {
 		return nil, ErrOpen
 	}
@@ -124,29 +123,29 @@ func (b *Box) Open(sealed []byte, context string) ([]byte, error) {
 	if !known {
 		return nil, ErrOpen
 	}
-	aead, err := key.aead(context)
+	aead, err := key.aead(associatedData)
 	if err != nil {
 		return nil, err
 	}
-	plain, err := aead.Open(nil, sealed[1+idSize:headerSize], sealed[headerSize:], []byte(context))
+	plain, err := aead.Open(nil, sealed[1+idSize:headerSize], sealed[headerSize:], []byte(associatedData))
 	if err != nil {
 		return nil, ErrOpen
 	}
 	return plain, nil
 }
 
-// Current reports whether a value was sealed with the active key; one that was
-// not is to be sealed again before the earlier key goes away.
+// Current reports whether a value was sealed with the active key. If not, it must be
+// sealed again before the earlier key is removed.
 func (b *Box) Current(sealed []byte) bool {
 	return len(sealed) >= headerSize && [idSize]byte(sealed[1:1+idSize]) == b.active.id
 }
 
-// Hash returns the keyed hash (HMAC-SHA256) under which a value is stored, so
-// that it can be found without being readable.
+// Hash returns the keyed hash (HMAC-SHA256) of a value, by which it can be found
+// without being readable.
 func (b *Box) Hash(value string) []byte { return b.active.hash(value) }
 
-// Hashes returns the hash of a value under the active key, then under each
-// earlier one: what to look for while the data key is being changed.
+// Hashes returns the hashes of a value under the active key and then under each
+// earlier one. A lookup uses all of them while the data key is being changed.
 func (b *Box) Hashes(value string) [][]byte {
 	out := make([][]byte, len(b.all))
 	for i, k := range b.all {
@@ -161,12 +160,12 @@ func (k Key) hash(value string) []byte {
 	return mac.Sum(nil)
 }
 
-// aead gives each context a key of its own, so that the number of random
-// nonces under one key stays far below the 2^32 that NIST SP 800-38D allows,
-// however many logins there are.
-func (k Key) aead(context string) (cipher.AEAD, error) {
+// aead derives a key for each associatedData, so that the number of random nonces
+// under one key stays far below the 2^32 that NIST SP 800-38D allows, for any number
+// of logins.
+func (k Key) aead(associatedData string) (cipher.AEAD, error) {
 	mac := hmac.New(sha256.New, []byte(k.sealing.Reveal()))
-	mac.Write([]byte(context))
+	mac.Write([]byte(associatedData))
 	block, err := aes.NewCipher(mac.Sum(nil))
 	if err != nil {
 		return nil, fmt.Errorf("seal: cipher: %w", err)

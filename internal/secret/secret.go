@@ -1,6 +1,6 @@
 // Package secret keeps secrets out of logs, errors and dumps. A [String] holds a
-// text that no verb of fmt, no encoder and no logger shows, wherever it stands.
-// The package owns how secrets print, not what they are good for.
+// string that no verb of fmt, no encoder and no logger prints, even in a nested or
+// unexported field.
 package secret
 
 import (
@@ -14,9 +14,9 @@ import (
 // shown is what every secret prints as.
 const shown = "[redacted]"
 
-// Redacted is embedded in a struct that is to print as "[redacted]" as a whole. It
-// does not reach where fmt calls no methods (see [String]): fields of such a struct
-// that are secrets are Strings themselves.
+// Redacted is embedded in a struct that must print as "[redacted]" as a whole. It
+// has no effect where fmt calls no methods (see [String]), so secret fields of such a
+// struct must be Strings.
 type Redacted struct{}
 
 // String implements fmt.Stringer; it returns "[redacted]".
@@ -31,27 +31,26 @@ func (Redacted) MarshalText() ([]byte, error) { return []byte(shown), nil }
 // LogValue implements slog.LogValuer.
 func (Redacted) LogValue() slog.Value { return slog.StringValue(shown) }
 
-// String is a secret text: a key, a token, an address that holds a password.
-// Every verb of fmt, encoding/json and log/slog shows "[redacted]";
-// [String.Reveal] is the only way to the text, so that a search for it finds
-// every use.
+// String is a secret string: a key, a token, an address with a password. Every verb
+// of fmt, encoding/json and log/slog prints "[redacted]". [String.Reveal] is the only
+// access to the value, so a search for it finds every use.
 //
-// The text lies behind a pointer to a string because fmt calls no methods for %p,
-// for a %w in the wrong place, and on what lies in an unexported field of a struct
-// that it prints: a plain string type shows itself there, and a pointer to a struct
-// shows the struct under a verb that does not fit; this one shows an address.
+// The value is stored behind a pointer to a string because fmt calls no methods for
+// %p, for a misplaced %w, and for unexported fields of a struct. There it would print
+// a plain string type, and a pointer to a struct under a verb that does not fit; of
+// this type it prints an address.
 //
-// reflect.DeepEqual compares the texts; == does not. The zero value is the empty
-// secret. A String may be read by any number of goroutines.
+// reflect.DeepEqual compares the values; == does not. The zero value is the empty
+// secret. A String is safe for concurrent use.
 type String struct {
 	Redacted
 	text *string
 }
 
-// New wraps a text.
+// New returns a String that holds text.
 func New(text string) String { return String{text: &text} }
 
-// Reveal returns the text itself.
+// Reveal returns the value.
 func (s String) Reveal() string {
 	if s.text == nil {
 		return ""
@@ -59,11 +58,11 @@ func (s String) Reveal() string {
 	return *s.text
 }
 
-// Empty reports whether there is no text.
+// Empty reports whether the value is "".
 func (s String) Empty() bool { return s.Reveal() == "" }
 
-// Matches reports whether the secret is this text, in a time that depends on
-// neither. The empty secret matches nothing.
+// Matches reports whether the value equals text, in constant time. The empty secret
+// matches nothing.
 func (s String) Matches(text string) bool {
 	a, b := sha256.Sum256([]byte(s.Reveal())), sha256.Sum256([]byte(text))
 	return !s.Empty() && subtle.ConstantTimeCompare(a[:], b[:]) == 1

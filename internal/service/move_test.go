@@ -31,7 +31,7 @@ func (p *pod) givePhone(userID, number string) {
 	key, err := seal.ParseKey(p.w.dataKey)
 	require.NoError(p.w.t, err)
 	box := seal.NewBox(key)
-	sealed, err := box.Seal([]byte(number), users.PhonePlace(id))
+	sealed, err := box.Seal([]byte(number), users.PhoneAssociatedData(id))
 	require.NoError(p.w.t, err)
 	_, err = p.service.db.BindPhone(context.Background(), users.PhoneBinding{UserID: id, Sealed: sealed, Hashes: box.Hashes(number), Now: p.w.clock.Now()})
 	require.NoError(p.w.t, err)

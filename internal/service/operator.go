@@ -53,11 +53,11 @@ func newBox(c config.Config) (*seal.Box, error) {
 type optionalBox struct{ *seal.Box }
 
 // Open shows a number that cannot be opened as one that is all masked.
-func (b optionalBox) Open(sealed []byte, place string) ([]byte, error) {
+func (b optionalBox) Open(sealed []byte, associatedData string) ([]byte, error) {
 	if b.Box == nil {
 		return []byte("?"), nil
 	}
-	return b.Box.Open(sealed, place)
+	return b.Box.Open(sealed, associatedData)
 }
 
 // Hashes finds nothing without the key.

@@ -1,7 +1,8 @@
-// Package service wires the service together from top to bottom and runs it: it
-// opens the database, adapts the platforms and the data key to what auth and users ask
-// for, listens, reads keys and certificates again, and removes dead sessions. It
-// owns no rule of theirs. Commands and tests import it.
+// Package service creates all parts of the service, connects them, and runs them. It
+// opens the database, adapts the platforms and the data key to the interfaces of auth
+// and users, listens, reloads keys and certificates, and purges expired sessions.
+// Commands and tests import it. The domain's rules are in the packages that it
+// connects.
 package service
 
 import (

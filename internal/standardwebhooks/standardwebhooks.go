@@ -1,7 +1,7 @@
-// Package standardwebhooks signs messages by the rules of Standard Webhooks 1.0
+// Package standardwebhooks signs messages as specified by Standard Webhooks 1.0
 // (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md).
-// It owns the secret's form and the three headers; who sends what to whom, and
-// how often, is decided by its callers.
+// It owns the form of the secret and the three headers. Its callers send the
+// messages.
 package standardwebhooks
 
 import (

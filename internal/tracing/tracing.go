@@ -1,11 +1,10 @@
-// Package tracing owns the spans of this service: one tree a request, from the
-// HTTP route through the statements that it sent and the calls to WeChat. It
-// exports them by OTLP over HTTP. Where tracing is off, nothing here
-// runs. Of the OTEL_* variables the SDK reads those about sampling, batches and
-// limits by itself, and those that name the service.
+// Package tracing creates the spans of this service and exports them by OTLP over
+// HTTP. A trace has one span for the HTTP route and one for each SQL statement and
+// each call to a platform. If tracing is off, no code of this package runs. The SDK
+// reads the OTEL_* variables for sampling, batches, limits and the service's name.
 //
-// No span holds an address with a query, a header, a body or the value of a
-// statement's parameter: codes, tokens and secrets travel in those.
+// No span contains a query string, a header, a body or a parameter of a statement,
+// because those may contain codes, tokens and secrets.
 package tracing
 
 import (
@@ -34,14 +33,13 @@ const serviceName = "wugan"
 // scope names our own spans' origin.
 const scope = "github.com/wugan/wugan/internal/tracing"
 
-// Tracing makes and exports spans. The nil *Tracing makes none; its methods may
-// be called all the same.
+// Tracing creates and exports spans. The methods of the nil *Tracing create none.
 type Tracing struct {
 	provider *sdktrace.TracerProvider
 }
 
-// Start makes a Tracing that sends its spans to a receiver. It does not wait for
-// the receiver: spans that cannot be sent are dropped in the end.
+// Start returns a Tracing that sends its spans to a receiver. It does not wait for
+// the receiver. Spans that cannot be sent are dropped.
 func Start(ctx context.Context, version string, to Receiver) (*Tracing, error) {
 	return New(ctx, version, sdktrace.WithBatcher(otlptrace.NewUnstarted(newSender(to))))
 }
@@ -76,8 +74,9 @@ func (t *Tracing) Stop(ctx context.Context) error {
 	return nil
 }
 
-// Requests traces the requests that echo serves, but for the probes. A caller's
-// traceparent header (W3C Trace Context) makes the span a child of theirs.
+// Requests returns the middleware that traces requests, except probes. The span is a
+// child of the caller's span if the request has a traceparent header (W3C Trace
+// Context).
 func (t *Tracing) Requests() []echo.MiddlewareFunc {
 	if t == nil {
 		return nil
@@ -89,9 +88,9 @@ func (t *Tracing) Requests() []echo.MiddlewareFunc {
 	)}
 }
 
-// Statements traces what is sent to PostgreSQL, for postgres.WithTracer; nil
-// where nothing is traced. Refreshes and logins that share a statement share its
-// span, which belongs to the request that came first.
+// Statements returns the tracer for postgres.WithTracer, or nil if tracing is off.
+// Refreshes and logins that share a statement share its span, which belongs to the
+// first of the requests.
 func (t *Tracing) Statements() pgx.QueryTracer {
 	if t == nil {
 		return nil
@@ -116,9 +115,9 @@ type calls struct {
 	tracer trace.Tracer
 }
 
-// RoundTrip implements http.RoundTripper. Neither the address, whose query holds
-// the AppSecret, nor the error, which may repeat it, gets into the span; and no
-// header of ours goes to WeChat.
+// RoundTrip implements http.RoundTripper. The span contains neither the address,
+// whose query holds the AppSecret, nor the error, which may contain the address. No
+// tracing header is sent to the platform.
 func (c *calls) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx, span := c.tracer.Start(r.Context(), "wechat "+path.Base(r.URL.Path), trace.WithSpanKind(trace.SpanKindClient),
 		trace.WithAttributes(

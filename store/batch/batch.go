@@ -1,10 +1,9 @@
-// Package batch lets requests that arrive while the database is busy share
-// the next statement and its commit. It owns the waiting and nothing else: what
-// a group does is the caller's function.
+// Package batch combines requests that arrive while the database is busy, so that
+// they share one statement and one commit. The caller provides the function that
+// runs a batch.
 //
-// A request that comes alone starts at once and does not wait. While as many
-// groups as allowed are under way, the next requests gather; as soon as one
-// group is done, all that have gathered go together.
+// A single request starts at once. While the maximum number of batches is running,
+// further requests wait; when one batch ends, all waiting requests form the next.
 package batch
 
 import (
@@ -16,14 +15,15 @@ import (
 	"time"
 )
 
-// Result is the outcome of one request of a group.
+// Result is the result of one request of a batch.
 type Result[Out any] struct {
 	Value Out
 	Err   error
 }
 
-// Batcher groups requests of one kind. No two requests of one key are in the
-// same group, so that a group never meets itself on a row.
+// Batcher batches requests of one kind. Two requests with the same key are never in
+// one batch, so that a batch does not change a row twice. A Batcher is safe for
+// concurrent use.
 type Batcher[Key comparable, In, Out any] struct {
 	run      func(ctx context.Context, group []In) []Result[Out]
 	limit    int
@@ -43,24 +43,25 @@ type request[Key comparable, In, Out any] struct {
 	done chan Result[Out]
 }
 
-// ErrBusy says that a request waited for its turn for longer than it may.
+// ErrBusy is returned if a request waited too long for its batch to start.
 var ErrBusy = errors.New("batch: the groups before took too long")
 
-// New returns a batcher that runs at most limit groups at once, of at most
-// largest requests each. A request whose caller has left, or that has waited for
-// longer than patience, is not begun any more: its caller may have asked again
-// elsewhere, and an old wish that is granted late would overtake the new one. The function run gets a group in order of arrival and
-// returns one result for each, in the same order. Its context has the values of
-// the first request (the trace that the statement belongs to) and is never
-// cancelled by a caller: one who leaves must not take the others along. It must
-// end by itself.
+// New returns a Batcher that runs at most limit batches at once, each with at most
+// largest requests. A request does not start if its caller has gone or if it has
+// waited longer than patience: the caller may have repeated it elsewhere, and a late
+// request must not take effect after the newer one.
+//
+// The function run gets a batch in order of arrival and returns one result for each
+// request, in the same order. Its context has the values of the first request, such
+// as the trace. It is not cancelled when a caller goes, since the other requests of
+// the batch must not fail, so run must end by itself.
 func New[Key comparable, In, Out any](limit, largest int, patience time.Duration, run func(context.Context, []In) []Result[Out]) *Batcher[Key, In, Out] {
 	return &Batcher[Key, In, Out]{run: run, limit: limit, largest: largest, patience: patience}
 }
 
-// Do adds a request and returns its result. When ctx ends first, Do returns the
-// context's error; the request may still take effect if it has begun. The error
-// of one that did not begin in time is ErrBusy.
+// Do adds a request and returns its result. If ctx ends first, Do returns the error
+// of ctx; a request that has started may still take effect. It returns ErrBusy if the
+// request did not start in time.
 func (g *Batcher[Key, In, Out]) Do(ctx context.Context, key Key, in In) (Out, error) {
 	r := &request[Key, In, Out]{ctx: ctx, key: key, in: in, at: time.Now(), done: make(chan Result[Out], 1)}
 
@@ -98,7 +99,7 @@ func (g *Batcher[Key, In, Out]) work() {
 	}
 }
 
-// next takes the requests of the next group; none means that the worker ends.
+// next takes the requests of the next batch. If there are none, the worker ends.
 func (g *Batcher[Key, In, Out]) next() []*request[Key, In, Out] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -130,7 +131,7 @@ func (g *Batcher[Key, In, Out]) next() []*request[Key, In, Out] {
 // waits for ever.
 var errShort = errors.New("batch: the group returned fewer results than it had requests")
 
-// safely runs a group and answers every request of it, also when run panics.
+// safely runs a batch and returns a result for each request, even if run panics.
 func (g *Batcher[Key, In, Out]) safely(ctx context.Context, in []In) (out []Result[Out]) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -144,8 +145,8 @@ func (g *Batcher[Key, In, Out]) safely(ctx context.Context, in []In) (out []Resu
 	return out
 }
 
-// Fail returns n results that all carry err: what a run function returns when
-// the whole group failed.
+// Fail returns n results with the error err, for a run function whose whole batch
+// failed.
 func Fail[Out any](n int, err error) []Result[Out] {
 	out := make([]Result[Out], n)
 	for i := range out {

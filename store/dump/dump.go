@@ -1,6 +1,6 @@
-// Package dump owns the form in which one store hands everything it holds to
-// another: every column of every table, in Go's types. It owns no SQL: the
-// stores read and write the rows.
+// Package dump defines the types with which one store copies all its rows to
+// another: every column of every table. It contains no SQL; the stores read and write
+// the rows.
 package dump
 
 import (
@@ -66,8 +66,8 @@ type LostSession struct {
 	RevokedAt time.Time
 }
 
-// Rows is who takes the rows, a part of a table at a time: all users first, then
-// identities, sessions, lost sessions and events.
+// Rows receives the rows in parts: first all users, then identities, sessions, lost
+// sessions and events.
 type Rows interface {
 	Users(rows []User) error
 	Identities(rows []Identity) error
@@ -76,5 +76,5 @@ type Rows interface {
 	Events(rows []Event) error
 }
 
-// Count is how many rows each table has.
+// Count holds the number of rows of each table.
 type Count struct{ Users, Identities, Sessions, LostSessions, Events int64 }

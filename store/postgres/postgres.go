@@ -1,7 +1,7 @@
-// Package postgres keeps users and sessions in PostgreSQL. It owns every
-// statement that is sent there, each one beside the method that runs it, and
-// nothing of the rules above them: the rotation rule appears here as SQL, and
-// the tests hold it against auth.Counters.Rotate.
+// Package postgres stores users and sessions in PostgreSQL. It contains every SQL
+// statement, each beside the method that runs it. The rules are in auth and users; the
+// rotation rule is repeated here in SQL, and the tests compare it with
+// auth.Counters.Rotate.
 package postgres
 
 import (

@@ -1,5 +1,5 @@
-// Package sanitize makes strings fit for a database column. It owns that one
-// question; how long a string may be and what it means is decided above.
+// Package sanitize checks and cleans strings so that a database can store them. It
+// does not limit their length.
 package sanitize
 
 import (
@@ -8,16 +8,16 @@ import (
 	"unicode/utf8"
 )
 
-// ErrUnfit says that a string holds a NUL or is no valid UTF-8. PostgreSQL refuses
-// both (SQLSTATE 22021), and with one value it refuses the whole statement, so
-// that a stranger's User-Agent could fail the requests grouped with it.
+// ErrUnfit is returned if a string contains a NUL or is not valid UTF-8. PostgreSQL
+// refuses both (SQLSTATE 22021), and the whole statement with them, so that one
+// client's User-Agent could fail all requests of its batch.
 var ErrUnfit = errors.New("sanitize: a NUL or invalid UTF-8 cannot be stored")
 
-// Fit reports whether a column can hold the string as it is.
+// Fit reports whether a column can store the string unchanged.
 func Fit(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
-// Check returns [ErrUnfit] unless every string fits. It is for names, which
-// must be stored as they are or not at all.
+// Check returns [ErrUnfit] unless every string fits. It is for identifiers, which
+// must be stored unchanged or not at all.
 func Check(names ...string) error {
 	for _, s := range names {
 		if !Fit(s) {
@@ -27,8 +27,8 @@ func Check(names ...string) error {
 	return nil
 }
 
-// Clean replaces what does not fit by U+FFFD. It is for descriptions that come
-// from outside, such as a User-Agent header, whose bytes may be anything.
+// Clean replaces invalid bytes and NULs by U+FFFD. It is for descriptions that
+// clients send, such as a User-Agent header.
 func Clean(s string) string {
 	if Fit(s) {
 		return s

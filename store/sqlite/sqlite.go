@@ -1,7 +1,7 @@
-// Package sqlite keeps users and sessions in one SQLite file: the embedded
-// default for a single machine. It owns every statement that is sent there,
-// each one beside the method that runs it. The rotation rule is not repeated
-// here as SQL: a database with one writer can ask auth.Counters.Rotate.
+// Package sqlite stores users and sessions in one SQLite file, the embedded default
+// for a single machine. It contains every SQL statement, each beside the method that
+// runs it. The rotation rule is not repeated in SQL: since SQLite has one writer, the
+// package calls auth.Counters.Rotate.
 //
 // Several processes may share the file (the command line beside the server),
 // but not several machines: SQLite's locks do not hold on network file systems.

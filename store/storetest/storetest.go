@@ -1,9 +1,9 @@
-// Package storetest holds what every store promises, as tests. Each store runs
-// all of it, on the real migrations; there is no way to opt out of a case.
+// Package storetest is the contract suite of the stores: it tests what the interfaces
+// auth.Store, users.Store and events.Store specify. Each store runs all cases, on the
+// real migrations.
 //
-// It owns the promises that auth.Store and users.Store make to their callers.
-// What only one database can show (round trips, file modes) is tested beside
-// that store.
+// Properties of one database, such as round trips and file modes, are tested in that
+// store's package.
 package storetest
 
 import (

@@ -1,6 +1,6 @@
-// Command echo is ../main.go written with Echo: the same settings, the same
-// answers. verify.Verifier does not know Echo; the eight lines of requireUser are
-// all there is between them.
+// Command echo is ../main.go written with Echo, with the same settings and
+// responses. verify.Verifier does not depend on Echo; the eight lines of requireUser
+// connect the two.
 package main
 
 import (

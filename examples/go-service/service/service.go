@@ -1,6 +1,6 @@
-// Package service is what a business service needs beside its routes, whatever
-// routes them: a verifier of wugan's tokens that keeps itself up to date, and a
-// server that ends gracefully. The settings stand at the head of ../main.go.
+// Package service contains what a business service needs besides its routes, with
+// any router: a verifier of wugan's tokens that is kept up to date, and a server
+// with graceful shutdown. ../main.go documents the settings.
 package service
 
 import (

@@ -1,4 +1,4 @@
-// Package apicheck holds what a server answers against an OpenAPI document, in tests.
+// Package apicheck compares the responses of a server with an OpenAPI document, in tests.
 //
 // It owns the comparison: path, method, status, headers, content type and body of every response that passes through
 // its [Checker.Transport], plus what the contract promises and OpenAPI cannot say (a problem document repeats the status and

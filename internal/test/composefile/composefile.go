@@ -1,7 +1,7 @@
-// Package composefile reads docker-compose.yml for tests: the checks that it
-// holds together, and the end-to-end run that starts its services without a
-// Docker engine. It knows only the parts of the format that our file uses, and
-// refuses every other word, a mistyped one above all.
+// Package composefile parses docker-compose.yml for the tests that check it and for
+// the end-to-end test that starts its services without a Docker engine. It supports
+// only the keys that this file uses and returns an error for any other, such as a
+// mistyped one.
 package composefile
 
 import (

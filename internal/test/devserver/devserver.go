@@ -1,8 +1,6 @@
-// Package devserver runs the real wugan for tests of programs that talk to it: it
-// builds the command once for each test binary and starts `wugan dev` on a free
-// loopback port. It owns processes and their end, and a few calls that every such
-// test makes. It refuses to own assertions about the service itself, which stand
-// beside its code.
+// Package devserver runs wugan for tests of programs that use it. It builds the
+// command once for each test binary, starts `wugan dev` on a free loopback port, and
+// stops it when the test ends. It contains no assertions about the service itself.
 package devserver
 
 import (

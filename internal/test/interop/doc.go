@@ -1,4 +1,4 @@
-// Package interop holds tests that other people's libraries accept our tokens and
-// our key set, and that auth/verify answers as the service does. It has no code of
-// its own: the libraries must not become dependencies of anything that ships.
+// Package interop tests that third-party libraries accept wugan's tokens and key
+// set, and that auth/verify responds like the service. It has no code besides tests,
+// so that the libraries do not become dependencies of the service.
 package interop

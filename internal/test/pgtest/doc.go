@@ -1,10 +1,8 @@
-// Package pgtest gives tests a real PostgreSQL.
+// Package pgtest provides a real PostgreSQL to tests.
 //
-// It owns finding (or installing) the server, starting private clusters,
-// making databases in them, and putting a standby or a PgBouncer beside them.
-// It refuses to own anything the service ships: only tests and benchmarks
-// import it. It never skips a test: where PostgreSQL cannot be had, the test
-// fails and says what to install.
+// It finds or installs the server, starts private clusters, creates databases, and
+// starts standbys and PgBouncer. Only tests and benchmarks import it. It never skips
+// a test: if PostgreSQL is not available, the test fails with what to install.
 //
 //	func TestMain(m *testing.M) { pgtest.Main(m) }
 //
