@@ -38,8 +38,8 @@ const (
 	drained = 16 << 10
 )
 
-// DispatcherConfig says where events go. Store, URL, Secret, Log and Now are
-// needed.
+// DispatcherConfig configures a Dispatcher. Store, URL, Secret, Log and Now are
+// required.
 type DispatcherConfig struct {
 	Store  WebhookStore
 	URL    *url.URL
@@ -47,17 +47,18 @@ type DispatcherConfig struct {
 	Kinds  []users.EventKind // nil: all
 	Log    *slog.Logger
 	Now    func() time.Time
-	// Observe is told of each attempt: delivered, failed or gone. nil: nothing is.
+	// Observe is called for each attempt with the outcome delivered, failed or
+	// gone. It may be nil.
 	Observe func(outcome string, took time.Duration)
 }
 
 // Dispatcher delivers events to one address by the rules of Standard Webhooks
 // (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md):
-// each at least once, a user's events one after another in their order, by one
-// process at a time. An event that is answered by anything but a 2xx is sent
-// again after 5 s, 30 s, 2 min, 10 min, and then each hour; other users' events
-// do not wait for it. The place is kept in the database, so that a restart loses
-// none. A 410 stops it until an operator resumes it or the address changes.
+// each at least once, the events of one user in order, by one process at a time. An
+// event whose response is not a 2xx is sent again after 5 s, 30 s, 2 min, 10 min, and
+// then each hour; events of other users do not wait for it. The position is stored in
+// the database, so that a restart loses no event. A 410 stops delivery until an
+// operator resumes it or the address changes.
 type Dispatcher struct {
 	DispatcherConfig
 	holder      uuid.UUID
@@ -65,7 +66,7 @@ type Dispatcher struct {
 	client      *http.Client
 }
 
-// NewDispatcher returns a dispatcher that does nothing yet.
+// NewDispatcher returns a Dispatcher. Run starts it.
 func NewDispatcher(c DispatcherConfig) (*Dispatcher, error) {
 	holder, err := uuid.NewRandom()
 	if err != nil {
@@ -85,7 +86,7 @@ func NewDispatcher(c DispatcherConfig) (*Dispatcher, error) {
 	}, nil
 }
 
-// Run delivers until ctx ends.
+// Run delivers events until ctx ends.
 func (d *Dispatcher) Run(ctx context.Context) {
 	var stopped bool // as told in the log
 	defer func() {

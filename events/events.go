@@ -22,8 +22,8 @@ import (
 
 // Placed is a recorded event and its place in the order.
 type Placed struct {
-	// Position grows from event to event, with gaps. It is given once the event
-	// is visible to every reader, so that nothing ever appears before it.
+	// Position increases from event to event, with gaps. It is assigned when the
+	// event is visible to every reader, so that no event appears before it later.
 	Position int64
 	users.RecordedEvent
 }
@@ -34,7 +34,7 @@ type Page struct {
 	// Position is that of the last event that was looked at, of whatever kind; of
 	// an empty feed it is the position asked for.
 	Position int64
-	// More says that further events stand behind this page already.
+	// More reports whether there are further events after this page.
 	More bool
 }
 
@@ -53,8 +53,8 @@ func NewPage(found []Placed, position int64, kinds []users.EventKind, limit int)
 	return page
 }
 
-// Store reads the feed. Its methods may be called by any number of goroutines
-// and processes; an outage comes back as users.ErrUnavailable.
+// Store reads the feed. Its methods are safe for use by any number of goroutines and
+// processes. They return users.ErrUnavailable for an outage.
 type Store interface {
 	// EventsAfter looks at the next limit events behind the position, in order, and
 	// returns those of these kinds (none named: all). An event whose transaction commits
@@ -67,8 +67,7 @@ type Store interface {
 	PurgeEvents(ctx context.Context, before time.Time) (int, error)
 }
 
-// Message is an event as readers of the feed and receivers of webhooks get it,
-// for encoding to JSON.
+// Message is the JSON form of an event in the feed and in webhooks.
 type Message struct {
 	ID        string          `json:"id"`
 	At        time.Time       `json:"at"` // UTC
@@ -79,7 +78,7 @@ type Message struct {
 	Detail    json.RawMessage `json:"detail"` // an object
 }
 
-// Message renders an event.
+// Message returns the event as a Message.
 func (p *Placed) Message() Message {
 	m := Message{
 		ID: strconv.FormatInt(p.ID, 10), At: p.At.UTC(), Kind: p.Kind, UserID: p.UserID.String(), Actor: p.Actor,
@@ -94,7 +93,7 @@ func (p *Placed) Message() Message {
 	return m
 }
 
-// ErrCursor says that a cursor is none that the feed gave out.
+// ErrCursor is returned for a cursor that the feed did not issue.
 var ErrCursor = errors.New("events: the cursor is not one that this service gave out")
 
 // pollEvery is how often a reader that waits looks for news. Readers are a
@@ -107,9 +106,9 @@ type Feed struct{ store Store }
 // NewFeed returns the feed of a store.
 func NewFeed(s Store) *Feed { return &Feed{store: s} }
 
-// Read returns the events behind a cursor ("": from the oldest that is kept) and
-// the cursor behind them. Where there are none it waits for at most wait, or
-// until ctx or stop ends. The error is ErrCursor or one of the store's.
+// Read returns the events after a cursor and the cursor after them. The cursor ""
+// starts at the oldest event that is kept. If there are none, it waits for at most
+// wait, or until ctx or stop ends. The error is ErrCursor or one of the store's.
 func (f *Feed) Read(ctx context.Context, cursor string, kinds []users.EventKind, limit int, wait time.Duration, stop <-chan struct{}) (found []Placed, next string, err error) {
 	position, err := parseCursor(cursor)
 	if err != nil {

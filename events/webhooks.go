@@ -8,20 +8,19 @@ import (
 	"github.com/google/uuid"
 )
 
-// WebhookStore keeps how far webhooks have come. Its methods may be called by
-// any number of processes; an outage comes back as users.ErrUnavailable. All
-// times are the database's.
+// WebhookStore stores the state of delivery. Its methods are safe for use by any number
+// of processes. They return users.ErrUnavailable for an outage. All times are the
+// database's.
 type WebhookStore interface {
 	Store
 
-	// ClaimWebhooks makes holder the one process that delivers, for as long as
-	// lease, where no other does. The first claim of all begins behind the newest
-	// event. It returns the place, and ErrNotHolder while another process holds
-	// the claim.
+	// ClaimWebhooks makes holder the only process that delivers, for the duration
+	// of lease, and returns the place. It returns ErrNotHolder if another process
+	// holds the claim. The very first claim starts after the newest event.
 	ClaimWebhooks(ctx context.Context, holder uuid.UUID, lease time.Duration) (Place, error)
 
-	// ReleaseWebhooks gives the claim up, so that another process need not wait
-	// for its end.
+	// ReleaseWebhooks releases the claim, so that another process need not wait
+	// until it expires.
 	ReleaseWebhooks(ctx context.Context, holder uuid.UUID) error
 
 	// DueDeliveries returns at most limit events whose next attempt is due: of
@@ -33,12 +32,12 @@ type WebhookStore interface {
 	// delivered: their newer ones wait behind it.
 	WaitingUsers(ctx context.Context, of []uuid.UUID) ([]uuid.UUID, error)
 
-	// SaveDeliveries keeps what became of deliveries, all of it or nothing, and
-	// returns ErrNotHolder where the claim was lost meanwhile.
+	// SaveDeliveries stores the results of deliveries atomically. It returns
+	// ErrNotHolder if the claim was lost.
 	SaveDeliveries(ctx context.Context, holder uuid.UUID, r Results) error
 
-	// StopWebhooks keeps that the receiver wants no more: nothing is delivered to
-	// an address with this fingerprint until ResumeWebhooks.
+	// StopWebhooks stops delivery to the address with this fingerprint until
+	// ResumeWebhooks is called.
 	StopWebhooks(ctx context.Context, holder uuid.UUID, fingerprint string) error
 	ResumeWebhooks(ctx context.Context) error
 
@@ -47,7 +46,7 @@ type WebhookStore interface {
 	WebhookBacklog(ctx context.Context) (waiting int, oldest time.Time, err error)
 }
 
-// Place is how far webhooks have come.
+// Place is the state of delivery.
 type Place struct {
 	Position int64
 	// StoppedFor is the fingerprint of the address that wants no more; "".
@@ -60,7 +59,7 @@ type Due struct {
 	Attempts int // so far
 }
 
-// Results is what became of deliveries.
+// Results holds the results of deliveries.
 type Results struct {
 	// Position is the new place; 0 leaves it where it is.
 	Position int64
@@ -80,7 +79,7 @@ type Failure struct {
 	Pause    time.Duration
 }
 
-// ErrNotHolder says that another process delivers.
+// ErrNotHolder is returned if another process holds the claim.
 var ErrNotHolder = errors.New("events: another process delivers the webhooks")
 
 // pauses is how long after each failed attempt the next one comes; the last one

@@ -36,22 +36,22 @@ func (v verifier) VerifyRequest(r *http.Request) (*verify.Claims, error) {
 	return v.tokens.VerifyRequest(r)
 }
 
-// caller is who sent a request with a good access token.
+// caller is the user of a request with a valid access token.
 type caller struct {
 	userID, sessionID uuid.UUID
 	appID             string
 	roles             []string
 }
 
-// withAccess lets requests with a good access token through. Others get 401 with
-// a code from which a client knows whether to refresh: the request was not
-// begun, so it can be sent again as it is.
+// withAccess passes requests with a valid access token to next. It responds to others
+// with 401 and a code that tells the client whether to refresh. The handler has not
+// run then, so the client can send the same request again.
 func (a *api) withAccess(next func(echo.Context, caller) error) echo.HandlerFunc {
 	return a.withToken(a.verifier.VerifyRequest, next)
 }
 
-// withSignature lets requests through whose access token we have signed, also
-// where its session has ended or it ran out moments ago.
+// withSignature passes requests whose access token has a valid signature to next, even
+// if its session has ended or it has just expired.
 func (a *api) withSignature(next func(echo.Context, caller) error) echo.HandlerFunc {
 	return a.withToken(a.signed.VerifyRequest, next)
 }
@@ -72,8 +72,8 @@ func (a *api) withToken(check func(*http.Request) (*verify.Claims, error), next 
 	}
 }
 
-// whoWasRefused notes for the log whose token it was that has expired or whose
-// session has ended.
+// whoWasRefused records, for the log line, the owner of a token that has expired or
+// whose session has ended.
 func (a *api) whoWasRefused(c echo.Context, err error) {
 	if a.genuine == nil || !errors.Is(err, verify.ErrExpired) && !errors.Is(err, verify.ErrRevoked) {
 		return

@@ -21,8 +21,8 @@ const (
 	maxPage     = 100
 )
 
-// adminRoutes are the paths for operators. Support reads, ends sessions, disables
-// and enables; the rest needs a key of the scope admin.
+// adminRoutes registers the paths for operators. A key of the scope support can read,
+// end sessions, disable and enable. All else requires the scope admin.
 func (a *api) adminRoutes(e *echo.Echo) {
 	support, admin := a.keyPaths(e, apikey.Support), a.keyPaths(e, apikey.Admin)
 	support.add(http.MethodGet, "/api/v1/admin/users", a.adminFind)
@@ -101,8 +101,8 @@ func pathID(c echo.Context) (uuid.UUID, error) {
 	return id, nil
 }
 
-// parseID reads an id in the one form in which this service writes ids, of 36
-// characters. The library reads others, too: braces, urn:uuid:, no hyphens.
+// parseID parses an id in the form that this service writes, 36 characters. The
+// library also accepts braces, urn:uuid: and ids without hyphens.
 func parseID(text string) (uuid.UUID, bool) {
 	if len(text) != 36 {
 		return uuid.Nil, false
@@ -283,12 +283,12 @@ func (a *api) adminEvents(c echo.Context) error {
 	return c.JSON(http.StatusOK, out)
 }
 
-// AdminUser is a person as the admin paths show them, for encoding to JSON: the
-// command line shows the same.
+// AdminUser returns the JSON value of a user as in the admin API. The command line
+// prints the same.
 func AdminUser(p users.Person) any { return renderPerson(p) }
 
-// AdminSession is a session as the admin paths show it, for encoding to JSON.
+// AdminSession returns the JSON value of a session as in the admin API.
 func AdminSession(s auth.Session) any { return renderAdminSession(s) }
 
-// AdminEvent is an event as the admin paths show it, for encoding to JSON.
+// AdminEvent returns the JSON value of an event as in the admin API.
 func AdminEvent(e users.RecordedEvent) (any, error) { return renderEvent(e) }

@@ -7,8 +7,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// Stats is what one process knows of itself. It is of this process alone: where
-// there are several, each has its own.
+// Stats holds the statistics of one process.
 type Stats struct {
 	Pod       string    `json:"pod"` // its host name
 	Version   string    `json:"version"`
@@ -28,7 +27,7 @@ type Stats struct {
 	Minutes  []StatsMinute `json:"minutes"`  // oldest first, 60 at most
 }
 
-// StatsKey is a key that signs tokens, or did, or will.
+// StatsKey is a current, previous or future signing key.
 type StatsKey struct {
 	Use        string     `json:"use"` // access or refresh
 	ID         string     `json:"id"`
@@ -37,7 +36,7 @@ type StatsKey struct {
 	State      string     `json:"state"`      // signs, waits or verifies
 }
 
-// StatsDatabase is the connections to the database.
+// StatsDatabase holds the state of the database connections.
 type StatsDatabase struct {
 	Kind  string `json:"kind"`
 	InUse int64  `json:"inUse"`
@@ -45,19 +44,19 @@ type StatsDatabase struct {
 	Max   int64  `json:"max"`
 }
 
-// StatsPurge is the removal of dead sessions by this process.
+// StatsPurge describes the purge of expired sessions by this process.
 type StatsPurge struct {
 	LastSuccess *time.Time `json:"lastSuccess"` // null: not yet
 	Failures    int        `json:"failures"`
 }
 
-// StatsWebhook is what waits to be delivered.
+// StatsWebhook describes the events that wait for delivery.
 type StatsWebhook struct {
 	Waiting int     `json:"waiting"`
 	Lag     float64 `json:"lag"` // seconds
 }
 
-// StatsMinute is what the process did in a minute. The last one is not over yet.
+// StatsMinute holds the counts of one minute. The last minute is incomplete.
 type StatsMinute struct {
 	At        time.Time      `json:"at"`
 	Logins    map[string]int `json:"logins"` // by outcome, as in wugan_logins_total

@@ -15,11 +15,10 @@ const trackedClients = 1 << 16
 // waitForOutcome is how long an attempt may wait for those under way.
 const waitForOutcome = 5 * time.Second
 
-// attempts bounds the failed attempts of each client, whatever K says a client
-// is. An attempt takes a token before it begins and gets it back when it
-// succeeds: so any number may succeed, and no more than the burst may be under
-// way at once, none of which has an outcome yet. Its methods may be called by
-// any number of goroutines.
+// attempts limits the failed attempts of each client, identified by a K, with a token
+// bucket. An attempt takes a token when it begins and returns it when it succeeds. So
+// any number of attempts may succeed, and at most the burst may be in progress at
+// once. It is safe for concurrent use.
 type attempts[K comparable] struct {
 	perSecond, burst float64
 	now              func() time.Time
@@ -44,9 +43,10 @@ func newAttempts[K comparable](perSecond, burst float64, now func() time.Time) *
 	return &attempts[K]{perSecond: perSecond, burst: burst, now: now, clients: clients}
 }
 
-// begin takes a token, and returns what is to be told the outcome, once. Where there is none it waits as
-// long as attempts are under way, for each may give its own back. The error is
-// the problem rate_limited, with the time until there is a token, or that of ctx.
+// begin takes a token and returns a function that the caller must call once with the
+// outcome. If there is no token, it waits while attempts are in progress, since each
+// may return its token. The error is the problem rate_limited, with the time until a
+// token is available, or that of ctx.
 func (a *attempts[K]) begin(ctx context.Context, client K) (done func(failed bool), err error) {
 	var late <-chan time.Time
 	for {
@@ -72,7 +72,8 @@ func (a *attempts[K]) begin(ctx context.Context, client K) (done func(failed boo
 	}
 }
 
-// take takes a token of a client, or says what to wait for, or refuses.
+// take takes a token of a client. Otherwise it returns a channel to wait for, or an
+// error.
 func (a *attempts[K]) take(client K) (b *bucket, wait <-chan struct{}, refused error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -99,7 +100,7 @@ func (a *attempts[K]) take(client K) (b *bucket, wait <-chan struct{}, refused e
 	return nil, nil, tooMany(time.Duration((1 - b.tokens) / a.perSecond * float64(time.Second)))
 }
 
-// finish gives the token of a success back.
+// finish returns the token of a successful attempt.
 func (a *attempts[K]) finish(client K, b *bucket, failed bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -134,8 +135,8 @@ func tooMany(retryAfter time.Duration) *problem {
 	return p
 }
 
-// network is what one client can hold many addresses of: itself in IPv4, its
-// /64 in IPv6.
+// network returns the network of a client: its address in IPv4, its /64 in IPv6, of
+// which one client has all addresses.
 func network(ip string) netip.Prefix {
 	addr, err := netip.ParseAddr(ip)
 	if err != nil {

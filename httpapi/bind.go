@@ -13,12 +13,12 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// maxBody is the most that a request may carry.
+// maxBody is the maximum size of a request body in bytes.
 const maxBody = 64 << 10
 
-// bind reads a JSON body into a struct. Unknown fields are ignored, so that
-// newer clients can talk to older services. The error says which field is wrong
-// and never repeats what was sent.
+// bind decodes a JSON body into a struct. It ignores unknown fields, so that newer
+// clients can use older services. The error names the invalid field and never contains
+// its value.
 func bind(c echo.Context, into any) error {
 	found, err := bindIfAny(c, into)
 	if err == nil && !found {
@@ -46,9 +46,9 @@ func bindIfAny(c echo.Context, into any) (found bool, err error) {
 	return true, decodeObject(body, into)
 }
 
-// readBody reads a body, which withLimits has bounded. One that is compressed is
-// refused, and the client is told what is taken (RFC 9110 section 12.5.3): 64 KiB
-// may unpack to gigabytes.
+// readBody reads a body, which withLimits has limited. It refuses a compressed body,
+// because 64 KiB may decompress to gigabytes, and tells the client so (RFC 9110 section
+// 12.5.3).
 func readBody(c echo.Context) ([]byte, error) {
 	coding := strings.Join(c.Request().Header.Values(echo.HeaderContentEncoding), ",")
 	if coding != "" && !strings.EqualFold(coding, "identity") && c.Request().ContentLength != 0 {
@@ -64,8 +64,7 @@ func readBody(c echo.Context) ([]byte, error) {
 	return body, nil
 }
 
-// checkJSON refuses a Content-Type that is not that of JSON in UTF-8, and takes
-// one that is left out.
+// checkJSON returns an error unless the Content-Type is JSON in UTF-8 or missing.
 func checkJSON(h http.Header) error {
 	kind := h.Get(echo.HeaderContentType)
 	if kind == "" || kind == echo.MIMEApplicationJSON {
@@ -115,8 +114,8 @@ func jsonType(kind string) string {
 	return "a number"
 }
 
-// checkText refuses text that is too long, counted in characters, or that holds
-// control characters: they break logs, and PostgreSQL takes no zero byte.
+// checkText returns an error for a string with more than most characters or with
+// control characters: they corrupt logs, and PostgreSQL cannot store a NUL.
 func checkText(field, text string, most int) error {
 	if utf8.RuneCountInString(text) > most {
 		return invalid("The field %s is too long: %d characters at most.", field, most)
@@ -129,7 +128,8 @@ func checkText(field, text string, most int) error {
 	return nil
 }
 
-// checkPrintable refuses text that is empty, too long, or not printable ASCII.
+// checkPrintable returns an error for a string that is empty, too long, or not
+// printable ASCII.
 func checkPrintable(field, text string, most int) error {
 	if text == "" {
 		return invalid("The field %s is missing.", field)

@@ -11,9 +11,9 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// clientAddress finds the address of the client: the peer's or, where that is a
-// trusted proxy, what X-Forwarded-For says: read from its end, the first address
-// that is no trusted proxy. An entry that cannot be read ends the search at the
+// clientAddress returns the function that finds the address of the client. That is the
+// peer's address or, if the peer is a trusted proxy, the last address in
+// X-Forwarded-For that is not a trusted proxy. An invalid entry ends the search at the
 // proxy that sent it, and is logged once.
 func clientAddress(trusted []netip.Prefix, log *slog.Logger) echo.IPExtractor {
 	var once sync.Once

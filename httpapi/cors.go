@@ -10,8 +10,8 @@ import (
 	"github.com/labstack/echo/v4/middleware"
 )
 
-// CORS says what pages of other origins (H5 clients) may do. The zero value
-// leaves CORS to others: no header of it is set, and upstreams may set theirs.
+// CORS configures the access of pages of other origins (H5 clients). The zero value
+// disables it: the service sets no CORS header, and upstreams may set their own.
 type CORS struct {
 	// Origins may call, "*" for any; a * within one stands for any characters.
 	Origins []string

@@ -9,14 +9,13 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// Health is what /readyz tells of the service.
+// Health is the state of the service as /readyz reports it.
 type Health struct {
-	// Err is why nothing of use can be answered: ErrShuttingDown,
-	// ErrSchemaOutdated, or an outage before the ended sessions are known. nil:
-	// requests may be sent.
+	// Err is why the service is not ready: ErrShuttingDown, ErrSchemaOutdated, or
+	// an outage before the revocations are known. nil means ready.
 	Err error
-	// Degraded is why logins and refreshes cannot be answered while access
-	// tokens are still checked; nil: they can be.
+	// Degraded is why logins and refreshes fail while access tokens are still
+	// verified. nil means that they work.
 	Degraded error
 	// Since is when this began, by the database's time.
 	Since time.Time
@@ -31,8 +30,8 @@ var (
 	ErrSchemaOutdated = errors.New("the database lacks migrations: run wugan migrate up")
 )
 
-// healthz says that the process lives; it asks nothing, so that an outage of the
-// database restarts no pod.
+// healthz reports that the process is alive. It checks nothing else, so that an outage
+// of the database restarts no pod.
 func (a *api) healthz(c echo.Context) error {
 	return c.JSON(http.StatusOK, struct {
 		Status string `json:"status"`
@@ -46,9 +45,9 @@ type readiness struct {
 	RevocationsAge float64   `json:"revocationsAge"`
 }
 
-// readyz says whether requests should be sent here, and else why not. It answers
-// from memory, as fast while the database hangs: a balancer that gave up on it
-// would take all pods out, and with them the checks of access tokens, which need
+// readyz reports whether the pod should receive requests, and if not, why. It responds
+// from memory, so that it is fast while the database hangs: otherwise a load balancer
+// would remove all pods, and with them the verification of access tokens, which needs
 // no database.
 func (a *api) readyz(c echo.Context) error {
 	h := a.health()

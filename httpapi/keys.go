@@ -61,9 +61,9 @@ func (a *api) missing(path string) bool {
 // absent responds for what is not there.
 func absent(echo.Context) error { return newProblem("not_found", nil) }
 
-// withKey lets requests with a key through that may do what the scope says. A
-// key of ours that may not is told from a wrong one, for that is a mistake in a
-// configuration. Guesses are limited for each client address.
+// withKey passes requests with a key that has the needed scope. A valid key with
+// another scope gets a different error than an unknown key, because that is a mistake
+// of configuration. Wrong keys are limited for each client address.
 func (a *api) withKey(needs apikey.Scope) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -94,7 +94,7 @@ func (a *api) withKey(needs apikey.Scope) echo.MiddlewareFunc {
 // keyKey is where withKey puts the key of a request.
 const keyKey = "wugan.key"
 
-// keyOf is the key of a request that withKey let through.
+// keyOf returns the key of a request that withKey passed.
 func keyOf(c echo.Context) apikey.Key {
 	key, _ := c.Get(keyKey).(apikey.Key)
 	return key

@@ -24,11 +24,10 @@ const (
 	maxHeaders   = 32 << 10
 )
 
-// NewServer returns a server for a handler of [New], or for one that wraps it,
-// with all limits of time set: no connection stays open because its peer sends
-// nothing, announces a body that never comes, or does not read. The caller sets
-// what is its own: TLSConfig, BaseContext. log takes what net/http says of
-// connections, at level debug.
+// NewServer returns a server for a handler of [New], or for one that wraps it, with all
+// timeouts set: a connection is closed if its peer sends nothing, announces a body and
+// does not send it, or does not read. The caller may set TLSConfig and BaseContext. log
+// receives the messages of net/http about connections, at level debug.
 func NewServer(handler http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           handler,

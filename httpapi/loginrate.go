@@ -83,7 +83,7 @@ func (l *loginRate) begin(ctx context.Context, ip, appID, deviceID string) (done
 	}, nil
 }
 
-// admit counts a login of a user who is known by now, and refuses one too many.
+// admit counts a login of a known user and returns an error beyond the limit.
 func (l *loginRate) admit(appID, openID string) error {
 	if l == nil {
 		return nil

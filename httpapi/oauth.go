@@ -133,7 +133,7 @@ func inOAuthForm(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// form is the body of an OAuth request.
+// form holds the parameters of an OAuth request.
 type form url.Values
 
 // get returns a parameter. One that is empty counts as left out (RFC 6749
@@ -142,8 +142,8 @@ func (f form) get(name string) string { return url.Values(f).Get(name) }
 
 // readForm reads a body of application/x-www-form-urlencoded. A parameter of
 // those named must not come twice (RFC 6749 section 3.2): readers that choose
-// differently could be played off against each other. The address's query is
-// never looked at, because addresses end up in logs.
+// differently can be exploited. The query is never read, because addresses are
+// logged.
 func readForm(c echo.Context, single ...string) (form, error) {
 	media, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
 	if err != nil || media != echo.MIMEApplicationForm {
@@ -269,8 +269,8 @@ func readToken(c echo.Context) (string, error) {
 	return token, nil
 }
 
-// oauthRevoke ends the session of a token (RFC 7009). A token that is unknown or
-// dead already is answered 200 (section 2.2): there is nothing left to do.
+// oauthRevoke ends the session of a token (RFC 7009). The response for an unknown or
+// invalid token is 200 (section 2.2).
 func (a *api) oauthRevoke(c echo.Context) error {
 	token, err := readToken(c)
 	if err != nil {

@@ -2,7 +2,7 @@ package httpapi
 
 import _ "embed"
 
-// OpenAPI is the document that states everything this package answers, in YAML.
+// OpenAPI is the OpenAPI document of this package's API, in YAML.
 //
 //go:embed openapi.yaml
 var OpenAPI []byte

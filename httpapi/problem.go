@@ -19,8 +19,7 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-// problem is a response that refuses a request: a problem document of RFC 9457
-// with a code that programs can tell apart.
+// problem is an error response: a problem document (RFC 9457) with an error code.
 type problem struct {
 	Type      string `json:"type"`
 	Title     string `json:"title"`
@@ -51,8 +50,8 @@ type kind struct {
 	detail string // what to do; a problem may say it more exactly
 }
 
-// kinds lists every code that this service answers with, but those of RFC 6749
-// at the OAuth endpoints. docs/errors.md tells what to do about each.
+// kinds lists all error codes of the service, except those of RFC 6749 at the OAuth
+// endpoints. docs/errors.md documents them.
 var kinds = map[string]kind{
 	"invalid_request":    {http.StatusBadRequest, "Request not understood", "Compare the request with /openapi.yaml."},
 	"unknown_app":        {http.StatusBadRequest, "App not configured", "Send an appId that is configured; it may be left out only where one app is."},
@@ -136,7 +135,7 @@ func invalid(format string, args ...any) *problem {
 	return p
 }
 
-// problemOf is the only place where an error becomes a status and a code.
+// problemOf maps an error to a status and a code. It is the only place that does.
 func problemOf(err error) *problem {
 	var (
 		p        *problem

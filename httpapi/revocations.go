@@ -15,9 +15,9 @@ import (
 // commonly give up on a silent answer after 30 or 60 seconds.
 const maxWait = 25 * time.Second
 
-// listRevocations tells gateways which sessions have ended while access tokens
-// of theirs may still be alive. It is answered from memory, so that any number
-// of gateways cost the database nothing, and goes on while the database is down.
+// listRevocations lists, for gateways, the ended sessions whose access tokens may
+// still be valid. It responds from memory, so that any number of gateways cause no load
+// on the database, and works during an outage of it.
 func (a *api) listRevocations(c echo.Context) error {
 	since := c.QueryParam("since")
 	wait, err := parseWait(c.QueryParam("wait"))

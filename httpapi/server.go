@@ -33,49 +33,48 @@ type Config struct {
 	Directory *users.Directory
 	Events    *events.Feed
 	Verifier  *verify.Verifier
-	// Expired checks as Verifier does, but for revocations, and takes a token for
-	// verify.MaxLeeway beyond its end: a logout is not held up by that. nil:
-	// none is.
+	// Expired verifies tokens like Verifier, but ignores revocations and accepts a
+	// token up to verify.MaxLeeway after its expiry, for logouts. nil accepts no
+	// such token.
 	Expired *verify.Verifier
-	// Genuine checks as Verifier does, but neither whether a token has expired
-	// nor whether its session was ended: it says whose a refused token was, for
-	// the log. nil: that is not known.
+	// Genuine verifies tokens like Verifier, but ignores expiry and revocations. It
+	// identifies the owner of a refused token for the log. It may be nil.
 	Genuine     *verify.Verifier
 	Revocations *auth.Revocations
 	AccessKeys  *auth.Keyring
 	Issuer      string
 	Pushes      Pushes
 
-	// Health is asked for each response of /readyz; it must not wait.
+	// Health is called for each request of /readyz. It must not block.
 	Health func() Health
 
-	// Keys are those of machines and operators.
+	// Keys are the API keys of services and operators.
 	Keys *apikey.Set
-	// Stats is asked for what the console shows of this process; it must not
-	// wait.
+	// Stats returns the statistics of this process for the console. It must not
+	// block.
 	Stats func() Stats
-	// NoConsole leaves the console's page out.
+	// NoConsole disables the console's page.
 	NoConsole bool
-	// AvatarHosts are the hosts, in lower case and with a port that is not 443,
-	// on which avatars have to be; none: on any.
+	// AvatarHosts are the allowed hosts of avatars, in lower case and with a port
+	// other than 443. Empty allows any host.
 	AvatarHosts []string
-	// LoginRate is how many failed logins a second one address may have.
+	// LoginRate is the number of failed logins a second that one address may have.
 	LoginRate float64
-	// TrustedProxies are the networks whose X-Forwarded-For is believed.
+	// TrustedProxies are the networks whose X-Forwarded-For is trusted.
 	TrustedProxies []netip.Prefix
 	CORS           CORS
 
 	Log *slog.Logger
 	Now func() time.Time
-	// Observe is told of each request answered, for metrics.
+	// Observe is called for each completed request, for metrics.
 	Observe func(method, route string, status int, took time.Duration)
-	// Upstreams are the back ends in front of which this service stands; nil:
-	// none. Its Verifier and OnError are set here.
+	// Upstreams configures the built-in gateway, or is nil. New sets its Verifier
+	// and OnError.
 	Upstreams *gateway.Config
-	// Stopping is closed when the service is about to stop: requests that only
-	// wait for news are answered at once. nil: they wait to their end.
+	// Stopping is closed when the service is about to stop. Then requests that wait
+	// for new entries get a response at once. It may be nil.
 	Stopping <-chan struct{}
-	// Outermost runs around everything: tracing.
+	// Outermost is the outermost middleware, for tracing.
 	Outermost []echo.MiddlewareFunc
 }
 

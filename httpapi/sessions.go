@@ -20,9 +20,9 @@ type sessionAnswer struct {
 	Current    bool      `json:"current"`
 }
 
-// coarse is how exactly the list tells when other sessions were used. Who holds a
-// stolen access token would see from it when the owner sleeps, and present a
-// copied refresh token in between (docs/rotation.md).
+// coarse is the precision with which the list shows when other sessions were used. With
+// exact times, the holder of a stolen access token could see when the owner is inactive
+// and present a copied refresh token then (docs/rotation.md).
 const coarse = time.Hour
 
 func (a *api) listSessions(c echo.Context, who caller) error {

@@ -15,7 +15,7 @@ import (
 	"github.com/wugan/wugan/auth/verify"
 )
 
-// Limits on what a login may say, in characters.
+// Limits on the fields of a login, in characters.
 const (
 	maxCode       = 256
 	maxPhoneCode  = 4096 // Alipay hands out the encrypted number itself
@@ -173,10 +173,10 @@ func (a *api) rotate(c echo.Context, r auth.RefreshRequest) (auth.Tokens, error)
 	return tokens, err
 }
 
-// logout takes a refresh token in the body or, where the body names none, an
-// access token, also one whose session has ended or that ran out moments ago. A
-// session that has ended already is logged out: 204. It is ended again all the
-// same: the first call may have reached this database and not its standby.
+// logout accepts a refresh token in the body or, without one, an access token, even if
+// its session has ended or it has just expired. It responds with 204 if the session has
+// already ended, but ends it again: the first call may have reached this database and
+// not its standby.
 func (a *api) logout(c echo.Context) error {
 	var r refreshRequest
 	if _, err := bindIfAny(c, &r); err != nil {

@@ -15,13 +15,13 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-// Limits on what users say of themselves, in characters.
+// Limits on the fields of a profile, in characters.
 const (
 	maxNickname  = 64
 	maxAvatarURL = 1024
 )
 
-// userAnswer is what a user may know of themselves: no openid, no unionid, no
+// userAnswer is the user's own view of the account. It has no openid, unionid or
 // session key.
 type userAnswer struct {
 	ID          string    `json:"id"`
@@ -109,8 +109,8 @@ func (a *api) updateMe(c echo.Context, who caller) error {
 	return answerUser(c, who, u, err)
 }
 
-// answerUser renders the caller. A user who has been deleted or disabled since
-// the token was issued is logged out.
+// answerUser writes the caller's account. It responds as for a revoked session if the
+// user was deleted or disabled after the token was issued.
 func answerUser(c echo.Context, who caller, u users.User, err error) error {
 	switch {
 	case errors.Is(err, users.ErrNotFound):

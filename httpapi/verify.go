@@ -35,7 +35,7 @@ func (a *api) verifyRoutes(e *echo.Echo) {
 // isVerify reports whether a request asks for the check.
 func isVerify(c echo.Context) bool { return c.Path() == verifyPath || c.Path() == verifyBelow }
 
-// verify tells a gateway whose token it is.
+// verify responds to a gateway with the identity of the token's user.
 func (a *api) verify(c echo.Context, who caller) error {
 	gateway.SetIdentity(c.Response().Header(), who.userID.String(), who.appID, who.sessionID.String(), who.roles)
 	return noContent(c)

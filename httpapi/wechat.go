@@ -76,34 +76,34 @@ func (a *api) decrypt(c echo.Context, who caller) error {
 	return c.JSON(http.StatusOK, map[string]any{"data": data})
 }
 
-// Pushes verifies and reads WeChat's message push. Its errors are ErrNoPush for
-// an app that has none configured, and otherwise mean that the message is not
-// WeChat's.
+// Pushes verifies and parses WeChat's message push. It returns ErrNoPush for an app
+// without a configured push; any other error means that the message is not from
+// WeChat.
 type Pushes interface {
-	// Confirm returns what to answer when WeChat checks the address.
+	// Confirm returns the response to WeChat's check of the address.
 	Confirm(appID string, query url.Values) (string, error)
-	// Read verifies a message and says what it means to us.
+	// Read verifies a message and returns its meaning.
 	Read(appID string, query url.Values, body []byte) (Push, error)
 }
 
-// ErrNoPush says that an app has no message push configured.
+// ErrNoPush is returned for an app without a configured message push.
 var ErrNoPush = errors.New("no message push is configured for this app")
 
-// Push is a message of WeChat's about one person.
+// Push is a message from WeChat about one user.
 type Push struct {
 	Kind PushKind
-	// OpenID is whom it is about; "" where the message names no one.
+	// OpenID identifies the user. It is "" if the message has none.
 	OpenID string
 	// At is when WeChat made the message, to the second.
 	At time.Time
-	// Profile and Phone say what of ours was withdrawn: nickname and avatar,
-	// the phone number.
+	// Profile and Phone report which stored data was withdrawn: nickname and
+	// avatar, the phone number.
 	Profile, Phone bool
-	// Reason is what the event records of it.
+	// Reason is the reason in the recorded event.
 	Reason string
 }
 
-// PushKind is what a push asks for.
+// PushKind is the action that a push requires.
 type PushKind int
 
 // The kinds of push.
@@ -122,8 +122,8 @@ func (a *api) confirmPush(c echo.Context) error {
 	return c.String(http.StatusOK, echoed)
 }
 
-// receivePush does what a push asks for before it answers: WeChat repeats a push
-// that is not answered with success.
+// receivePush carries out a push before it responds: WeChat repeats a push until the
+// response is success.
 func (a *api) receivePush(c echo.Context) error {
 	body, err := readBody(c)
 	if err != nil {

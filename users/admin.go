@@ -19,40 +19,39 @@ import (
 	"github.com/google/uuid"
 )
 
-// Person is a user as operators see them: with the identities by which mini
-// programs know them.
+// Person is a user with the user's identities, as operators see them.
 type Person struct {
 	User
 	Identities []Identity
 }
 
-// Query says which people an operator looks for: all who fit everything that is
-// set. Nothing set means everybody.
+// Query selects users. A user matches if all fields that are set match. A Query with
+// no field set matches all users.
 type Query struct {
 	ID uuid.UUID // zero: any
-	// PhoneHashes are the keyed hashes under which the number may be stored;
-	// nil: any number, or none. An empty list that is not nil fits no one.
+	// PhoneHashes are the keyed hashes under which the number may be stored. nil
+	// matches any number, or none. An empty non-nil list matches no user.
 	PhoneHashes [][]byte
-	// Nickname is what the nickname begins with, letter case counting.
+	// Nickname is a case-sensitive prefix of the nickname.
 	Nickname string
-	// NicknamePart is what the nickname holds anywhere, the letters A to Z in
-	// either case. No index serves it: From bounds how many people are looked at.
+	// NicknamePart is a substring of the nickname, ignoring the case of A to Z. No
+	// index supports it: From limits how many users are examined.
 	NicknamePart string
 	// AppID and OpenID go together: one without the other is an error.
 	AppID, OpenID string
 	// UnionID is the unionid of one of their identities.
 	UnionID string
-	// Before is the id of the last person of the page before; people come
-	// newest first. Zero: from the beginning.
+	// Before is the id of the last user of the previous page, or zero for the
+	// first page. Users are ordered newest first.
 	Before uuid.UUID
-	// From is the id of the oldest person that is looked at. Zero: to the end.
+	// From is the id of the oldest user that is examined, or zero for no limit.
 	From uuid.UUID
-	// Limit is how many people come at most; it must be positive.
+	// Limit is the maximum number of users. It must be positive.
 	Limit int
 }
 
-// Check refuses half of a pair, and a limit that is none: what is left out
-// must never widen a query that names one person. The error is an *InputError.
+// Check returns an *InputError for half of a pair and for a limit that is not
+// positive. A missing half must never widen a query for one user.
 func (q Query) Check() error {
 	switch {
 	case (q.AppID == "") != (q.OpenID == ""):
@@ -63,18 +62,18 @@ func (q Query) Check() error {
 	return nil
 }
 
-// Change is what an operator does to a user, and the event that records it.
+// Change describes an operator's change to a user and the event that records it.
 type Change struct {
 	UserID uuid.UUID
 	Actor  string // who: the name of a key, or of an operator at the command line
-	// OnBehalfOf is whom the actor names as having asked for it; "": no one.
+	// OnBehalfOf is the person who asked the actor for the change, or "".
 	OnBehalfOf string
 	Reason     string // why
 	Now        time.Time
 }
 
-// Detail is what the event of the change says beside its kind: these members,
-// the reason, and on whose behalf.
+// Detail returns the details of the change's event: the given members, the reason,
+// and on whose behalf it was made.
 func (c Change) Detail(members map[string]any) (json.RawMessage, error) {
 	all := map[string]any{"reason": c.Reason}
 	maps.Copy(all, members)
@@ -84,7 +83,8 @@ func (c Change) Detail(members map[string]any) (json.RawMessage, error) {
 	return json.Marshal(all)
 }
 
-// CheckOnBehalfOf refuses a name that is empty, too long, or not fit for a log.
+// CheckOnBehalfOf returns an error for a name that is empty, too long, or not safe
+// to log.
 func CheckOnBehalfOf(name string) error {
 	switch {
 	case strings.TrimSpace(name) == "" || utf8.RuneCountInString(name) > MaxActor:
@@ -95,13 +95,12 @@ func CheckOnBehalfOf(name string) error {
 	return nil
 }
 
-// InputError says what is wrong with a value that an operator gave. It never
-// repeats the value.
+// InputError describes an invalid value of a request. It never contains the value.
 type InputError struct{ Field, Problem string }
 
 func (e *InputError) Error() string { return "the field " + e.Field + " " + e.Problem }
 
-// Limits on what operators say of users.
+// Limits on values that operators set.
 const (
 	MaxRoles    = 32
 	MaxMetadata = 2048 // bytes, as compact JSON
@@ -121,8 +120,8 @@ var (
 	actorForm = regexp.MustCompile(`^[ -~]{1,128}$`)
 )
 
-// Check refuses an actor or a reason that is missing, too long, or not fit for
-// a log.
+// Check returns an error for an actor or a reason that is missing, too long, or not
+// safe to log.
 func (c Change) Check() error {
 	if !actorForm.MatchString(c.Actor) {
 		return &InputError{"actor", fmt.Sprintf("must be 1 to %d printable ASCII characters", MaxActor)}
@@ -138,8 +137,8 @@ func (c Change) Check() error {
 	return nil
 }
 
-// CheckRoles refuses a list that is too long, names a role twice, or holds what
-// cannot be a role: X-Roles is a header with commas in it.
+// CheckRoles returns an error for a list that is too long, has a duplicate, or
+// contains an invalid role: roles are sent in X-Roles, separated by commas.
 func CheckRoles(roles []string) error {
 	if len(roles) > MaxRoles {
 		return &InputError{"roles", fmt.Sprintf("has too many roles: %d at most", MaxRoles)}
@@ -155,9 +154,8 @@ func CheckRoles(roles []string) error {
 	return nil
 }
 
-// NormalizeMetadata returns a JSON object in compact form, or refuses it. What
-// it lets through can be stored by both databases and put into an access token
-// as it is.
+// NormalizeMetadata returns a JSON object in compact form, or an error. Both databases
+// can store the result, and an access token can contain it.
 func NormalizeMetadata(raw json.RawMessage) (json.RawMessage, error) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
@@ -217,9 +215,9 @@ func checkMetadata(value any, depth int) error {
 	return nil
 }
 
-// checkNames refuses an object with two members of one name, or of two
-// spellings of it: readers disagree which of them counts, and the verifier
-// refuses tokens with such.
+// checkNames returns an error for an object with two names that are equal or differ
+// only in case: readers disagree about the value, and the verifier refuses tokens with
+// such claims.
 func checkNames(raw json.RawMessage) error {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()

@@ -10,9 +10,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// DirectoryStore is what a Directory needs from a database. Its methods may be
-// called by any number of goroutines and processes. An outage comes back as
-// [ErrUnavailable], a user who is not there or was deleted as [ErrNotFound].
+// DirectoryStore is the part of a database that a Directory uses. Its methods are safe
+// for use by any number of goroutines and processes. They return [ErrUnavailable] for
+// an outage and [ErrNotFound] for a user who does not exist or was deleted.
 type DirectoryStore interface {
 	// User returns one user, disabled ones too.
 	User(ctx context.Context, id uuid.UUID) (User, error)
@@ -20,41 +20,42 @@ type DirectoryStore interface {
 	// Identity returns how an app knows the user.
 	Identity(ctx context.Context, id uuid.UUID, appID string) (Identity, error)
 
-	// FindUsers lists people, newest first, the deleted ones left out. A query
-	// that does not pass its Check is an *InputError.
+	// FindUsers lists users, newest first, without deleted ones. It returns an
+	// *InputError if q.Check fails.
 	FindUsers(ctx context.Context, q Query) ([]Person, error)
 
-	// PatchUser replaces roles and metadata by what the functions return of the
-	// ones that are there, and records each change; a nil function leaves its
-	// part as it is. All of it happens or, where a function returns an error,
-	// none. No other change comes in between.
+	// PatchUser replaces roles and metadata by the results of the functions, which
+	// get the current values, and records each change. A nil function changes
+	// nothing. The call is atomic and isolated; if a function returns an error,
+	// nothing changes.
 	PatchUser(ctx context.Context, c Change, p Patch) error
 
 	// NoteOnce records an event of a user unless one of the same kind and actor
-	// is there since a moment.
+	// was recorded at or after since.
 	NoteOnce(ctx context.Context, e Event, since time.Time) error
 }
 
-// Patch is a change to what the business keeps of a user.
+// Patch is a change of a user's roles and metadata.
 type Patch struct {
 	Roles    *[]string
 	Metadata func(before json.RawMessage) (json.RawMessage, error)
 }
 
-// Replace is a Patch's function that puts metadata in the place of what is there.
-// It must have the form of [NormalizeMetadata].
+// Replace returns a Patch function that replaces the metadata. The argument must have
+// the form that [NormalizeMetadata] returns.
 func Replace(metadata json.RawMessage) func(json.RawMessage) (json.RawMessage, error) {
 	return func(json.RawMessage) (json.RawMessage, error) { return metadata, nil }
 }
 
-// readWindow is for how long readings of one person by one key count as one.
+// readWindow is how long repeated reads of one phone number by one key record only
+// one event.
 const readWindow = 24 * time.Hour
 
-// maxHolders bounds how many people a look-up returns: a unionid has few.
+// maxHolders limits the result of a lookup: a unionid has few users.
 const maxHolders = 100
 
-// Directory is what a business service asks about people. It may be used by any
-// number of goroutines.
+// Directory is the user directory for business services. It is safe for concurrent
+// use.
 type Directory struct {
 	store    DirectoryStore
 	platform Platform
@@ -67,9 +68,9 @@ func NewDirectory(store DirectoryStore, platform Platform, vault Vault, now func
 	return &Directory{store: store, platform: platform, vault: vault, now: now}
 }
 
-// Find returns the people who fit a query, with their phone numbers in clear.
-// With a phone number, in any form in which one is written, it is those who hold
-// it. Each person whose number is shown gets an event, once a day for a reader.
+// Find returns the users that match a query, with their phone numbers in clear text.
+// phone, in any usual form, also restricts the result to its holder; "" does not. It
+// records an event for each number that is returned, once a day for each reader.
 // Errors: *InputError, ErrUnavailable.
 func (d *Directory) Find(ctx context.Context, reader string, q Query, phone string) ([]Person, error) {
 	if phone != "" {
@@ -95,7 +96,7 @@ func (d *Directory) Find(ctx context.Context, reader string, q Query, phone stri
 	return people, nil
 }
 
-// Person returns one person as Find does. Errors: ErrNotFound, ErrUnavailable.
+// Person returns one user, as Find does. Errors: ErrNotFound, ErrUnavailable.
 func (d *Directory) Person(ctx context.Context, reader string, id uuid.UUID) (Person, error) {
 	people, err := d.Find(ctx, reader, Query{ID: id}, "")
 	if err != nil {
@@ -107,9 +108,9 @@ func (d *Directory) Person(ctx context.Context, reader string, id uuid.UUID) (Pe
 	return people[0], nil
 }
 
-// Change applies a JSON Merge Patch (RFC 7396) to a person's metadata and
-// replaces the roles; nil leaves either as it is. Access tokens show it from
-// their next refresh on. Errors: *InputError, ErrNotFound, ErrUnavailable.
+// Change applies a JSON Merge Patch (RFC 7396) to a user's metadata and replaces the
+// roles. A nil argument changes nothing. Access tokens contain the new values from the
+// next refresh on. Errors: *InputError, ErrNotFound, ErrUnavailable.
 func (d *Directory) Change(ctx context.Context, by string, id uuid.UUID, metadata json.RawMessage, roles *[]string) error {
 	p := Patch{Roles: roles}
 	if roles != nil {
@@ -127,8 +128,8 @@ func (d *Directory) Change(ctx context.Context, by string, id uuid.UUID, metadat
 	return nil
 }
 
-// E164 is the number with + and the country code (ITU-T E.164); "" for none, and
-// for one that no data key opens. Numbers without a country code are those of
+// E164 returns the number with + and the country code (ITU-T E.164). It returns "" for
+// no number and for one that no data key opens. Numbers without a country code are of
 // mainland China.
 func (p Phone) E164() string {
 	switch {

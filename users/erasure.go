@@ -5,25 +5,25 @@ import (
 	"time"
 )
 
-// Erasure is what an identity provider says that one person has taken back. It
-// names the person by how one app knows them, and never by less than that.
+// Erasure describes data that a user has withdrawn at the identity provider. It
+// identifies the user by one complete identity.
 type Erasure struct {
 	// AppID and OpenID are the identity. Neither may be empty: see Check.
 	AppID, OpenID string
-	// AsOf is when the provider made the message, to the second. It does not
-	// concern an account that was made in a later second: providers repeat
-	// themselves, and the person may have come back meanwhile.
+	// AsOf is when the provider created the message, in whole seconds. The erasure
+	// does not apply to an account created in a later second: providers repeat
+	// messages, and the user may have returned meanwhile.
 	AsOf time.Time
-	// Profile erases nickname and avatar, Phone the phone number. Where neither
-	// is set, nothing is erased and only the event is recorded. An erasure of
-	// the whole person ignores both.
+	// Profile erases nickname and avatar, Phone the phone number. If neither is
+	// set, only the event is recorded. An erasure of the whole account ignores
+	// both.
 	Profile, Phone bool
 	Actor, Reason  string // of the event
 	Now            time.Time
 }
 
-// Check refuses an erasure that does not name one person at one time, and an
-// actor or a reason that [Change.Check] refuses. The error is an *InputError.
+// Check returns an *InputError if the identity or the time is missing, or if
+// [Change.Check] refuses the actor or the reason.
 func (e Erasure) Check() error {
 	switch {
 	case e.AppID == "":
@@ -36,12 +36,12 @@ func (e Erasure) Check() error {
 	return Change{Actor: e.Actor, Reason: e.Reason}.Check()
 }
 
-// Before is the moment before which an account must have been made for the
-// erasure to concern it. Messages carry whole seconds, so the second of the
-// message counts as before it.
+// Before returns the time before which an account must have been created for the
+// erasure to apply. Messages have whole seconds, so an account of the same second is
+// included.
 func (e Erasure) Before() time.Time { return e.AsOf.Truncate(time.Second).Add(time.Second) }
 
-// Kind is the kind of the event that records an erasure of shared data.
+// Kind returns the kind of the event that records an erasure of shared data.
 func (e Erasure) Kind() EventKind {
 	if e.Profile || e.Phone {
 		return EventProfileErased
@@ -49,7 +49,7 @@ func (e Erasure) Kind() EventKind {
 	return EventAuthorizationWithdrawn
 }
 
-// Detail is what the event says: the reason, and what was erased.
+// Detail returns the details of the event: the reason and what was erased.
 func (e Erasure) Detail() json.RawMessage {
 	detail := struct {
 		Reason string   `json:"reason"`

@@ -7,13 +7,13 @@ import (
 	"github.com/google/uuid"
 )
 
-// RecordedEvent is an event with its place in the record.
+// RecordedEvent is an event with its id.
 type RecordedEvent struct {
 	ID int64
 	Event
 }
 
-// Event is a line of the security record of a user.
+// Event is an entry of a user's security log.
 type Event struct {
 	At        time.Time
 	Kind      EventKind
@@ -30,11 +30,11 @@ const (
 	ActorWeChat = "wechat" // a push of WeChat's
 )
 
-// EventKind names what happened.
+// EventKind is the kind of an event.
 type EventKind string
 
-// The kinds of events. Only what matters to security or support is recorded:
-// not each refresh.
+// The kinds of events. Only events that matter to security or support are recorded,
+// so a refresh is not.
 const (
 	EventUserCreated      EventKind = "user_created"
 	EventIdentityLinked   EventKind = "identity_linked"
@@ -62,7 +62,7 @@ const (
 	EventRefreshRepeated        EventKind = "refresh_repeated"
 )
 
-// EventKinds returns every kind, in no order that means anything.
+// EventKinds returns all kinds in unspecified order.
 func EventKinds() []EventKind {
 	return []EventKind{
 		EventUserCreated,

@@ -13,17 +13,17 @@ import (
 // phoneWindow is the day over which calls for phone numbers are counted.
 const phoneWindow = 24 * time.Hour
 
-// ErrPhoneLimit says that a user has asked for phone numbers too often today.
+// ErrPhoneLimit is returned if a user has reached the daily limit of phone numbers.
 var ErrPhoneLimit = &ProviderError{Reason: CallsUsedUp, RetryAfter: time.Hour}
 
 // BindPhone exchanges the code of a getPhoneNumber button for the user's phone
 // number and binds it to the user.
 //
-// Each exchange that succeeds costs the operator money, so a user has a number
-// of them a day: counted before the call, so that calls at the same moment stay
-// within it, and given back where the call fails. Errors: ErrPhoneTaken,
-// ErrPhoneLimit, ErrNotFound, *ProviderError, ErrUnavailable. The code is spent
-// once WeChat was asked.
+// Each successful exchange costs the operator money, so their number is limited for
+// each user and day. A call is counted before it is made, so that concurrent calls
+// stay within the limit, and is not counted if it fails. The provider accepts a code
+// once. Errors: ErrPhoneTaken, ErrPhoneLimit, ErrNotFound, *ProviderError,
+// ErrUnavailable.
 func (s *Service) BindPhone(ctx context.Context, id uuid.UUID, appID, code string) (User, error) {
 	identity, err := s.store.Identity(ctx, id, appID)
 	if err != nil {
@@ -45,10 +45,10 @@ func (s *Service) Owner(ctx context.Context, appID, openID string) (uuid.UUID, e
 	return id, nil
 }
 
-// PhoneOfLogin exchanges the phone code that came with a login, before anyone
-// is logged in. The identity has been proven; the user may not be there yet, and
-// then no call is counted. Errors are those of BindPhone; a refused code is a
-// *ProviderError with PhoneCodeInvalid.
+// PhoneOfLogin exchanges the phone code of a login before the session is opened. The
+// provider has confirmed the identity. If its user does not exist yet, no call is
+// counted. Errors are those of BindPhone; a refused code is a *ProviderError with
+// PhoneCodeInvalid.
 func (s *Service) PhoneOfLogin(ctx context.Context, appID, openID, code string) (GivenPhone, error) {
 	identity := Identity{AppID: appID, OpenID: openID}
 	owner, err := s.Owner(ctx, appID, openID)
@@ -97,8 +97,8 @@ func (s *Service) askPhone(ctx context.Context, i Identity, code string) (GivenP
 			return GivenPhone{}, ErrPhoneLimit
 		}
 	}
-	// A client that breaks off ends nothing: WeChat may have charged already,
-	// and breaking off must not be a way around the limit.
+	// A client that disconnects does not cancel the call: WeChat may have charged
+	// already, and a disconnect must not evade the limit.
 	given, err := s.provider.PhoneNumber(context.WithoutCancel(ctx), i.AppID, i.OpenID, code)
 	if err == nil {
 		return given, nil
@@ -120,8 +120,8 @@ type GivenPhone struct {
 	Country string
 }
 
-// number is the one form in which a number is stored, hashed and found: as it
-// stands in mainland China, with + and the country code from elsewhere.
+// number returns the form in which a number is stored, hashed and found: without a
+// country code for mainland China, otherwise with + and the country code.
 func (g GivenPhone) number() string {
 	country := strings.TrimLeft(g.Country, "+0")
 	if country == "" || country == "86" {

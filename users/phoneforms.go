@@ -4,7 +4,7 @@ import "strings"
 
 // PhoneForms returns the forms in which a phone number that a person typed may
 // be stored: with and without the country code, with and without its plus
-// sign. None come back for a text without digits. Eleven digits that begin
+// sign. It returns none for a string without digits. Eleven digits that begin
 // with 1 are a mobile number of mainland China.
 func PhoneForms(typed string) []string {
 	var digits strings.Builder

@@ -11,9 +11,9 @@ import (
 	"github.com/wugan/wugan/internal/secret"
 )
 
-// Platform is what a Directory asks of the identity provider. An app that is not
-// configured, or whose provider knows no such call, comes back as an error that
-// says so; refusals and outages come back as *ProviderError.
+// Platform is the identity provider of a Directory. Its methods return an error for an
+// app that is not configured or whose provider has no such call, and a *ProviderError
+// for refusals and outages.
 type Platform interface {
 	// SignData returns the signature of data under a session key.
 	SignData(appID, key, data string) (string, error)
@@ -22,12 +22,12 @@ type Platform interface {
 	PlatformToken(ctx context.Context, appID string) (secret.String, time.Duration, error)
 }
 
-// ErrNoSessionKey says that no session key of a person is kept for an app: the
-// person has not logged in there, or not since the data key was lost.
+// ErrNoSessionKey is returned if no session key of the user is stored for the app: the
+// user has not logged in there, or not since the data key was lost.
 var ErrNoSessionKey = errors.New("no session key is kept for this user and app")
 
-// Sign signs data under the person's present session key in an app, which does not
-// leave the service. It is recorded once a day for a signer and a person. Errors:
+// Sign signs data with the user's current session key in an app. The key does not
+// leave the service. It records an event, once a day for each signer and user. Errors:
 // ErrNotFound, ErrNoSessionKey, those of a [Platform], ErrUnavailable.
 func (d *Directory) Sign(ctx context.Context, signer string, id uuid.UUID, appID, data string) (string, error) {
 	if _, err := d.store.User(ctx, id); err != nil {
@@ -47,8 +47,8 @@ func (d *Directory) Sign(ctx context.Context, signer string, id uuid.UUID, appID
 	return signature, nil
 }
 
-// PlatformToken returns an app's access token, by which its owner's services call
-// the platform, and when it expires. Errors: those of a [Platform].
+// PlatformToken returns the access token of an app, with which the operator's services
+// call the platform, and when it expires. Errors: those of a [Platform].
 func (d *Directory) PlatformToken(ctx context.Context, appID string) (secret.String, time.Time, error) {
 	token, life, err := d.platform.PlatformToken(ctx, appID)
 	if err != nil {

@@ -6,20 +6,19 @@ import (
 	"time"
 )
 
-// ProviderError is why the identity provider did not do what was asked of it.
+// ProviderError is a refusal or an outage of the identity provider.
 type ProviderError struct {
 	Reason ProviderReason
 	// Provider is the platform's name, such as "wechat" or "alipay"; "" where
 	// none was asked.
 	Provider string
-	// RetryAfter is how long to wait before it makes sense to try again; 0
-	// where trying again does not help.
+	// RetryAfter is how long to wait before a retry; 0 if a retry does not help.
 	RetryAfter time.Duration
-	// Err is the cause, for the log. It holds neither code nor secret.
+	// Err is the cause, for the log. It contains neither a code nor a secret.
 	Err error
 }
 
-// ProviderReason tells apart what the caller can do about it.
+// ProviderReason classifies a ProviderError by what the caller can do.
 type ProviderReason string
 
 // The reasons.
@@ -42,7 +41,7 @@ const (
 // wechatFamily begins the names of the providers whose codes begin with wechat_.
 const wechatFamily = "wechat"
 
-// Code is the name that the reason has in public, in responses and metrics.
+// Code returns the public error code of the reason, for responses and metrics.
 func (e *ProviderError) Code() string {
 	family := "provider_"
 	if strings.HasPrefix(e.Provider, wechatFamily) {

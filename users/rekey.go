@@ -7,11 +7,12 @@ import (
 	"github.com/google/uuid"
 )
 
-// Rekeyer opens what earlier data keys sealed and seals it with the present one.
+// Rekeyer opens values that earlier data keys sealed and seals them with the current
+// key.
 type Rekeyer interface {
 	Opener
 	Seal(plain []byte, associatedData string) ([]byte, error)
-	// Current reports whether a value was sealed with the present key.
+	// Current reports whether a value was sealed with the current key.
 	Current(sealed []byte) bool
 	// Hash is the keyed hash under which a phone number is stored.
 	Hash(value string) []byte
@@ -19,26 +20,26 @@ type Rekeyer interface {
 
 // RekeyStore is what [Rekey] needs from a database.
 type RekeyStore interface {
-	// SealedSessionKeys lists identities with a session key, in the order of
-	// (app, openid), from behind the one given: limit at most.
+	// SealedSessionKeys lists at most limit identities with a session key, ordered
+	// by (app, openid), that come after the given one.
 	SealedSessionKeys(ctx context.Context, after Identity, limit int) ([]Identity, error)
-	// ReplaceSessionKeys puts the new values in the place of the old ones, for
-	// each identity that still has its old one, and returns how many had.
+	// ReplaceSessionKeys replaces the old values by the new ones, for each identity
+	// that still has its old value, and returns the number of those.
 	ReplaceSessionKeys(ctx context.Context, old []Identity, fresh [][]byte) (int, error)
-	// SealedPhones lists users with a phone number by id, from behind the one
-	// given: limit at most.
+	// SealedPhones lists at most limit users with a phone number, ordered by id,
+	// that come after the given one.
 	SealedPhones(ctx context.Context, after uuid.UUID, limit int) ([]User, error)
-	// ReplacePhones does the same as ReplaceSessionKeys, with the hash.
+	// ReplacePhones is ReplaceSessionKeys for phone numbers and their hashes.
 	ReplacePhones(ctx context.Context, old []User, fresh, hashes [][]byte) (int, error)
 }
 
-// Rekeyed is what Rekey did.
+// Rekeyed is the result of Rekey.
 type Rekeyed struct {
 	// Seen counts the sealed values, Sealed those that were sealed again. The
 	// rest was current, or a login replaced it at the same moment.
 	Seen, Sealed int
-	// Lost counts what none of the keys opens: the key that sealed it is not
-	// among the earlier ones. It is left as it is.
+	// Lost counts the values that none of the keys opens, because the key that
+	// sealed them is not among the earlier ones. They are left unchanged.
 	Lost int
 }
 
@@ -46,8 +47,8 @@ type Rekeyed struct {
 // wants one of them hardly waits.
 const rekeyBatch = 200
 
-// Rekey seals everything at rest with the present data key, while the service
-// runs. It may be repeated; after an error it goes on where it is needed.
+// Rekey seals all stored values with the current data key, while the service runs. It
+// can be repeated, also after an error.
 func Rekey(ctx context.Context, store RekeyStore, box Rekeyer) (Rekeyed, error) {
 	var done Rekeyed
 	// again opens and seals one value; nil where it is left as it is.

@@ -8,16 +8,16 @@ import (
 	"github.com/google/uuid"
 )
 
-// Vault seals values at rest, opens them, and makes the keyed hashes by which
-// they can be found.
+// Vault seals and opens stored values and computes the keyed hashes by which they can
+// be found.
 type Vault interface {
 	Seal(plain []byte, associatedData string) ([]byte, error)
 	Opener
 	Hashes(value string) [][]byte
 }
 
-// Service is what users do with their own account. It may be used by any
-// number of goroutines.
+// Service implements the operations of users on their own accounts. It is safe for
+// concurrent use.
 type Service struct {
 	store      Store
 	provider   Provider
@@ -32,15 +32,14 @@ func New(store Store, provider Provider, vault Vault, phoneLimit int, now func()
 	return &Service{store: store, provider: provider, vault: vault, phoneLimit: phoneLimit, now: now}
 }
 
-// User returns a user with the phone number in clear. Errors: ErrNotFound,
+// User returns a user with the phone number in clear text. Errors: ErrNotFound,
 // ErrUnavailable.
 func (s *Service) User(ctx context.Context, id uuid.UUID) (User, error) {
 	u, err := s.store.User(ctx, id)
 	return s.opened(u, err, "read a user")
 }
 
-// UpdateProfile changes what users say of themselves. Errors: ErrNotFound,
-// ErrUnavailable.
+// UpdateProfile changes a user's profile. Errors: ErrNotFound, ErrUnavailable.
 func (s *Service) UpdateProfile(ctx context.Context, id uuid.UUID, p ProfilePatch) (User, error) {
 	u, err := s.store.UpdateProfile(ctx, id, p)
 	return s.opened(u, err, "update a profile")

@@ -11,22 +11,23 @@ import (
 	"github.com/google/uuid"
 )
 
-// Provider is what this package asks of the identity provider, WeChat. Its
-// refusals and outages come back as *ProviderError; a call ends within 5 s.
+// Provider is the identity provider of this package. Its methods return a
+// *ProviderError for refusals and outages and end within 5 s.
 type Provider interface {
-	// PhoneNumber exchanges the code of a getPhoneNumber button, once. The
-	// provider is asked to refuse the code of another person than openID. An
-	// exchange that fails costs nothing.
+	// PhoneNumber exchanges the code of a getPhoneNumber button, which works once.
+	// The provider is asked to refuse a code of another person than openID. A failed
+	// exchange costs nothing.
 	PhoneNumber(ctx context.Context, appID, openID, code string) (GivenPhone, error)
-	// SessionKeyValid asks whether a session key still is the user's newest.
+	// SessionKeyValid reports whether a session key is the user's newest.
 	SessionKeyValid(ctx context.Context, appID, openID, key string) (bool, error)
-	// Decrypt opens data that the client was handed, and checks that it was
-	// made for the app. Every failure is a *ProviderError with DecryptFailed.
+	// Decrypt decrypts data that the client got from the platform and checks that
+	// it was made for the app. Every failure is a *ProviderError with
+	// DecryptFailed.
 	Decrypt(appID, key, encryptedData, iv string) (json.RawMessage, error)
 }
 
-// CheckSessionKey asks WeChat whether the session key that is kept for the user
-// in an app still is the newest. Where none is kept, it is not.
+// CheckSessionKey asks the platform whether the stored session key of the user in an
+// app is the newest. It returns false if none is stored.
 func (s *Service) CheckSessionKey(ctx context.Context, id uuid.UUID, appID string) (bool, error) {
 	identity, key, err := openSessionKey(ctx, s.store, s.vault, id, appID)
 	if errors.Is(err, ErrNoSessionKey) {
@@ -42,9 +43,9 @@ func (s *Service) CheckSessionKey(ctx context.Context, id uuid.UUID, appID strin
 	return valid, nil
 }
 
-// Decrypt opens encryptedData, which the client was handed by WeChat, under the
-// session key that is kept for the user in an app. The ids of the person are
-// taken out: they do not leave the service by a user's request.
+// Decrypt decrypts encryptedData, which the client got from the platform, with the
+// stored session key of the user in an app. It removes the user's openid and unionid,
+// which must not leave the service by a user's request.
 //
 // Errors: *ProviderError with DecryptFailed, whatever the reason;
 // ErrUnavailable.

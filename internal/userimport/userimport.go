@@ -183,7 +183,7 @@ func (j Job) batch(in source) (batch []users.Imported, lines []int, err error) {
 			return nil, nil, err
 		}
 		if phone != "" {
-			if p.SealedPhone, err = j.Vault.Seal([]byte(phone), users.PhonePlace(p.UserID)); err != nil {
+			if p.SealedPhone, err = j.Vault.Seal([]byte(phone), users.PhoneAssociatedData(p.UserID)); err != nil {
 				return nil, nil, err
 			}
 			p.PhoneHashes = j.Vault.Hashes(string(phone))
