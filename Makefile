@@ -47,7 +47,7 @@ lint-go:
 	@scripts/need shellcheck
 	.tools/bin/golangci-lint run ./...
 	cd auth/verify && ../../.tools/bin/golangci-lint run ./...
-	shellcheck .ci/run deploy/compose/make-secrets $$(git ls-files -- 'scripts/*' '*.sh')
+	shellcheck .ci/run deploy/compose/make-secrets deploy/debian/p* $$(git ls-files -- 'scripts/*' '*.sh')
 
 lint-client: client/node_modules/.package-lock.json
 	cd client && npm run lint && npm run typecheck
