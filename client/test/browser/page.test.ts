@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
-import type { Client } from '../../src'
+import type { Client, createClient, fetchHost } from '../../src'
 import { LOGIN, LOGOUT, REFRESH } from '../support/device'
 import { Service } from '../support/service'
 import { openChromium } from './chromium'
@@ -14,6 +14,7 @@ declare global {
   interface Window {
     client: Client
     seen: string[]
+    wugan: { createClient: typeof createClient; fetchHost: typeof fetchHost }
     code: (name: string) => Promise<string>
   }
 }
@@ -23,7 +24,7 @@ let context: BrowserContext
 let server: Server
 let base = ''
 let service: Service
-let uploads: { type: string; body: string; token: string }[] = []
+let uploads: { type: string; body: string; token: string; cookie?: string }[] = []
 
 const collect = async (request: IncomingMessage): Promise<Buffer> => {
   const parts: Buffer[] = []
@@ -34,6 +35,7 @@ const collect = async (request: IncomingMessage): Promise<Buffer> => {
 const PAGE = `<!doctype html><link rel="icon" href="data:,"><script type="module">
   import { createClient, fetchHost } from '/client.mjs'
   window.seen = []
+  window.wugan = { createClient, fetchHost }
   window.client = createClient({ host: fetchHost(), baseURL: '', getCode: () => window.code('alice') })
   window.client.onAuthStateChange(({ type }) => window.seen.push(type))
   document.title = 'ready'
@@ -47,7 +49,7 @@ beforeAll(async () => {
       const token = (request.headers.authorization ?? '').replace('Bearer ', '')
       if (path === '/') return response.writeHead(200, { 'content-type': 'text/html' }).end(PAGE)
       if (path === '/client.mjs') return response.writeHead(200, { 'content-type': 'text/javascript' }).end(bundle)
-      if (path === '/upload') uploads.push({ type: String(request.headers['content-type']), body: body.toString(), token })
+      if (path === '/upload') uploads.push({ type: String(request.headers['content-type']), body: body.toString(), token, cookie: request.headers.cookie })
       const isJSON = request.headers['content-type'] === 'application/json'
       const answer = service.handle(request.method!, path, request.headers as Record<string, string>, isJSON && body.length > 0 ? (JSON.parse(body.toString()) as unknown) : undefined)
       if (path === '/file' && answer.statusCode === 200) {
@@ -150,6 +152,34 @@ it('two tabs with an expired token: one refresh, by the real Web Locks and the r
   const ask = (page: Page) => page.evaluate(() => window.client.get('/a').then((response) => response.statusCode))
   expect(await Promise.all([ask(one), ask(two), ask(one), ask(two)])).toEqual([200, 200, 200, 200])
   expect(service.to(REFRESH)).toHaveLength(1)
+})
+
+it('fetchHost({ credentials }) holds for uploads', async () => {
+  const page = await open()
+  for (const credentials of ['omit', 'same-origin', 'include'] as const) {
+    await page.evaluate(async (how) => {
+      document.cookie = 'crumb=1'
+      const { createClient, fetchHost } = window.wugan
+      const client = createClient({ host: fetchHost({ credentials: how }), baseURL: '', getCode: () => window.code('alice') })
+      return (await client.uploadFile({ url: '/upload', filePath: new Blob(['x']), name: 'f', formData: { note: 'ü' } })).statusCode
+    }, credentials)
+  }
+  expect(uploads.map(({ cookie }) => cookie)).toEqual([undefined, 'crumb=1', 'crumb=1'])
+  for (const { body, type } of uploads) expect([body.includes('ü'), type.startsWith('multipart/form-data; boundary=')]).toEqual([true, true])
+})
+
+it('localStorage.clear() in one tab is a logout in the other, and who signs in there is who this tab goes on with', async () => {
+  const [one, two] = [await open(), await open()]
+  await one.evaluate(() => window.client.get('/a'))
+  await two.evaluate(() => window.client.get('/a'))
+  await two.evaluate(() => { localStorage.clear() })
+  await one.waitForFunction(() => window.seen.includes('loggedOut'))
+  const bob = service.newCode('bob')
+  await two.reload()
+  await two.waitForFunction(() => document.title === 'ready')
+  await two.evaluate((code) => window.client.login(code), bob)
+  await one.waitForFunction(() => window.client.getSession().user?.id === 'bob')
+  expect((await one.evaluate(() => window.client.refresh().then(() => window.client.getSession()))).user?.id).toBe('bob')
 })
 
 it('a logout in one tab is a logout in the other, and a reload does not undo it', async () => {
