@@ -80,9 +80,9 @@ func (s *Service) watchOperatorKeys(ctx context.Context, c config.Config, log *s
 			return
 		}
 		reported = ""
-		if print := apikey.Fingerprint(keys); print != inUse || asked {
+		if fresh := apikey.Fingerprint(keys); fresh != inUse || asked {
 			known := inUse != ""
-			inUse = print
+			inUse = fresh
 			s.operators.Replace(keys)
 			if known || asked {
 				log.InfoContext(ctx, "keys of operators read again", "count", len(keys))

@@ -64,10 +64,19 @@ func TestACallWithAnotherSecretIsAnOutageAndNobodysBadCode(t *testing.T) {
 func TestWhatIsNeitherAPersonNorAKnownRefusalIsAnOutage(t *testing.T) {
 	fake, p := newPair(t, whsec)
 	for _, f := range []standin.Fault{
-		{Status: 200, Body: `{}`}, {Status: 200, Body: `{"subject":""}`}, {Status: 200, Body: `{"subject":7}`}, {Status: 200, Body: `{"subject":"a b"}`},
-		{Status: 200, Body: `{"subject":"a","unionid":""}`}, {Status: 200, Body: `{"subject":"a","phone":"12-34"}`},
-		{Status: 201, Body: `{"subject":"a"}`}, {Status: 400, Body: `{"code":"invented"}`}, {Status: 401, Body: `no`}, {Status: 500, Body: `{"subject":"a"}`},
-		{Status: 302, Body: ``}, {Status: 502, Body: `<html>`}, {},
+		{Status: 200, Body: `{}`},
+		{Status: 200, Body: `{"subject":""}`},
+		{Status: 200, Body: `{"subject":7}`},
+		{Status: 200, Body: `{"subject":"a b"}`},
+		{Status: 200, Body: `{"subject":"a","unionid":""}`},
+		{Status: 200, Body: `{"subject":"a","phone":"12-34"}`},
+		{Status: 201, Body: `{"subject":"a"}`},
+		{Status: 400, Body: `{"code":"invented"}`},
+		{Status: 401, Body: `no`},
+		{Status: 500, Body: `{"subject":"a"}`},
+		{Status: 302, Body: ``},
+		{Status: 502, Body: `<html>`},
+		{},
 	} {
 		f.Count = 1
 		fake.SetFault(f)
