@@ -10,10 +10,10 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// AppToken holds one app's own token, which some calls carry. Every process has
-// its own AppToken: the platforms whose packages use it give the same token to
-// all who ask, or leave the earlier ones alive, so no lock between processes is
-// needed and none supersedes another's token.
+// AppToken caches the access token of one app, which some calls carry. Every process
+// has its own AppToken. The platforms that use it return the same token to all callers
+// or keep earlier tokens valid, so processes need no lock and do not invalidate each
+// other's token.
 type AppToken struct {
 	caller  *Caller
 	api     API
@@ -26,18 +26,17 @@ type AppToken struct {
 	renewAt time.Time
 }
 
-// NewAppToken returns an AppToken that is fetched by a call of the API; fetch
-// makes that call, and says for how long the token lives from the beginning of
-// the call on.
+// NewAppToken returns an AppToken that is fetched by a call of the API. fetch makes that
+// call and returns the token's lifetime, counted from the beginning of the call.
 func (c *Caller) NewAppToken(a API, fetch func(ctx context.Context) (value string, life time.Duration, err error)) *AppToken {
 	return &AppToken{caller: c, api: a, fetch: fetch}
 }
 
-// Get returns the token (up to 512 characters) and its end. However many ask at
-// the same moment, it is fetched once; a caller who gives up does not end the
-// fetch for the others. It is kept until one to four minutes before its end (at
-// random, so that processes do not come all at once), and renewed then without
-// anyone waiting. Errors: ErrRejectedApp, ErrRateLimited, ErrUnavailable.
+// Get returns the token (up to 512 characters) and when it expires. Concurrent callers
+// share one fetch; a caller that gives up does not cancel it for the others. The token
+// is renewed in the background one to four minutes before it expires, at random, so that
+// processes do not renew it together. Errors: ErrRejectedApp, ErrRateLimited,
+// ErrUnavailable.
 func (t *AppToken) Get(ctx context.Context) (value string, expires time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, t.caller.timeout)
 	defer cancel()
@@ -78,8 +77,8 @@ func (t *AppToken) drop(value string) {
 	}
 }
 
-// refetch runs for all who wait, so it outlives the caller whose context it
-// was started with, but for no longer than any call may take.
+// refetch runs for all waiting callers, so it is not cancelled with the context of the
+// first, but takes no longer than any other call.
 func (t *AppToken) refetch(ctx context.Context) (string, error) {
 	c := t.caller
 	if value, renewAt, _ := t.held(); value != "" && c.now().Before(renewAt) {
@@ -113,10 +112,9 @@ func plausibleToken(s string) bool {
 	return s != "" && len(s) <= 512 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 
-// CallWithToken makes a call that carries the app token, which with puts into
-// the request. If the platform refuses the token, it is dropped unless it was
-// replaced meanwhile, fetched again, and the call is tried once more, no further:
-// a second refusal is not cured by a third token.
+// CallWithToken makes a call that carries the app token; with adds it to the request. If
+// the platform refuses the token, CallWithToken drops it, unless it was replaced
+// meanwhile, fetches a new one and retries the call once.
 func (c *Caller) CallWithToken(ctx context.Context, t *AppToken, with func(token string) Request) (Fields, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()

@@ -11,9 +11,9 @@ import (
 // errCircuit marks, inside the package, a call that an open circuit refused.
 var errCircuit = errors.New("circuit open")
 
-// breaker answers at once while an API of a platform's is down, so that no login
-// waits five seconds for what will fail, and lets one call at a time through
-// to find out when it is back.
+// breaker is a circuit breaker: while an API of a platform is down, calls fail at once,
+// so that no login waits five seconds for an error. It lets one call at a time through
+// to detect the recovery.
 //
 // There is one for each API rather than one for all: behind one gateway stand
 // different services (WeChat's sns, cgi-bin and wxa), and phone numbers that fail
@@ -59,7 +59,8 @@ func newBreaker(name string, failures uint32, openFor time.Duration) *breaker {
 	return b
 }
 
-// answered: a service that refuses a code, a user or an app is up.
+// answered reports whether the platform is up: one that refuses a code, a user or an app
+// is.
 func answered(err error) bool {
 	if err == nil {
 		return true

@@ -18,7 +18,7 @@ import (
 	"unicode/utf8"
 )
 
-// API is one call of a platform's, with what may be done with it.
+// API describes one call of a platform.
 type API struct {
 	// Name stands in errors, metrics and traces.
 	Name   string
@@ -29,22 +29,20 @@ type API struct {
 	Path string
 	// WithToken: the call carries an app token (see [Caller.CallWithToken]).
 	WithToken bool
-	// Once: the call uses something up, so it must not be written twice.
+	// Once: the call consumes a code, so it must not be sent twice.
 	Once bool
-	// Judge says what a response means.
+	// Judge interprets a response.
 	Judge Judge
 }
 
-// Judge reads what the platform says of success and failure in a response that
-// is a JSON object; body is that object as it was sent. It returns nil for a
-// success, and otherwise an Error with Kind and, where there is one, Code: the
-// caller fills in the rest. Code and Reason must hold nothing free of the
-// platform's (see [CleanCode]).
+// Judge reports success or failure of a response that is a JSON object; body is the raw
+// object. It returns nil for success, and otherwise an Error with Kind and, if there is
+// one, Code; the caller sets the other fields. Code and Reason must not contain free text
+// of the platform (see [CleanCode]).
 //
-// A code without a known meaning is KindUnexpected: a response of a service that
-// is up, so neither the user's fault nor a reason to open the circuit; outward it
-// is an outage (503), for telling a user to log in again because of a code that
-// is not known would sign people out the day the platform adds one.
+// An unknown code is KindUnexpected. It is a response of a service that is up, so it
+// neither blames the user nor opens the circuit. For the client it is an outage (503):
+// otherwise a new code of the platform would log users out.
 type Judge func(a API, f Fields, body []byte) *Error
 
 // Request is one call to make.
@@ -55,7 +53,7 @@ type Request struct {
 	Body   *Body
 }
 
-// Body is what a request sends.
+// Body is the body of a request.
 type Body struct {
 	Type string
 	Data []byte
@@ -75,8 +73,7 @@ func Form(values url.Values) *Body {
 	return &Body{"application/x-www-form-urlencoded;charset=utf-8", []byte(values.Encode())}
 }
 
-// Config says what the clients of all platforms work with. Nothing in it is
-// needed.
+// Config configures the clients of all platforms. All fields are optional.
 type Config struct {
 	// Transport carries the requests; nil for [NewTransport]'s. Do not give one
 	// that records addresses, as tracing transports do: queries hold secrets.
@@ -111,7 +108,7 @@ type Config struct {
 	BreakerOpen time.Duration
 }
 
-// Observation is what became of one exchange.
+// Observation is the result of one exchange.
 type Observation struct {
 	Provider, API string
 	// Code is the platform's own; "0" where it named none.
@@ -176,7 +173,7 @@ func NewCaller(provider, base string, apis []API, cfg Config) (*Caller, error) {
 	return c, nil
 }
 
-// CheckBase refuses what is no address of a host.
+// CheckBase returns an error if base is not an address of a host.
 func CheckBase(base string) error {
 	u, err := url.Parse(base)
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" ||
@@ -334,8 +331,8 @@ func (c *Caller) newRequest(ctx context.Context, r Request) (*http.Request, erro
 	return req, nil
 }
 
-// failed turns an error of the transport into one of ours. Of its text nothing
-// is kept: it may quote what was sent or what a proxy sent back.
+// failed converts an error of the transport into an Error. It discards the message, which
+// may quote the request or a proxy's response.
 func (c *Caller) failed(ctx context.Context, a API, err error) *Error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return &Error{Provider: c.provider, API: a.Name, Kind: KindCanceled, Reason: "the caller went away", cause: context.Canceled}
@@ -370,7 +367,7 @@ func reason(err error) string {
 	return "the exchange failed"
 }
 
-// Read reads a response. It never returns both.
+// Read parses a response. It returns either Fields or an Error.
 func (c *Caller) Read(a API, status int, body []byte) (Fields, *Error) {
 	e := &Error{Provider: c.provider, API: a.Name, Kind: KindUnavailable, RetryAfter: retryAfter(KindUnavailable)}
 	if status != http.StatusOK {
@@ -406,13 +403,13 @@ func (c *Caller) Read(a API, status int, body []byte) (Fields, *Error) {
 	return f, nil
 }
 
-// Refuse makes the error of a call that was not made, or whose response is not
-// believed. what is a text of ours.
+// Refuse returns the error of a call that was not made or whose response is not
+// plausible. what must not contain text of the platform.
 func (c *Caller) Refuse(a API, kind Kind, what string) *Error {
 	return &Error{Provider: c.provider, API: a.Name, Kind: kind, RetryAfter: retryAfter(kind), Reason: what}
 }
 
-// Lacks makes the error of a success that lacks what it is for.
+// Lacks returns the error of a successful response without a required field.
 func (c *Caller) Lacks(a API, what string) *Error {
 	return c.Refuse(a, KindUnexpected, "a success without "+what)
 }
@@ -421,8 +418,8 @@ func (c *Caller) Lacks(a API, what string) *Error {
 // below what would make a long address.
 const MaxCode = 256
 
-// CheckCode refuses what a platform never issued without asking it: such a call
-// would count against the app's quota.
+// CheckCode returns an error for a string that cannot be a code of the platform. It makes
+// no call, which would count against the app's quota.
 func (c *Caller) CheckCode(a API, code string) error {
 	ok := code != "" && utf8.ValidString(code) && utf8.RuneCountInString(code) <= MaxCode &&
 		!strings.ContainsFunc(code, func(r rune) bool { return !unicode.IsPrint(r) })
@@ -432,16 +429,16 @@ func (c *Caller) CheckCode(a API, code string) error {
 	return nil
 }
 
-// PlausibleID holds for anything that may be stored as a subject, a unionid or a
-// session key: real ones have 24 to 64 characters, 128 leaves room.
+// PlausibleID reports whether a string can be stored as a subject, a unionid or a session
+// key. Real ones have 24 to 64 characters; the limit is 128.
 func PlausibleID(s string) bool {
 	return s != "" && len(s) <= 128 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 
 var codeForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-// CleanCode is a platform's code if it has the form of one, and "other" if it
-// has not: a text may repeat what was sent.
+// CleanCode returns a platform's code if it has the form of one, and otherwise "other": a
+// free text may repeat the request.
 func CleanCode(code string) string {
 	if codeForm.MatchString(code) {
 		return code

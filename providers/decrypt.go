@@ -9,15 +9,13 @@ import (
 	"github.com/wugan/wugan/internal/secret"
 )
 
-// DecryptMarked reads encryptedData in the form that WeChat introduced and that
-// QQ, WeCom and Douyin took over: AES-128-CBC under the decoded session key, with
-// PKCS#7. What comes out is a JSON object with a watermark that names the app; it
-// is returned as it is.
+// DecryptMarked decrypts encryptedData in the form of WeChat, which QQ, WeCom and Douyin
+// also use: AES-128-CBC with the decoded session key and PKCS#7 padding. The plaintext is
+// a JSON object with a watermark that names the app; it is returned unchanged.
 //
-// A wrong key gives valid padding about once in 256 times, so the JSON and
-// watermark.appid decide. Every failure is the same [ErrDecrypt]. The
-// watermark's timestamp is not judged: how old data may be is the caller's
-// affair.
+// A wrong key yields valid padding in about one of 256 cases, so the JSON and
+// watermark.appid are checked too. Every failure is the same [ErrDecrypt]. The
+// watermark's timestamp is not checked; the caller decides how old data may be.
 func DecryptMarked(appID string, key secret.String, encryptedData, iv string) (json.RawMessage, error) {
 	k, err := base64.StdEncoding.DecodeString(key.Reveal())
 	if err != nil || len(k) != 16 {

@@ -19,7 +19,7 @@ var (
 	// ErrNoIdentity: the visitor has no identity, only a device or a passing
 	// account, and must not become a user.
 	ErrNoIdentity = errors.New("providers: the visitor has no identity")
-	// ErrUserBlocked: the platform holds the user for high-risk.
+	// ErrUserBlocked: the platform classifies the user as high-risk.
 	ErrUserBlocked = errors.New("providers: the user is blocked")
 	// ErrRateLimited: too many calls in this minute.
 	ErrRateLimited = errors.New("providers: too many calls")
@@ -27,20 +27,19 @@ var (
 	ErrStaleSessionKey = errors.New("providers: the session_key is stale")
 	// ErrBusy: the platform said that it is busy, again after a pause.
 	ErrBusy = errors.New("providers: the service is busy")
-	// ErrUnavailable: no usable answer: network, timeout, 5xx, HTML, or a
-	// circuit that is open.
+	// ErrUnavailable: there is no usable response: a network error, a timeout, a 5xx,
+	// HTML, or an open circuit.
 	ErrUnavailable = errors.New("providers: the service is unavailable")
-	// ErrUnexpected: the platform answered, and the response is none that is
-	// known: a code without meaning here, or a success that lacks a field.
+	// ErrUnexpected: the platform's response is unknown: an unknown code, or a
+	// success without a required field.
 	ErrUnexpected = errors.New("providers: unexpected answer")
 	// ErrRejectedApp: the platform refuses the appid, the secret, this server's
 	// address or the app's right to the call; an operator must act.
 	ErrRejectedApp = errors.New("providers: the app is rejected")
 	// ErrUnknownApp: no such app is configured here; no call was made.
 	ErrUnknownApp = errors.New("providers: unknown app")
-	// ErrDecrypt: encryptedData that could not be read, whatever the reason.
-	// It is one and the same value for all of them, so that no caller can
-	// become an oracle for padding or keys.
+	// ErrDecrypt: encryptedData could not be decrypted. It is the same value for
+	// every cause, so that no caller can become an oracle for padding or keys.
 	ErrDecrypt = errors.New("providers: the data cannot be decrypted")
 )
 
@@ -96,22 +95,21 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind %d", int(k))
 }
 
-// Error is what every failed call returns. Its fields are chosen so that it
-// can be logged as it is: the platform's messages, transport errors and
-// addresses are left out, for they repeat secrets and codes (a *url.Error prints
-// the whole query).
+// Error is the error of every failed call. It is safe to log: it omits the platform's
+// messages, transport errors and addresses, which may contain secrets and codes (a
+// *url.Error prints the whole query).
 type Error struct {
 	// Provider is the platform, by the name of its [Registration].
 	Provider string
 	// API is the call, by [API.Name].
 	API string
-	// Kind says what to do about it.
+	// Kind classifies the error by what the caller can do.
 	Kind Kind
 	// Code is the platform's own, as text; "" when there was none.
 	Code string
 	// Status is the HTTP status where it was not 200; else 0.
 	Status int
-	// RequestID is what the platform's support asks for; "" when there was none.
+	// RequestID identifies the request to the platform's support, or is "".
 	RequestID string
 	// RetryAfter is how long to wait before it is worth trying again; 0 where
 	// waiting does not help.

@@ -8,11 +8,11 @@ import (
 	"github.com/wugan/wugan/internal/secret"
 )
 
-// Provider is one app of a platform. It is safe for use by many goroutines, and
-// any number of processes may hold one for the same app.
+// Provider is one app of a platform. It is safe for concurrent use, and any number of
+// processes may use the same app.
 type Provider interface {
-	// Exchange asks the platform whom a login code stands for. A code works
-	// once. The call ends within 5 s.
+	// Exchange exchanges a login code for the identity that it stands for. A code
+	// works once. The call ends within 5 s.
 	//
 	// Errors are *Error, or context.Canceled where the caller went away:
 	// ErrInvalidCode, ErrCodeUsed (platforms that do not tell a used code apart
@@ -21,7 +21,7 @@ type Provider interface {
 	Exchange(ctx context.Context, code string) (Identity, error)
 }
 
-// Identity is what a platform has proven of a person. It prints as [redacted].
+// Identity is an identity that a platform has confirmed. It prints as [redacted].
 type Identity struct {
 	secret.Redacted
 	// Subject is the person in this app: an openid, a userid. It is never "".
@@ -32,13 +32,12 @@ type Identity struct {
 	// SessionKey is the key of the data that the client is handed; empty where
 	// the platform has none.
 	SessionKey secret.String
-	// Phone is a number that the platform has verified and says without being
-	// asked; the zero Phone for none.
+	// Phone is a verified number that the platform returns with the identity, or
+	// the zero Phone.
 	Phone Phone
 }
 
-// Phone is a phone number that the person agreed to hand over. It prints as
-// [redacted].
+// Phone is a phone number that the user agreed to share. It prints as [redacted].
 type Phone struct {
 	secret.Redacted
 	// Number has no country code.
@@ -56,7 +55,7 @@ type PhoneNumberer interface {
 	PhoneNumber(ctx context.Context, subject, code string) (Phone, error)
 }
 
-// Decrypter opens data that the client was handed by the platform.
+// Decrypter decrypts data that the client got from the platform.
 type Decrypter interface {
 	// Decrypt returns the plaintext, a JSON object, after checking that it was
 	// made for this app. Every failure is the same ErrDecrypt.
@@ -75,7 +74,7 @@ type DataSigner interface {
 	SignData(key secret.String, data string) (signature string)
 }
 
-// AppTokenHolder hands out the app's own token, with its end.
+// AppTokenHolder returns the app's access token and when it expires.
 type AppTokenHolder interface {
 	AppToken(ctx context.Context) (token secret.String, expires time.Time, err error)
 }

@@ -12,7 +12,7 @@ import (
 // DefaultAccount is the account of an app that names none.
 const DefaultAccount = "default"
 
-// App is one app as the settings describe it.
+// App is one configured app.
 type App struct {
 	// ID is what clients send as appId.
 	ID string
@@ -23,8 +23,7 @@ type App struct {
 	Account string
 	// Secret is the app's secret; empty for a platform that has none.
 	Secret secret.String
-	// APIURL takes the place of all hosts of the platform; "" for the platform's
-	// own.
+	// APIURL replaces all hosts of the platform. "" keeps the platform's own.
 	APIURL string
 	// Members are the further members that the Registration names. The content
 	// of a file stands under the member's own name, which ends in File.
@@ -38,7 +37,7 @@ func (a App) Member(name string) secret.String { return a.Members[name] }
 type Registration struct {
 	// Name is the value of "provider" in the settings, and the label of metrics.
 	Name string
-	// NoSecret says that the platform's apps have no secret.
+	// NoSecret reports that the platform's apps have no secret.
 	NoSecret bool
 	// Required and Optional are the members that an app has beside id, provider,
 	// account, secret and apiURL. One whose name ends in File names a file.
@@ -52,7 +51,7 @@ type Registration struct {
 	New func(App, Config) (Provider, error)
 }
 
-// Registry is the platforms that the service knows.
+// Registry lists the registered platforms.
 type Registry []Registration
 
 // Find returns the registration of a name.
@@ -73,7 +72,7 @@ func (r Registry) Names() []string {
 	return names
 }
 
-// Codes lists what all platforms' packages tell apart.
+// Codes lists the known codes of all platforms.
 func (r Registry) Codes() []string {
 	var codes []string
 	for _, one := range r {

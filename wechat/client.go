@@ -26,14 +26,14 @@ type App struct {
 	Secret Secret
 }
 
-// Config says what a [Client] works with. Only Apps is needed.
+// Config configures a [Client]. Only Apps is required.
 type Config struct {
 	// BaseURL is where WeChat is; [DefaultBaseURL] when empty. It has no
 	// query, no fragment and no user name.
 	BaseURL string
-	// Apps are the mini programs that may be asked about.
+	// Apps are the mini programs.
 	Apps []App
-	// Config is what all platforms' clients take.
+	// Config is the common configuration of all platforms' clients.
 	providers.Config
 }
 
@@ -124,9 +124,9 @@ type Session struct {
 	SessionKey SessionKey
 }
 
-// CodeToSession exchanges a code of wx.login (code2Session). A code works
-// once, for five minutes; a call whose bytes were written is not sent again
-// with it, but for the one repetition after a -1.
+// CodeToSession exchanges a code of wx.login (code2Session). A code works once, within
+// five minutes. A request with it is not sent twice, except for one retry after errcode
+// -1.
 //
 // Errors: ErrUnknownApp, ErrInvalidCode (also for a code that is empty, over
 // 256 characters or not printable: such a one is not sent), ErrCodeUsed,
@@ -155,9 +155,10 @@ func (c *Client) CodeToSession(ctx context.Context, appID, code string) (Session
 	return s, nil
 }
 
-// Phone is a phone number that the user agreed to hand over.
+// Phone is a phone number that the user agreed to share.
 type Phone struct {
-	// Number is as WeChat shows it, with the country code for a foreign one.
+	// Number is the number as WeChat displays it, with the country code of a foreign
+	// number.
 	Number string
 	// PureNumber has no country code.
 	PureNumber string
@@ -165,12 +166,12 @@ type Phone struct {
 	CountryCode string
 }
 
-// PhoneNumber exchanges a code of the getPhoneNumber button. The code works
-// once, for five minutes, and each success costs the app's owner money.
+// PhoneNumber exchanges a code of the getPhoneNumber button. The code works once, within
+// five minutes, and each success costs the app's owner money.
 //
-// With an openID, WeChat also checks that the code is that person's; "" leaves
-// the check out. Errors as for [Client.CodeToSession]; a code that was used, is
-// of another app or of another person is ErrInvalidCode here.
+// With an openID, WeChat also checks that the code is of that person; "" omits the check.
+// Errors are those of [Client.CodeToSession]; a code that was used, or is of another app
+// or person, is ErrInvalidCode here.
 func (c *Client) PhoneNumber(ctx context.Context, appID, openID, code string) (Phone, error) {
 	if _, err := c.app(apiPhoneNumber, appID); err != nil {
 		return Phone{}, err
@@ -199,8 +200,8 @@ func (c *Client) PhoneNumber(ctx context.Context, appID, openID, code string) (P
 	return p, nil
 }
 
-// CheckSessionKey asks WeChat whether a session_key still is the user's
-// newest. It returns false, and no error, when it is not.
+// CheckSessionKey asks WeChat whether a session_key is the user's newest. It returns
+// false, and no error, if it is not.
 // Errors: ErrUnknownApp, ErrRejectedApp, ErrUnavailable.
 func (c *Client) CheckSessionKey(ctx context.Context, appID, openID string, key SessionKey) (bool, error) {
 	if _, err := c.app(apiCheckSession, appID); err != nil {

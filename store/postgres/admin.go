@@ -58,14 +58,14 @@ ORDER BY created_at, app_id, openid`
 	return people, failed("find users", err)
 }
 
-// likePrefix is the LIKE pattern of what begins with a text.
+// likePrefix returns the LIKE pattern for a prefix.
 func likePrefix(prefix string) string {
 	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(prefix) + "%"
 }
 
-// change locks a user and runs the statements of a change. A login that is
-// under way holds the same lock: what it opened is visible to the statements,
-// for each of them has a newer snapshot than the lock.
+// change locks a user and runs the statements of a change. A concurrent login holds the
+// same lock, so the session that it opened is visible to the statements, each of which
+// has a newer snapshot than the lock.
 func (s *Store) change(ctx context.Context, op string, c users.Change, do func(ctx context.Context, tx pgx.Tx) error) error {
 	const lockSQL = `SELECT id FROM users WHERE id = $1 AND deleted_at IS NULL FOR NO KEY UPDATE`
 	err := s.transaction(ctx, func(ctx context.Context, tx pgx.Tx) error {
@@ -83,7 +83,7 @@ func (s *Store) change(ctx context.Context, op string, c users.Change, do func(c
 	return failed(op, err)
 }
 
-// note records what an operator did.
+// note records the event of an operator's change.
 func note(ctx context.Context, tx pgx.Tx, c users.Change, kind users.EventKind, detail map[string]any) error {
 	// As text and with a cast, because a pooler may allow no statement to be
 	// described first, and then pgx does not know that jsonb is wanted.

@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// errLocked says that a group passed over a request because another transaction
-// holds its row.
+// errLocked is returned if a batch skipped a request because another transaction holds
+// its row.
 var errLocked = errors.New("another transaction holds the row")
 
 // Pauses before a request is tried again whose row is locked: from firstPause,
@@ -20,8 +20,8 @@ const (
 	longestPause = 100 * time.Millisecond
 )
 
-// untilFree does something, and again while errLocked keeps it from being done,
-// until ctx ends. It holds no connection while it pauses.
+// untilFree calls do until it does not return errLocked or ctx ends. It holds no
+// connection between two calls.
 func untilFree[T any](ctx context.Context, do func(ctx context.Context) (T, error)) (T, error) {
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		out, err := do(ctx)
@@ -59,8 +59,8 @@ func (s *Store) call(ctx context.Context, run func(ctx context.Context) error) e
 	return err
 }
 
-// lockedOut makes errLocked of the server's error after lockTimeout, and leaves
-// others as they are.
+// lockedOut converts the server's error after lockTimeout into errLocked. It returns
+// other errors unchanged.
 func lockedOut(err error) error {
 	if code(err) == "55P03" { // lock not available
 		return errors.Join(errLocked, err)
@@ -68,9 +68,8 @@ func lockedOut(err error) error {
 	return err
 }
 
-// twice runs something, and once more where it collided with another
-// transaction or with a change of the schema. Where the server did not answer in
-// time, the pool's connections are given up.
+// twice calls run, and again if it collided with another transaction or with a change of
+// the schema. If the server did not respond in time, it closes the pool's connections.
 func (s *Store) twice(ctx context.Context, run func(ctx context.Context) error) error {
 	err := run(ctx)
 	switch code(err) {
@@ -86,9 +85,8 @@ func (s *Store) twice(ctx context.Context, run func(ctx context.Context) error) 
 	return err
 }
 
-// unanswered gives up the connections of the pool, once a second at most: one
-// that the server left unanswered may have died without a reset, and then so
-// have the others.
+// unanswered closes the connections of the pool, at most once a second: a connection
+// without a response may have broken without a reset, and then so have the others.
 func (s *Store) unanswered() {
 	now := time.Now().UnixNano()
 	last := s.resetAt.Load()
@@ -97,8 +95,7 @@ func (s *Store) unanswered() {
 	}
 }
 
-// list collects the rows of a statement, as [Store.call] says. The caller scans
-// them with to.
+// list collects the rows of a statement, using [Store.call]. to scans a row.
 func list[T any](ctx context.Context, s *Store, sql string, args []any, to pgx.RowToFunc[T]) (out []T, err error) {
 	err = s.call(ctx, func(ctx context.Context) error {
 		rows, err := s.pool.Query(ctx, sql, args...)

@@ -41,8 +41,8 @@ const (
 	closeTimeout = 500 * time.Millisecond
 )
 
-// configure reads an address and says how the pool makes its connections. What
-// the address sets is left as it is.
+// configure parses an address and returns the configuration of the pool. It does not
+// override parameters of the address.
 func configure(url string) (config *pgxpool.Config, pooler bool, err error) {
 	config, err = pgxpool.ParseConfig(url)
 	if err != nil {
@@ -65,8 +65,8 @@ func configure(url string) (config *pgxpool.Config, pooler bool, err error) {
 	if config.PingTimeout == 0 {
 		config.PingTimeout = pingTimeout
 	}
-	// Through a pooler in transaction mode the server's connections are others',
-	// too: what is set on one must not outlive a transaction.
+	// A pooler in transaction mode shares the server's connections: a parameter set
+	// on one must not outlive the transaction.
 	pooler = c.DefaultQueryExecMode != pgx.QueryExecModeCacheStatement
 	hosts := follow(c)
 	config.BeforeConnect = func(_ context.Context, c *pgx.ConnConfig) error {
@@ -135,10 +135,9 @@ func limitWaits(ctx context.Context, conn *pgx.Conn, given map[string]string) er
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
-// hosts remembers which of an address's hosts answered last, so that it is tried
-// first: after a failover the others are down or standbys, and each of them
-// costs a new connection its connectTimeout. It may be used by any number of
-// goroutines.
+// hosts remembers which of an address's hosts accepted the last connection, so that it is
+// tried first: after a failover the others are down or standbys, and each of them would
+// cost a new connection its connectTimeout. It is safe for concurrent use.
 type hosts struct {
 	mu     sync.Mutex
 	byAddr map[string]host // host by network address, as they were looked up

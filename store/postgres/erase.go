@@ -82,12 +82,12 @@ func (s *Store) DeleteUser(ctx context.Context, c users.Change) (ended []uuid.UU
 	return s.delete(ctx, c, func(context.Context, pgx.Tx) (uuid.UUID, error) { return c.UserID, nil })
 }
 
-// errMoved says that an identity went to another user while the locks on the
-// first were waited for.
+// errMoved is returned if an identity moved to another user while delete waited for the
+// locks of the first.
 var errMoved = errors.New("the identity has moved to another user")
 
-// delete erases the person whom find names. It asks find again under the locks:
-// only who is the same then is erased.
+// delete erases the user that find returns. It calls find again under the locks and
+// erases only the same user.
 func (s *Store) delete(ctx context.Context, c users.Change, find func(context.Context, pgx.Tx) (uuid.UUID, error)) (ended []uuid.UUID, err error) {
 	const (
 		identitiesSQL = `DELETE FROM identities WHERE user_id = $1`

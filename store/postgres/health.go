@@ -18,10 +18,9 @@ func (s *Store) Ping(ctx context.Context) error {
 	return failed("ping", s.pool.Ping(ctx))
 }
 
-// Writable asks whether the database accepts changes, and commits one: a message
-// in the log (WAL) that nothing reads. A standby that was not promoted and a
-// primary that was set read-only refuse it; where a commit waits for a standby
-// that is cut off, it runs into the deadline of ctx, or into patience.
+// Writable checks that the database accepts changes. It commits a message in the log
+// (WAL) that nothing reads. A standby and a read-only primary refuse it. If a commit
+// waits for an unreachable standby, it fails at the deadline of ctx or after patience.
 func (s *Store) Writable(ctx context.Context) error {
 	const sql = `
 SELECT read_only, CASE WHEN NOT read_only THEN pg_logical_emit_message(true, 'wugan', '') END IS NOT NULL
@@ -37,8 +36,8 @@ FROM (SELECT current_setting('transaction_read_only') = 'on' AS read_only) AS s`
 	return nil
 }
 
-// SchemaCurrent compares the schema with what this release needs. The error
-// for one that lacks steps is migrations.ErrOutdated; a newer one is current.
+// SchemaCurrent returns migrations.ErrOutdated if the schema lacks migrations that this
+// release needs. A newer schema is current.
 func (s *Store) SchemaCurrent(ctx context.Context) error {
 	const sql = `SELECT COALESCE(max(version_id), 0) FROM ` + migrations.VersionTable + ` WHERE is_applied`
 	ctx, cancel := context.WithTimeout(ctx, patience)

@@ -10,11 +10,11 @@ import (
 	"github.com/wugan/wugan/store/dump"
 )
 
-// ErrNotEmpty says that a database which is to be filled holds users already.
+// ErrNotEmpty is returned if the target database of an import has users.
 var ErrNotEmpty = errors.New("postgres: the database holds users already: only an empty one can be filled")
 
-// Import fills an empty database with what the function hands over, all of it or
-// nothing, and compares the counts before it commits.
+// Import fills an empty database, atomically, with the rows that the function passes. It
+// compares the counts before it commits.
 func (s *Store) Import(ctx context.Context, from func(to dump.Rows) (dump.Count, error)) (n dump.Count, err error) {
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		// It takes as long as it takes, and may wait for those who write now.

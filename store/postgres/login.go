@@ -27,8 +27,8 @@ type loginRow struct {
 	known, locked bool
 }
 
-// Login implements auth.Store. A known identity costs one round trip; a new
-// one, or one whose unionid is news, goes through register.
+// Login implements auth.Store. A known identity takes one round trip. A new identity, or
+// one with a new unionid, goes through register.
 func (s *Store) Login(ctx context.Context, l auth.Login) (auth.LoggedIn, error) {
 	if err := sanitize.Check(l.AppID, l.OpenID, l.UnionID); err != nil {
 		return auth.LoggedIn{}, fmt.Errorf("postgres: log in: %w", err)
@@ -56,12 +56,11 @@ func (s *Store) Login(ctx context.Context, l auth.Login) (auth.LoggedIn, error) 
 	return out, failed("register", err)
 }
 
-// lockUsersSQL makes the logins of one user take turns, so that each counts
-// the sessions which the one before it opened. It travels in the same round
-// trip and the same transaction as the statement that follows it, and leaves it
-// the pairs of request and user whose rows are locked: an identity may have been
-// linked to a user whom it has not met. It returns the requests whose rows
-// another transaction holds; it does not wait for them.
+// lockUsersSQL serializes the logins of one user, so that each counts the sessions that
+// the previous one opened. It runs in the same round trip and transaction as the next
+// statement and passes it the pairs of request and user whose rows are locked, since an
+// identity may have been linked to another user meanwhile. It returns the requests whose
+// rows another transaction holds, without waiting for them.
 const lockUsersSQL = `
 WITH met AS MATERIALIZED (
     SELECT a.n, i.user_id
@@ -257,7 +256,7 @@ func (s *Store) login(ctx context.Context, db batcher, group []auth.Login) (out 
 	return out, err
 }
 
-// register logs in an identity that is new, or whose unionid is news, in a
+// register logs in an identity that is new, or that has a new unionid, in a
 // transaction of its own. A login with the same identity or the same unionid
 // at the same moment waits for it.
 func (s *Store) register(ctx context.Context, l auth.Login) (auth.LoggedIn, error) {
@@ -284,8 +283,8 @@ func (s *Store) register(ctx context.Context, l auth.Login) (auth.LoggedIn, erro
 	return out, err
 }
 
-// settleIdentity makes the identity of l exist with the unionid that l brings,
-// as users.Settle decides, and reports whether it created a user.
+// settleIdentity adds or updates the identity of l as users.Settle decides, and reports
+// whether it created a user.
 func settleIdentity(ctx context.Context, tx pgx.Tx, l auth.Login) (created bool, err error) {
 	const (
 		lockSQL = `

@@ -62,7 +62,7 @@ var (
 	_ users.Store = (*Store)(nil)
 )
 
-// Option changes how the connections are made.
+// Option configures the connections.
 type Option func(*pgxpool.Config)
 
 // WithTracer reports every statement to a tracer.
@@ -70,9 +70,9 @@ func WithTracer(t pgx.QueryTracer) Option {
 	return func(c *pgxpool.Config) { c.ConnConfig.Tracer = t }
 }
 
-// Open makes a store for the database at url (postgres://…, with pgx's and
-// pgxpool's parameters). It does not wait for the database: the first method
-// that needs it connects, and an outage comes back as users.ErrUnavailable.
+// Open returns a store for the database at url (postgres://…, with the parameters of pgx
+// and pgxpool). It does not wait for the database: the first method that needs it
+// connects, and returns users.ErrUnavailable during an outage.
 func Open(ctx context.Context, url string, lifetimes auth.Lifetimes, opts ...Option) (*Store, error) {
 	config, pooler, err := configure(url)
 	if err != nil {
@@ -105,7 +105,7 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// Pool gives the pool's figures for metrics.
+// Pool returns the pool's statistics for metrics.
 func (s *Store) Pool() *pgxpool.Stat { return s.pool.Stat() }
 
 // prepareTypes makes times come back in UTC, whatever zone the process is in,
@@ -129,7 +129,8 @@ func prepareTypes(conn *pgx.Conn) {
 // it is; a uuid.UUID would be written out and parsed.
 func uuidParam(id uuid.UUID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
 
-// failed names the operation and tells an outage from a mistake of ours.
+// failed wraps an error with the operation, and as users.ErrUnavailable if it is an
+// outage.
 func failed(op string, err error) error {
 	if err == nil {
 		return nil
