@@ -47,7 +47,7 @@ func readHeader(encoded string) (header, error) {
 			return header{}, invalid("header: no %s", want.name)
 		}
 		if *want.into, err = unquote(raw); err != nil || *want.into == "" {
-			return header{}, invalid("header: %s is not a text", want.name)
+			return header{}, invalid("header: %s is not a string", want.name)
 		}
 	}
 	if len(h.kid) > maxKeyID {

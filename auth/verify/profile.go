@@ -207,7 +207,7 @@ func (p *Profile) checkClaims(token *checked) error {
 			continue
 		}
 		if !filled(raw) {
-			return invalid("%s is not a text", name)
+			return invalid("%s is not a string", name)
 		}
 	}
 

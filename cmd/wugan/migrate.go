@@ -74,7 +74,7 @@ func migrateDownCommand() *cobra.Command {
 	return c
 }
 
-// confirmed asks a person to type yes. Where the input ends there is none.
+// confirmed asks a person to type yes. It returns false at the end of the input.
 func confirmed(in io.Reader, out io.Writer, what string) bool {
 	_, _ = fmt.Fprintf(out, "%s Go on? Type yes: ", what)
 	line, _ := bufio.NewReader(in).ReadString('\n') // what was read before an error counts

@@ -73,7 +73,7 @@ func changeOf(cmd *cobra.Command, id uuid.UUID) (users.Change, error) {
 	return change, nil
 }
 
-// osUser is who sits at the machine, as far as it can be told.
+// osUser returns the name of the operating system's user, if known.
 func osUser() string {
 	u, err := user.Current()
 	if err != nil || u.Username == "" {

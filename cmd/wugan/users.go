@@ -106,7 +106,7 @@ func stateOf(p users.Person) string {
 	return "active"
 }
 
-// shownEvents is how many events wugan users show tells of.
+// shownEvents is the number of events that wugan users show prints.
 const shownEvents = 20
 
 func usersShowCommand() *cobra.Command {

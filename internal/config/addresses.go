@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// maxLoginRate is far beyond what an address can fail by itself; more would be a
-// slip of the pen.
+// maxLoginRate is far beyond what one address can do; a higher rate would be a
+// mistake.
 const maxLoginRate = 1_000_000
 
 // listenAddress reports whether a text can be an address to listen on. An empty
@@ -69,7 +69,7 @@ func hostAddress(host string) bool {
 	return len(host) <= 253 && hostName.MatchString(host)
 }
 
-// DatabaseKind is postgres or sqlite; empty where the address is neither.
+// DatabaseKind returns postgres or sqlite, or "" for any other address.
 func (c *Config) DatabaseKind() string {
 	text := c.DatabaseURL.Reveal()
 	switch {

@@ -16,14 +16,14 @@ import (
 	"github.com/wugan/wugan/wechat"
 )
 
-// App is one app in which people log in, and where it stands.
+// App is a configured app and the setting that contains it.
 type App struct {
 	providers.App
-	// Setting names where the app stands, for errors.
+	// Setting names the setting that contains the app, for errors.
 	Setting string
 }
 
-// Wrong is an [Error] about this app. It names the app and never a secret.
+// Wrong returns an [Error] about this app. It names the app and never a secret.
 func (a App) Wrong(format string, args ...any) error {
 	return Wrong(a.Setting, "expected of app %s: %s", a.ID, fmt.Sprintf(format, args...))
 }
@@ -65,7 +65,7 @@ func (c *Config) Apps() ([]App, error) {
 	return out, nil
 }
 
-// ReplaceApps puts other apps in the place of all that are set.
+// ReplaceApps replaces all configured apps.
 func (c *Config) ReplaceApps(wechatApps secret.String) {
 	c.WechatApps, c.AppsFile = wechatApps, ""
 	delete(c.files, "WECHAT_APPS")

@@ -17,7 +17,7 @@ import (
 
 const prefix = "WUGAN"
 
-// Config is every setting of the service; docs/settings.md lists them.
+// Config holds all settings of the service. docs/settings.md documents them.
 //
 // No field has an envconfig tag: with one, the library also reads the variable
 // of that name without our prefix.
@@ -114,8 +114,8 @@ type Config struct {
 	files map[string]string // of the settings that came from one
 }
 
-// Load reads the environment and checks each setting by itself. What a command
-// needs besides, the methods check that give it.
+// Load reads the environment and checks each setting by itself. The methods that
+// return a value check what a command needs in addition.
 func Load() (Config, error) {
 	var c Config
 	if err := checkNames(); err != nil {
@@ -157,7 +157,7 @@ func article(typeName string) string {
 	return "a " + typeName
 }
 
-// Check looks at what can be judged without other settings or files.
+// Check checks each setting without other settings and files.
 func (c *Config) Check() error {
 	if !listenAddress(c.Addr) {
 		return Wrong("ADDR", "expected host:port or :port")

@@ -23,7 +23,7 @@ var pathSettings = map[string]bool{"ACCESS_KEYS": true, "REFRESH_KEYS": true, "T
 // readFiles sets WUGAN_X from the file that WUGAN_X_FILE names: a mounted
 // secret. White space at the end is not part of the value; the members of a list
 // may stand on lines of their own. No error repeats what should be the path: it
-// may be the secret itself, put where its file was meant. The response says which
+// may be the secret itself, put where its file was meant. The result names which
 // settings came from which file.
 func readFiles() (files map[string]string, err error) {
 	for _, s := range settingsOf(reflect.TypeFor[Config]()) {
@@ -68,7 +68,7 @@ type setting struct {
 	index []int // of reflect's FieldByIndex
 }
 
-// Names are the names of all settings as the environment spells them, without
+// Names returns the names of all settings as the environment spells them, without
 // the prefix.
 func Names() []string {
 	all := settingsOf(reflect.TypeFor[Config]())

@@ -13,12 +13,12 @@ type Error struct{ name, expected string }
 
 func (e Error) Error() string { return e.name + ": " + e.expected }
 
-// Wrong is an [Error] about a setting, named without the prefix.
+// Wrong returns an [Error] about a setting, named without the prefix.
 func Wrong(name, format string, args ...any) error {
 	return Error{prefix + "_" + name, fmt.Sprintf(format, args...)}
 }
 
-// Reason is why a file could not be used, with its path.
+// Reason returns why a file could not be used, with its path.
 func Reason(err error) string {
 	var path *os.PathError
 	if errors.As(err, &path) {
@@ -27,7 +27,7 @@ func Reason(err error) string {
 	return err.Error()
 }
 
-// Cause is why a file or an address could not be used, without repeating which.
+// Cause returns why a file or an address could not be used, without naming it.
 func Cause(err error) string {
 	var (
 		path *os.PathError

@@ -9,10 +9,10 @@ import (
 
 // pushForm is appid:token:EncodingAESKey. Plain mode is not offered: there the
 // signature covers none of the body, and an attacker who has seen one address of a push
-// could have anybody erased.
+// could erase any user.
 var pushForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}:[A-Za-z0-9]{3,32}:[A-Za-z0-9+/]{43}$`)
 
-// Pushes are the readers of the message push, by appid.
+// Pushes returns the readers of the message push, by appid.
 func (c *Config) Pushes() (map[string]*wechat.Push, error) {
 	out := map[string]*wechat.Push{}
 	for _, field := range splitList(c.WechatPush.Reveal()) {

@@ -15,7 +15,7 @@ import (
 // TraceReceiver reads where traces go from OpenTelemetry's own variables
 // (https://opentelemetry.io/docs/specs/otel/protocol/exporter/); the SDK reads
 // those about sampling and batches by itself. Without a word about traces there
-// are none: the response is nil.
+// are none: the result is nil.
 func TraceReceiver() (*tracing.Receiver, error) {
 	if strings.EqualFold(os.Getenv("OTEL_SDK_DISABLED"), "true") {
 		return nil, nil

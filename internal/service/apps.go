@@ -10,8 +10,8 @@ import (
 	"github.com/wugan/wugan/internal/config"
 )
 
-// watchApps reads the apps again on SIGHUP and when they change, and calls changed
-// when there are others than before. Apps that are wrong leave the earlier ones in
+// watchApps reloads the apps on SIGHUP and when their files change, and calls changed
+// if they differ from the current ones. If they are invalid, the current ones stay in
 // use, with one error line for each mistake.
 func (s *Service) watchApps(ctx context.Context, c config.Config, log *slog.Logger, changed func() error) {
 	reported := ""
@@ -30,7 +30,7 @@ func (s *Service) watchApps(ctx context.Context, c config.Config, log *slog.Logg
 	})
 }
 
-// readApps takes the apps of the settings into use if they are others than those in
+// readApps replaces the apps by those of the settings if they differ from those in
 // use, and reports whether they were.
 func (s *Service) readApps(c config.Config, changed func() error) (bool, error) {
 	settings, err := c.Apps()

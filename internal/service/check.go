@@ -12,7 +12,7 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-// Finding is one line of a check.
+// Finding is one result of a check.
 type Finding struct {
 	Name   string `json:"name"`
 	OK     bool   `json:"ok"`

@@ -14,7 +14,7 @@ import (
 	"github.com/wugan/wugan/store/sqlite"
 )
 
-// Database is either store.
+// Database is an open database.
 type Database = store.Store
 
 // openDatabase opens the store that the settings name. A SQLite file belongs to
@@ -58,7 +58,7 @@ func OpenExisting(ctx context.Context, c config.Config) (Database, error) {
 	return db, nil
 }
 
-// filePath is where the SQLite file of the settings lies.
+// filePath returns the path of the SQLite file of the settings.
 func filePath(c config.Config) string {
 	path, _ := store.Path(c.DatabaseURL.Reveal())
 	return path

@@ -32,7 +32,7 @@ const (
 )
 
 // Dev runs everything on this machine for a first try: a database and keys in the
-// folder data, and a stand-in for WeChat. It welcomes the newcomer on out.
+// folder data, and a mock server of WeChat. It prints instructions to out.
 func Dev(ctx context.Context, c config.Config, version, data string, out io.Writer) error {
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
@@ -120,7 +120,7 @@ func useDevFolder(c *config.Config, data string) error {
 	return nil
 }
 
-// keepKeys makes a key file unless there is one.
+// keepKeys creates a key file unless it exists.
 func keepKeys(path, algorithm string) error {
 	if _, err := os.Stat(path); err == nil {
 		return nil
@@ -174,7 +174,7 @@ func useFake(ctx context.Context, c *config.Config, fake *fakewechat.Server) (st
 	}, nil
 }
 
-// welcome is what a newcomer reads, with three lines to paste.
+// welcome returns the instructions for a new user, with three lines to paste.
 func welcome(addr net.Addr, data string) string {
 	port := "8080"
 	if tcp, ok := addr.(*net.TCPAddr); ok {
@@ -199,7 +199,7 @@ curl -s %[2]s/api/v1/auth/refresh -H 'Content-Type: application/json' -d "{\"ref
 `, data, base, kept, field("accessToken"), field("refreshToken"))
 }
 
-// newDataKey makes the text of a data key.
+// newDataKey returns a new data key in base64.
 func newDataKey(random func([]byte) (int, error)) (string, error) {
 	raw := make([]byte, seal.KeySize)
 	if _, err := random(raw); err != nil {

@@ -27,7 +27,7 @@ type health struct {
 	since time.Time
 }
 
-// Health says what /readyz answers. It waits for nothing.
+// Health returns the state for /readyz. It does not block.
 func (s *Service) Health() httpapi.Health {
 	s.health.mu.Lock()
 	taken, failed, since := s.health.taken, s.health.err, s.health.since
@@ -49,7 +49,7 @@ func (s *Service) Health() httpapi.Health {
 	return out
 }
 
-// watchHealth looks at the database until ctx ends.
+// watchHealth checks the database until ctx ends.
 func (s *Service) watchHealth(ctx context.Context) {
 	tick := time.NewTicker(askEvery)
 	defer tick.Stop()
@@ -67,7 +67,7 @@ func (s *Service) watchHealth(ctx context.Context) {
 	}
 }
 
-// look returns why logins and refreshes cannot be answered. The store gives up the
+// look returns an error if logins and refreshes fail. The store closes the
 // connections of its pool where one does not answer in time.
 func (s *Service) look(ctx context.Context) error {
 	within, cancel := context.WithTimeout(ctx, askWithin)

@@ -7,7 +7,7 @@ import (
 	"github.com/wugan/wugan/internal/config"
 )
 
-// newLogger makes the log that the settings ask for.
+// newLogger returns the logger of the settings.
 func newLogger(c config.Config, w io.Writer) (*slog.Logger, error) {
 	level, err := c.Level()
 	if err != nil {

@@ -31,7 +31,7 @@ func (s *Service) newMetrics(c config.Config, version string, apps []string) *me
 	})
 }
 
-// poolOf reads the state of whichever database's connections.
+// poolOf returns the state of the database connections.
 func poolOf(db any) metrics.Pool {
 	switch db := db.(type) {
 	case interface{ Pool() *pgxpool.Stat }:

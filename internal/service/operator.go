@@ -18,8 +18,8 @@ func Administer(ctx context.Context, c config.Config) (*auth.Administration, Dat
 	return administer(ctx, c, auth.NewClock(time.Now, slog.New(slog.DiscardHandler)))
 }
 
-// administer gives the operator the database's time, whatever the clock of their
-// machine says.
+// administer gives the operator the database's time, independent of the clock of the
+// machine.
 func administer(ctx context.Context, c config.Config, clock *auth.Clock) (*auth.Administration, Database, error) {
 	vault := optionalBox{}
 	if !c.DataKey.Empty() {
@@ -39,7 +39,7 @@ func administer(ctx context.Context, c config.Config, clock *auth.Clock) (*auth.
 	return auth.NewAdministration(db, vault, clock.Now, nil), db, nil
 }
 
-// newBox seals with the data key of the settings.
+// newBox returns a Box with the data keys of the settings.
 func newBox(c config.Config) (*seal.Box, error) {
 	key, earlier, err := c.DataKeys()
 	if err != nil {
@@ -48,11 +48,11 @@ func newBox(c config.Config) (*seal.Box, error) {
 	return seal.NewBox(key, earlier...), nil
 }
 
-// optionalBox is the data key, where the operator has it. Without it everything
-// works but what needs phone numbers.
+// optionalBox holds the data key if the operator has it. Without it everything
+// works except phone numbers.
 type optionalBox struct{ *seal.Box }
 
-// Open shows a number that cannot be opened as one that is all masked.
+// Open returns a placeholder that prints masked if there is no key.
 func (b optionalBox) Open(sealed []byte, associatedData string) ([]byte, error) {
 	if b.Box == nil {
 		return []byte("?"), nil
@@ -60,7 +60,7 @@ func (b optionalBox) Open(sealed []byte, associatedData string) ([]byte, error) 
 	return b.Box.Open(sealed, associatedData)
 }
 
-// Hashes finds nothing without the key.
+// Hashes returns no hash without the key.
 func (b optionalBox) Hashes(value string) [][]byte {
 	if b.Box == nil {
 		return nil

@@ -23,7 +23,7 @@ import (
 	"github.com/wugan/wugan/wechat"
 )
 
-// knownPlatforms is the one place that lists the platforms, a line each.
+// knownPlatforms lists all platforms.
 var knownPlatforms = providers.Registry{
 	wechat.Registration,
 	alipay.Registration,
@@ -45,7 +45,7 @@ type apps struct {
 	current  atomic.Pointer[appSet]
 }
 
-// appSet is one reading of the settings.
+// appSet holds the apps of one load of the settings.
 type appSet struct {
 	settings []config.App
 	by       map[string]platformApp
@@ -60,7 +60,7 @@ func newApps(use providers.Config, devCodes bool) *apps {
 	return &apps{use: use, devCodes: devCodes}
 }
 
-// replace takes other apps into use, all of them or, with an error, none.
+// replace replaces all apps, or returns an error and changes nothing.
 func (a *apps) replace(settings []config.App) error {
 	next := &appSet{settings: settings, by: make(map[string]platformApp, len(settings))}
 	for _, app := range settings {
@@ -74,7 +74,7 @@ func (a *apps) replace(settings []config.App) error {
 	return nil
 }
 
-// ids are the appids in the order of the settings.
+// ids returns the appids in the order of the settings.
 func (a *apps) ids() []string { return appIDs(a.current.Load().settings) }
 
 func (a *apps) of(appID string) (platformApp, error) {
@@ -191,7 +191,7 @@ var reasons = []struct {
 	{providers.ErrDecrypt, users.DecryptFailed},
 }
 
-// failed puts an error of the app's provider into the domain's words.
+// failed converts an error of the app's provider into one of the domain.
 func (a platformApp) failed(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return err

@@ -23,7 +23,7 @@ const (
 	holdFor     = 24 * time.Hour
 )
 
-// keeping says how long what is dead is kept.
+// keeping holds how long expired rows are kept.
 type keeping struct {
 	accessTTL time.Duration
 	sessions  time.Duration // after their end; purgeKeep and accessTTL at least
@@ -34,8 +34,8 @@ func keepingOf(c config.Config) keeping {
 	return keeping{accessTTL: c.AccessTTL, sessions: c.SessionsKeep, events: c.EventsKeep}
 }
 
-// purge removes dead sessions and old events now and then, once it is known what
-// time it is.
+// purge removes expired sessions and old events at intervals, once the database's
+// time is known.
 func (s *Service) purge(ctx context.Context, k keeping, log *slog.Logger) {
 	select {
 	case <-s.revocations.Known():
@@ -59,7 +59,7 @@ func (s *Service) purge(ctx context.Context, k keeping, log *slog.Logger) {
 	}
 }
 
-// mayPurge returns an error while the time is in doubt.
+// mayPurge returns an error while the clock is not trusted.
 func (s *Service) mayPurge() error {
 	if time.Now().Before(s.holdUntil) {
 		return fmt.Errorf("the clock was far from the newest time in the file at the start: where it is right, run wugan sessions purge, or wait until %s",
@@ -110,7 +110,7 @@ func Step(ctx context.Context, db Database) (time.Duration, error) {
 	return step, nil
 }
 
-// PurgeNow removes dead sessions at an operator's word, by the database's time and
+// PurgeNow removes expired sessions at an operator's request, by the database's time and
 // the settings.
 func PurgeNow(ctx context.Context, db Database, c config.Config) (int, error) {
 	now, err := db.Now(ctx)
@@ -120,7 +120,7 @@ func PurgeNow(ctx context.Context, db Database, c config.Config) (int, error) {
 	return purgeOnce(ctx, db, keepingOf(c), nil, now)
 }
 
-// purgeOnce removes dead sessions and counts them.
+// purgeOnce removes expired sessions and counts them.
 func purgeOnce(ctx context.Context, db auth.Store, k keeping, m *metrics.Metrics, now time.Time) (int, error) {
 	// A session is kept as long as access tokens of it can live, so that they can
 	// be revoked and the revocation is reported to every reader.

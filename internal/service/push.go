@@ -34,7 +34,7 @@ func (p pushes) Read(appID string, query url.Values, body []byte) (httpapi.Push,
 	return meaning(event), nil
 }
 
-// meaning says what an event asks for. What concerns a plugin is not about data
+// meaning returns the action for an event. An event of a plugin is not about data
 // of the mini program: it is recorded and changes nothing.
 func meaning(event wechat.Event) httpapi.Push {
 	out := httpapi.Push{OpenID: event.OpenID, At: event.CreateTime}

@@ -10,8 +10,8 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-// Rekey seals everything at rest with the data key of the settings, and says on
-// out how much. It works beside running pods and may be repeated.
+// Rekey seals all stored values with the data key of the settings and reports on
+// out how many. It works while pods run and can be repeated.
 func Rekey(ctx context.Context, c config.Config, out io.Writer) (err error) {
 	box, err := newBox(c)
 	if err != nil {

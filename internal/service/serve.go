@@ -21,7 +21,7 @@ const (
 	firstRead = time.Second
 )
 
-// Run runs the service until ctx ends, then answers what it has accepted.
+// Run runs the service until ctx ends, and then completes the accepted requests.
 func Run(ctx context.Context, c config.Config, o Options) (err error) {
 	log, err := newLogger(c, os.Stderr)
 	if err != nil {

@@ -30,16 +30,16 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-// Options are what the caller of [Run] or [New] decides beside the settings.
+// Options are the parameters of [Run] and [New] besides the settings.
 type Options struct {
-	// Version is told to operators: in the log, in the figures, in traces.
+	// Version is reported in the log, in metrics and in traces.
 	Version string
-	// DevCodes lets codes of the form dev:NAME through, for wugan dev.
+	// DevCodes accepts codes of the form dev:NAME, for wugan dev.
 	DevCodes bool
 	// Around puts something around the service's handler; api makes another one
 	// like it, with its own lifetimes of access tokens. nil: nothing.
 	Around func(service http.Handler, api func(auth.Lifetimes) (http.Handler, error)) (http.Handler, error)
-	// Listening is told the address, once requests are accepted.
+	// Listening is called with the address once requests are accepted.
 	Listening func(net.Addr)
 	// Tracing may be nil.
 	Tracing *tracing.Tracing
@@ -60,7 +60,7 @@ func (o Options) clock(log *slog.Logger) *auth.Clock {
 	return auth.NewClock(time.Now, log)
 }
 
-// Service is everything, wired.
+// Service is the whole service.
 type Service struct {
 	db          Database
 	log         *slog.Logger
@@ -83,7 +83,7 @@ type Service struct {
 	certificateExpiry func() time.Time // nil: plain HTTP; see tlsConfig
 }
 
-// Handler answers requests.
+// Handler returns the HTTP handler.
 func (s *Service) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*s.handler.Load()).ServeHTTP(w, r) })
 }
@@ -105,7 +105,7 @@ func (s *Service) Background(ctx context.Context) {
 // Close closes the database, after the last request and Background have ended.
 func (s *Service) Close() error { return s.db.Close() }
 
-// New builds the service from top to bottom.
+// New creates all parts of the service and connects them.
 func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Service, error) {
 	if err := c.Complete(); err != nil {
 		return nil, err

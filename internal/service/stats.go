@@ -26,7 +26,7 @@ func aboutThis(c config.Config, version string) about {
 	return a
 }
 
-// Stats says what the console shows of this process. It waits for nothing.
+// Stats returns the statistics of this process for the console. It does not block.
 func (s *Service) Stats() httpapi.Stats {
 	now, hour, health := s.clock.Now(), s.metrics.LastHour(), s.Health()
 	pool := poolOf(s.db)

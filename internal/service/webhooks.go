@@ -11,7 +11,7 @@ import (
 // backlogEvery is how often the backlog of webhooks is looked at for the figures.
 const backlogEvery = 15 * time.Second
 
-// newDispatcher makes what delivers webhooks; nil where none are wanted.
+// newDispatcher returns the dispatcher of webhooks, or nil if none are configured.
 func (s *Service) newDispatcher(c config.Config) (*events.Dispatcher, error) {
 	w, err := c.Webhooks()
 	if err != nil || w.URL == nil {
