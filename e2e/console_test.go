@@ -3,6 +3,7 @@
 package e2e_test
 
 import (
+	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
@@ -28,21 +29,30 @@ const (
 	consoleSupport = "anna-key-0123456789-abcdefghijklmnop"
 	consoleGateway = "gate-key-0123456789-abcdefghijklmnop"
 	manyEvents     = 10_000
+	crowdSize      = 210_000 // more than two pages of a search by a part of the nickname
 )
 
 // consoleNames are people and their nicknames, in several scripts, one of them a try at markup.
 var consoleNames = [][2]string{
-	{"nameless", ""}, {"leaver", "Leaver"}, {"busy", "王小波"}, {"mallory", `<img src=x onerror=alert(1)> & "M"`}, {"zoe", "Zoë Müller"},
-	{"anong", "อนงค์ ดีใจ"}, {"mariam", "مريم العلي"}, {"lihua", "李华 🐼"}, {"ming", "小明"},
+	{"nameless", ""},
+	{"leaver", "Leaver"},
+	{"mallory", `<img src=x onerror=alert(1)> & "M"`},
+	{"anong", "อนงค์ ดีใจ"},
+	{"lihua", "李华 🐼"},
+	{"busy", "王小波"},
+	{"zoe", "Zoë Müller"},
+	{"mariam", "مريم العلي"},
+	{"ming", "小明"},
 }
 
 // consoleWorld is a pod with people, and what the browser's test asks of both.
 type consoleWorld struct {
 	*fleet
-	mu    sync.Mutex
-	pod   *process
-	env   map[string]string
-	logIn func(person, device string) (access, refresh string)
+	database string
+	mu       sync.Mutex
+	pod      *process
+	env      map[string]string
+	logIn    func(person, device string) (access, refresh string)
 }
 
 func TestTheConsoleKeepsItsPromisesInChromium(t *testing.T) {
@@ -65,7 +75,7 @@ func TestTheConsoleKeepsItsPromisesInChromium(t *testing.T) {
 	} {
 		t.Run(store, func(t *testing.T) {
 			w := newConsoleWorld(t, database)
-			people := w.populate(database)
+			people := w.populate()
 			control := httptest.NewServer(w.control())
 			t.Cleanup(control.Close)
 			ids, err := json.Marshal(people)
@@ -83,7 +93,7 @@ func TestTheConsoleKeepsItsPromisesInChromium(t *testing.T) {
 
 func newConsoleWorld(t *testing.T, database string) *consoleWorld {
 	t.Helper()
-	w := &consoleWorld{fleet: newFleet(t, database), env: map[string]string{
+	w := &consoleWorld{database: database, fleet: newFleet(t, database), env: map[string]string{
 		"WUGAN_ADDR": freeAddress(t), "WUGAN_REFRESH_GRACE": "0s", "WUGAN_DASHBOARD_URL": "https://grafana.example.com/d/wugan",
 		"WUGAN_API_KEYS": "anna:support:" + consoleSupport + ",gate:gateway:" + consoleGateway,
 	}}
@@ -103,7 +113,7 @@ func newConsoleWorld(t *testing.T, database string) *consoleWorld {
 
 // populate makes people with a past, and returns their ids by how the test calls
 // them.
-func (w *consoleWorld) populate(database string) map[string]string {
+func (w *consoleWorld) populate() map[string]string {
 	w.t.Helper()
 	call := func(method, path, bearer string, body any, want int) map[string]any {
 		w.t.Helper()
@@ -139,26 +149,44 @@ func (w *consoleWorld) populate(database string) map[string]string {
 	}
 	call("PUT", "/api/v1/admin/users/"+people["ming"]+"/roles", adminKey, map[string]any{"roles": []string{"editor"}, "reason": "ticket 1"}, 200)
 	call("PUT", "/api/v1/admin/users/"+people["ming"]+"/metadata", adminKey, map[string]any{"metadata": map[string]any{"tier": "gold"}, "reason": "ticket 1"}, 200)
-	w.past(database, people["busy"])
+	w.past(people["busy"])
 	return people
 }
 
 // past gives a person as many events as one has who is signed out again and again.
-func (w *consoleWorld) past(database, id string) {
-	w.t.Helper()
-	driver, address, statement := "pgx", database, `
+func (w *consoleWorld) past(id string) {
+	w.execute(w.t.Context(), `
 INSERT INTO events (at, kind, user_id, actor, detail)
-SELECT now() - n * interval '1 minute', 'session_revoked', $1, 'user', '{"reason": "replaced"}' FROM generate_series(1, $2) n`
-	if path, is := strings.CutPrefix(database, "sqlite:"); is {
-		driver, address, statement = "sqlite", "file:"+path+"?_pragma=busy_timeout(10000)", `
+SELECT now() - n * interval '1 minute', 'session_revoked', $1, 'user', '{"reason": "replaced"}' FROM generate_series(1, $2) n`, `
 WITH RECURSIVE g (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < ?2)
 INSERT INTO events (at, kind, user_id, actor, detail)
-SELECT (unixepoch() - n * 60) * 1000000, 'session_revoked', ?1, 'user', '{"reason": "replaced"}' FROM g`
+SELECT (unixepoch() - n * 60) * 1000000, 'session_revoked', ?1, 'user', '{"reason": "replaced"}' FROM g`, id, manyEvents)
+}
+
+// crowd makes people who are older than all others. The first of them has a name
+// of its own.
+func (w *consoleWorld) crowd(ctx context.Context) {
+	w.execute(ctx, `
+INSERT INTO users (id, nickname, created_at, last_login_at)
+SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, CASE n WHEN 1 THEN '元老' ELSE 'Crowd ' || n END, now(), now()
+FROM generate_series(1, $1) n`, `
+WITH RECURSIVE g (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM g WHERE n < ?1)
+INSERT INTO users (id, nickname, created_at, last_login_at)
+SELECT printf('00000000-0000-7000-8000-%012x', n), CASE n WHEN 1 THEN '元老' ELSE 'Crowd ' || n END, unixepoch() * 1000000, unixepoch() * 1000000 FROM g`,
+		crowdSize)
+}
+
+// execute runs a statement of one database or the other.
+func (w *consoleWorld) execute(ctx context.Context, postgres, sqlite string, args ...any) {
+	w.t.Helper()
+	driver, address, statement := "pgx", w.database, postgres
+	if path, is := strings.CutPrefix(w.database, "sqlite:"); is {
+		driver, address, statement = "sqlite", "file:"+path+"?_pragma=busy_timeout(10000)", sqlite
 	}
 	db, err := sql.Open(driver, address)
 	require.NoError(w.t, err)
 	defer db.Close()
-	_, err = db.ExecContext(w.t.Context(), statement, id, manyEvents)
+	_, err = db.ExecContext(ctx, statement, args...)
 	require.NoError(w.t, err)
 }
 
@@ -169,13 +197,16 @@ func (w *consoleWorld) control() http.Handler {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		_ = w.pod.cmd.Process.Kill()
-		<-w.pod.done
+		if err := <-w.pod.done; err == nil {
+			w.t.Error("the pod had ended in good order before it was killed")
+		}
 	})
 	mux.HandleFunc("POST /start", func(http.ResponseWriter, *http.Request) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.pod = w.start(w.env)
 	})
+	mux.HandleFunc("POST /crowd", func(_ http.ResponseWriter, r *http.Request) { w.crowd(r.Context()) })
 	mux.HandleFunc("POST /login", func(rw http.ResponseWriter, r *http.Request) {
 		access, _ := w.logIn(r.URL.Query().Get("person"), r.URL.Query().Get("device"))
 		_ = json.NewEncoder(rw).Encode(map[string]string{"accessToken": access})

@@ -78,6 +78,7 @@ export const en: Record<Word, string> = {
   'people.shown': '{n} shown',
   'people.foundBy': 'Found by: {by}',
   'people.empty': 'Nobody fits.',
+  'people.notYet': 'Nobody among those looked at so far.',
   'people.none': 'There are no users yet.',
   'people.window': 'A search by a part of the nickname looks at 100,000 people at a time, newest first.',
   'people.older': 'Look at older people',

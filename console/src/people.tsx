@@ -114,7 +114,7 @@ function List({ r }: { r: Result }) {
           {(r.total === null || r.people.length < r.total) && t('people.shown', { n: number(r.people.length) })}
         </p>
       </div>
-      {r.people.length === 0 && <Empty>{t(r.by ? 'people.empty' : 'people.none')}</Empty>}
+      {r.people.length === 0 && <Empty>{t(r.next ? 'people.notYet' : r.by ? 'people.empty' : 'people.none')}</Empty>}
       <ul class="rows people">
         {r.people.map((p) => (
           <li key={p.id}>

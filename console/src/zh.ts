@@ -76,6 +76,7 @@ export const zh = {
   'people.shown': '已显示 {n} 人',
   'people.foundBy': '按“{by}”找到',
   'people.empty': '没有找到符合条件的用户。',
+  'people.notYet': '在已查看的用户中没有找到。',
   'people.none': '还没有用户。',
   'people.window': '按昵称的一部分查找时，每次从新到旧查看 10 万名用户。',
   'people.older': '继续查找更早的用户',

@@ -424,7 +424,7 @@ test('everything is done by the keyboard', async (t) => {
 })
 
 // Those of docs/console.md, made by SCREENSHOTS=$PWD/docs/console; all of them with SCREENSHOTS_ALL=1.
-const pictured = new Set(['person-zh-light-wide', 'people-zh-dark-phone', 'service-zh-light-wide', 'person-en-dark-wide', 'people-en-light-phone', 'service-en-dark-wide'])
+const pictured = new Set(['person-zh-light-wide', 'people-zh-dark-phone', 'service-zh-light-wide', 'person-en-dark-wide', 'people-en-light-phone'])
 const looks = [
   ['zh', 'light', DESKTOP, 'wide'], ['zh', 'dark', PHONE, 'phone'], ['en', 'dark', WIDE, 'wide'], ['en', 'light', PHONE, 'phone'],
 ]
@@ -503,6 +503,22 @@ test('the page leaves its colours to the system until they are chosen', async (t
   assert.ok(await dark())
   await page.reload()
   await button(page, 'Colours: dark').waitFor()
+})
+
+test('a part of a nickname is looked for among many, 100,000 people at a time', async (t) => {
+  const page = await inside(t, SUPPORT_KEY)
+  await fetch(control + '/crowd', { method: 'POST' })
+  const began = Date.now()
+  await find(page, '元', 'nicknamePart')
+  await page.getByText('Nobody among those looked at so far.').waitFor()
+  t.diagnostic(`100,000 people looked at in ${Date.now() - began} ms`)
+  await button(page, 'Look at older people').click()
+  await page.waitForResponse(/nicknamePart/)
+  await button(page, 'Look at older people').click()
+  await page.locator('.people strong', { hasText: '元老' }).waitFor()
+  assert.equal(await button(page, 'Look at older people').count(), 0)
+  await find(page, 'Crowd', 'nickname')
+  await page.getByText('100,000 or more in all · 20 shown').waitFor()
 })
 
 test('who tries many keys is made to wait', async (t) => {

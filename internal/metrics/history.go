@@ -80,10 +80,9 @@ func (m *Metrics) Note() {
 	now := m.count()
 	m.history.mu.Lock()
 	defer m.history.mu.Unlock()
-	if past := append(m.history.past, now); len(past) > Hour {
-		m.history.past = slices.Clone(past[len(past)-Hour:])
-	} else {
-		m.history.past = past
+	m.history.past = append(m.history.past, now)
+	if beyond := len(m.history.past) - Hour; beyond > 0 {
+		m.history.past = slices.Clone(m.history.past[beyond:])
 	}
 }
 

@@ -26,7 +26,7 @@ func TestWithoutTheirKeyOperatorsPathsDoNotExistByAnyMethod(t *testing.T) {
 	admin := []string{
 		"/api/v1/admin/users", "/api/v1/admin/users/" + id, "/api/v1/admin/users/" + id + "/disable", "/api/v1/admin/users/" + id + "/enable",
 		"/api/v1/admin/users/" + id + "/roles", "/api/v1/admin/users/" + id + "/metadata", "/api/v1/admin/users/" + id + "/logout-all",
-		"/api/v1/admin/users/" + id + "/sessions", "/api/v1/admin/users/" + id + "/events", "/api/v1/admin/sessions/" + id,
+		"/api/v1/admin/users/" + id + "/sessions", "/api/v1/admin/users/" + id + "/phone", "/api/v1/admin/key", "/api/v1/admin/stats", "/api/v1/admin/users/" + id + "/events", "/api/v1/admin/sessions/" + id,
 	}
 	gateway := []string{"/api/v1/revocations", "/oauth2/introspect"}
 	for _, c := range []struct {

@@ -120,6 +120,9 @@ func TestAKeyDoesWhatItsScopeSaysAndNoMore(t *testing.T) {
 		"PUT /api/v1/admin/users/" + id + "/metadata": {adminKey},
 		"DELETE /api/v1/admin/users/" + id:            {adminKey},
 		"POST /api/v1/admin/users/" + id + "/enable":  {supportKey, adminKey},
+		"POST /api/v1/admin/users/" + id + "/phone":   {supportKey, adminKey},
+		"GET /api/v1/admin/key":                       {supportKey, adminKey},
+		"GET /api/v1/admin/stats":                     {supportKey, adminKey},
 		"POST /api/v1/admin/users/" + id + "/disable": {supportKey, adminKey},
 	} {
 		method, path, _ := cut(path)
