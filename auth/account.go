@@ -21,7 +21,11 @@ type People interface {
 	// provider has confirmed the identity before.
 	PhoneOfLogin(ctx context.Context, appID, openID, code string) (users.GivenPhone, error)
 
-	// BindGiven binds the number to a user, and returns the user. Errors:
+	// Identity returns how an app knows a user.
+	Identity(ctx context.Context, id uuid.UUID, appID string) (users.Identity, error)
+
+	// BindGiven binds the number to a user, and returns the user who remains,
+	// whom the number may have joined with the one named. Errors:
 	// users.ErrPhoneTaken, users.ErrNotFound, users.ErrUnavailable.
 	BindGiven(ctx context.Context, id uuid.UUID, given users.GivenPhone) (users.User, error)
 }

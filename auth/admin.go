@@ -30,6 +30,9 @@ type AdminStore interface {
 	// returns the zero id if there are fewer rows.
 	NthUser(ctx context.Context, before uuid.UUID, n int) (uuid.UUID, error)
 
+	// Merge is that of users.Store.
+	Merge(ctx context.Context, m users.Merge) (into uuid.UUID, ended []uuid.UUID, err error)
+
 	// DisableUser disables a user and ends their live sessions, which it returns.
 	// A concurrent login either opens its session before, and that session is
 	// ended, or is refused. Repeating the call changes only the reason.
@@ -77,9 +80,9 @@ type AdminStore interface {
 	CountEvents(ctx context.Context, userID uuid.UUID, most int) (int, error)
 }
 
-// AdminVault opens sealed phone numbers and computes the hashes that find them.
+// AdminVault opens and seals phone numbers and computes the hashes that find them.
 type AdminVault interface {
-	users.Opener
+	users.Sealer
 	Hashes(value string) [][]byte
 }
 

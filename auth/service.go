@@ -37,6 +37,9 @@ type ProvenIdentity struct {
 	OpenID     string
 	UnionID    string        // "" where there is none
 	SessionKey secret.String // empty where there is none
+	// Phone is a number that the provider has verified and says unasked; the
+	// zero one for none.
+	Phone users.GivenPhone
 }
 
 // Vault seals values at rest and opens them again.
@@ -188,44 +191,64 @@ func (s *Service) login(ctx context.Context, r LoginRequest) (LoginResult, error
 	if appID == "" || proven.OpenID == "" {
 		return LoginResult{}, errors.New("log in: the provider named no identity")
 	}
-	var phone users.GivenPhone
+	phone := proven.Phone
 	if r.PhoneCode != "" {
 		if phone, err = s.people.PhoneOfLogin(ctx, appID, proven.OpenID, r.PhoneCode); err != nil {
 			return LoginResult{}, fmt.Errorf("log in: %w", err)
 		}
 	}
-	var sealed []byte
-	if !proven.SessionKey.Empty() {
-		if sealed, err = s.vault.Seal([]byte(proven.SessionKey.Reveal()), users.SessionKeyAssociatedData(appID, proven.OpenID)); err != nil {
-			return LoginResult{}, fmt.Errorf("log in: %w", err)
-		}
-	}
-	newUserID, err1 := uuid.NewV7()
-	sessionID, err2 := uuid.NewV7()
-	if err := errors.Join(err1, err2); err != nil {
-		return LoginResult{}, fmt.Errorf("log in: %w", err)
-	}
-	now := s.clock()
-	in, err := s.store.Login(ctx, Login{
-		Provider: proven.Provider, Account: proven.Account, AppID: appID, OpenID: proven.OpenID, UnionID: proven.UnionID,
-		SealedSessionKey: sealed, NewUserID: newUserID, SessionID: sessionID, Device: r.Device, Now: now,
-	})
+	l, err := s.loginOf(appID, proven)
 	if err != nil {
 		return LoginResult{}, fmt.Errorf("log in: %w", err)
 	}
-	s.revocations.AddEnded(now, in.Ended)
+	l.Device = r.Device
+	in, err := s.open(ctx, &l)
+	if err != nil {
+		return LoginResult{}, err
+	}
+	return s.withPhone(ctx, in, l, phone, r.PhoneCode != "")
+}
+
+// open records a login and opens a session, whose id it puts into l.
+func (s *Service) open(ctx context.Context, l *Login) (LoggedIn, error) {
+	var err1, err2 error
+	l.NewUserID, err1 = uuid.NewV7()
+	l.SessionID, err2 = uuid.NewV7()
+	if err := errors.Join(err1, err2); err != nil {
+		return LoggedIn{}, fmt.Errorf("log in: %w", err)
+	}
+	in, err := s.store.Login(ctx, *l)
+	if err != nil {
+		return LoggedIn{}, fmt.Errorf("log in: %w", err)
+	}
+	s.revocations.AddEnded(l.Now, in.Ended)
 	if in.User.Disabled() {
-		return LoginResult{}, ErrUserDisabled
+		return LoggedIn{}, ErrUserDisabled
 	}
 	in.User.OpenPhone(s.vault)
-	if r.PhoneCode != "" {
+	return in, nil
+}
+
+// withPhone binds the phone number of a login, if it has one, and welcomes. The
+// number may make the user one with another, who then is the one that is logged
+// in. Where the number was asked for, it decides whether the login succeeds;
+// where the provider said it unasked, it does not.
+func (s *Service) withPhone(ctx context.Context, in LoggedIn, l Login, phone users.GivenPhone, asked bool) (LoginResult, error) {
+	if phone.Number != "" && (asked || !phone.Is(in.User.Phone)) {
 		bound, err := s.people.BindGiven(ctx, in.User.ID, phone)
-		if err != nil {
-			return LoginResult{}, s.abandoned(ctx, in.User.ID, sessionID, err)
+		switch {
+		case err == nil && bound.ID != in.User.ID:
+			// The session of the newcomer has ended with them.
+			if in, err = s.open(ctx, &l); err != nil {
+				return LoginResult{}, err
+			}
+		case err == nil:
+			in.User = bound
+		case asked || !errors.Is(err, users.ErrPhoneTaken):
+			return LoginResult{}, s.abandoned(ctx, in.User.ID, l.SessionID, err)
 		}
-		in.User = bound
 	}
-	return s.welcome(in, appID, sessionID, now)
+	return s.welcome(in, l.AppID, l.SessionID, l.Now)
 }
 
 // welcome issues the tokens of a new session.

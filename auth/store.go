@@ -157,6 +157,19 @@ type Store interface {
 	// share a unionid, create one user.
 	Login(ctx context.Context, l Login) (LoggedIn, error)
 
+	// LinkIdentity gives the identity of a login to a user, beside the ones
+	// that are there; no session is opened. One that is the user's already gets
+	// the session key alone. Errors: users.ErrIdentityTaken where another user
+	// holds the identity, or its unionid; users.ErrNotFound. Of two users who
+	// link one identity at the same moment one gets it.
+	LinkIdentity(ctx context.Context, userID uuid.UUID, l Login) error
+
+	// UnlinkIdentity takes the identities of an app away from a user and ends
+	// the user's live sessions in that app, which it returns. Errors:
+	// users.ErrNotFound where there is none, users.ErrLastIdentity where no
+	// other app's would remain, also when two are unlinked at the same moment.
+	UnlinkIdentity(ctx context.Context, userID uuid.UUID, appID string, now time.Time) ([]uuid.UUID, error)
+
 	// Rotate applies the rotation rule to one session row, in one statement
 	// and one round trip. Concurrent calls for one session take effect one
 	// after the other.

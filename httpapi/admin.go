@@ -32,6 +32,7 @@ func (a *api) adminRoutes(e *echo.Echo) {
 	support.add(http.MethodPost, "/api/v1/admin/users/:id/enable", a.adminEnable)
 	admin.add(http.MethodPut, "/api/v1/admin/users/:id/roles", a.adminSetRoles)
 	admin.add(http.MethodPut, "/api/v1/admin/users/:id/metadata", a.adminSetMetadata)
+	admin.add(http.MethodPost, "/api/v1/admin/users/:id/merge", a.adminMerge)
 	support.add(http.MethodPost, "/api/v1/admin/users/:id/logout-all", a.adminSignOut)
 	support.add(http.MethodGet, "/api/v1/admin/users/:id/sessions", a.adminSessions)
 	support.add(http.MethodGet, "/api/v1/admin/users/:id/events", a.adminEvents)

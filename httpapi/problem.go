@@ -81,6 +81,8 @@ var kinds = map[string]kind{
 	"request_timeout":        {http.StatusRequestTimeout, "Request not received", "The body stopped coming: send the request again."},
 	"phone_taken":            {http.StatusConflict, "Phone number taken", "Another user holds this phone number; an operator decides whether both are one person."},
 	"session_key_missing":    {http.StatusConflict, "No session key", "No session key of this person is kept for the app: let the person log in there, then ask again."},
+	"identity_taken":         {http.StatusConflict, "Identity taken", "Another user holds this identity; an operator decides whether both are one person."},
+	"last_identity":          {http.StatusConflict, "Last identity", "The user would have no identity left: link another one first, or close the account."},
 	"body_too_large":         {http.StatusRequestEntityTooLarge, "Body too large", "A body may have 64 KiB at most."},
 	"unsupported_media_type": {http.StatusUnsupportedMediaType, "Media type not supported", "Send the body as application/json in UTF-8."},
 
@@ -200,6 +202,8 @@ var knownErrors = []struct {
 	{auth.ErrNoSession, "not_found"},
 	{users.ErrNotFound, "not_found"},
 	{users.ErrPhoneTaken, "phone_taken"},
+	{users.ErrIdentityTaken, "identity_taken"},
+	{users.ErrLastIdentity, "last_identity"},
 	{users.ErrNoSessionKey, "session_key_missing"},
 	{gateway.ErrNoUpstream, "not_found"},
 	{gateway.ErrMethod, "method_not_allowed"},

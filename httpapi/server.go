@@ -176,6 +176,9 @@ func (a *api) routes(e *echo.Echo) {
 	e.DELETE("/api/v1/users/me", a.withAccess(a.closeAccount))
 
 	e.POST("/api/v1/users/me/phone", a.withAccess(a.bindPhone))
+	get(e, "/api/v1/users/me/identities", a.withAccess(a.identities))
+	e.POST("/api/v1/users/me/identities", a.withAccess(a.linkIdentity))
+	e.DELETE("/api/v1/users/me/identities/:appId", a.withAccess(a.unlinkIdentity))
 	e.POST("/api/v1/wechat/check-session", a.withAccess(a.checkSession))
 	e.POST("/api/v1/wechat/decrypt", a.withAccess(a.decrypt))
 	get(e, "/api/v1/wechat/push/:appId", a.confirmPush)

@@ -37,7 +37,24 @@ func (a *api) bindPhone(c echo.Context, who caller) error {
 		p.Detail = phoneCodeAdvice
 		return p
 	}
+	if err == nil && u.ID != who.userID {
+		return a.answerJoined(c, who, u)
+	}
 	return answerUser(c, who, u, err)
+}
+
+// answerJoined answers the user whom the caller has become, with the tokens of a
+// session of that user: the caller's own has ended.
+func (a *api) answerJoined(c echo.Context, who caller, u users.User) error {
+	result, err := a.auth.Resume(c.Request().Context(), u.ID, who.appID, auth.Device{IP: c.RealIP(), UserAgent: userAgent(c)})
+	if err != nil {
+		return err
+	}
+	c.Set(callerKey, callerWith(result.Tokens))
+	return c.JSON(http.StatusOK, struct {
+		userAnswer
+		tokensAnswer
+	}{renderUser(result.User, who.appID), renderTokens(result.Tokens)})
 }
 
 // phoneCodeAdvice is what to do about a phone code that WeChat refused. Another

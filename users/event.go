@@ -39,7 +39,11 @@ const (
 	EventUserCreated      EventKind = "user_created"
 	EventIdentityLinked   EventKind = "identity_linked"
 	EventIdentityConflict EventKind = "identity_conflict"
-	EventPhoneAsked       EventKind = "phone_asked"
+	// EventIdentityUnlinked: the user gave up the identities of an app.
+	EventIdentityUnlinked EventKind = "identity_unlinked"
+	// EventUserMerged: two users became one; on each of them.
+	EventUserMerged EventKind = "user_merged"
+	EventPhoneAsked EventKind = "phone_asked"
 	// EventPhoneRefused is an EventPhoneAsked that cost nothing: the call failed.
 	EventPhoneRefused EventKind = "phone_refused"
 	EventPhoneBound   EventKind = "phone_bound"
@@ -68,6 +72,8 @@ func EventKinds() []EventKind {
 		EventUserCreated,
 		EventIdentityLinked,
 		EventIdentityConflict,
+		EventIdentityUnlinked,
+		EventUserMerged,
 		EventPhoneAsked,
 		EventPhoneRefused,
 		EventPhoneBound,

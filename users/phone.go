@@ -66,19 +66,51 @@ func (s *Service) PhoneOfLogin(ctx context.Context, appID, openID, code string) 
 	return given, err
 }
 
-// BindGiven binds a phone number that the provider gave to a user. Errors:
+// BindGiven binds a phone number that the provider gave to a user, and returns the
+// user who remains: where numbers join people (see [JoinByPhone]), that may be
+// another one, who held the number, and the one who was named is no more. Errors:
 // ErrPhoneTaken, ErrNotFound, ErrUnavailable.
 func (s *Service) BindGiven(ctx context.Context, id uuid.UUID, given GivenPhone) (User, error) {
-	phone := given.number()
+	ctx = context.WithoutCancel(ctx) // the number was paid for: it is kept even if the client has gone
+	for try := 1; ; try++ {
+		u, err := s.bindOrJoin(ctx, id, given.number())
+		// Whoever held the number has let it go meanwhile.
+		if errors.Is(err, errNotHeld) && try < 3 {
+			continue
+		}
+		if errors.Is(err, errNotHeld) {
+			err = ErrPhoneTaken
+		}
+		return s.opened(u, err, "bind a phone number")
+	}
+}
+
+// errNotHeld says that a number which was taken a moment ago has no holder.
+var errNotHeld = errors.New("the number has no holder")
+
+func (s *Service) bindOrJoin(ctx context.Context, id uuid.UUID, phone string) (User, error) {
 	sealed, err := s.vault.Seal([]byte(phone), PhoneAssociatedData(id))
 	if err != nil {
-		return User{}, fmt.Errorf("bind a phone number: %w", err)
+		return User{}, err
 	}
-	// The number was paid for: it is kept even if the client has gone.
-	u, err := s.store.BindPhone(context.WithoutCancel(ctx), PhoneBinding{
-		UserID: id, Sealed: sealed, Hashes: s.vault.Hashes(phone), Now: s.clock(),
+	hashes := s.vault.Hashes(phone)
+	u, err := s.store.BindPhone(ctx, PhoneBinding{UserID: id, Sealed: sealed, Hashes: hashes, Now: s.clock()})
+	if !s.joinByPhone || !errors.Is(err, ErrPhoneTaken) {
+		return u, err
+	}
+	into, _, err := s.store.Merge(ctx, Merge{
+		From: id, Hashes: hashes, Reseal: ResealPhone(s.vault), Actor: ActorSystem, Reason: "the same verified phone number", Now: s.clock(),
 	})
-	return s.opened(u, err, "bind a phone number")
+	if errors.Is(err, ErrNotFound) {
+		if _, err := s.store.User(ctx, id); err != nil {
+			return User{}, err
+		}
+		return User{}, errNotHeld
+	}
+	if err != nil {
+		return User{}, err
+	}
+	return s.store.User(ctx, into)
 }
 
 func (s *Service) clock() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
@@ -119,6 +151,9 @@ type GivenPhone struct {
 	Number  Phone
 	Country string
 }
+
+// Is reports whether this is a number in the form in which it is stored.
+func (g GivenPhone) Is(stored Phone) bool { return string(stored) == g.number() }
 
 // number returns the form in which a number is stored, hashed and found: without a
 // country code for mainland China, otherwise with + and the country code.

@@ -23,7 +23,9 @@ type Service struct {
 	provider   Provider
 	vault      Vault
 	phoneLimit int
-	now        func() time.Time
+	// joinByPhone: see JoinByPhone.
+	joinByPhone bool
+	now         func() time.Time
 }
 
 // New returns a Service. A user may ask for phone numbers phoneLimit times a day;
@@ -32,11 +34,37 @@ func New(store Store, provider Provider, vault Vault, phoneLimit int, now func()
 	return &Service{store: store, provider: provider, vault: vault, phoneLimit: phoneLimit, now: now}
 }
 
+// JoinByPhone makes a verified phone number that another user holds join the two,
+// as [Merge.Hashes] says, and returns the Service. It is called before use.
+func (s *Service) JoinByPhone(on bool) *Service {
+	s.joinByPhone = on
+	return s
+}
+
 // User returns a user with the phone number in clear text. Errors: ErrNotFound,
 // ErrUnavailable.
 func (s *Service) User(ctx context.Context, id uuid.UUID) (User, error) {
 	u, err := s.store.User(ctx, id)
 	return s.opened(u, err, "read a user")
+}
+
+// Identities lists how the apps know a user, the oldest first. Errors:
+// ErrUnavailable.
+func (s *Service) Identities(ctx context.Context, id uuid.UUID) ([]Identity, error) {
+	list, err := s.store.Identities(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("list identities: %w", err)
+	}
+	return list, nil
+}
+
+// Identity returns how an app knows a user. Errors: ErrNotFound, ErrUnavailable.
+func (s *Service) Identity(ctx context.Context, id uuid.UUID, appID string) (Identity, error) {
+	i, err := s.store.Identity(ctx, id, appID)
+	if err != nil {
+		return Identity{}, fmt.Errorf("read an identity: %w", err)
+	}
+	return i, nil
 }
 
 // UpdateProfile changes a user's profile. Errors: ErrNotFound, ErrUnavailable.

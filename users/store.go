@@ -21,6 +21,19 @@ type Store interface {
 	// is unknown or a part of it is empty.
 	Owner(ctx context.Context, appID, openID string) (uuid.UUID, error)
 
+	// Identities lists how the apps know the user, the oldest first.
+	Identities(ctx context.Context, id uuid.UUID) ([]Identity, error)
+
+	// Merge makes one user of two, as Merge and Merged say: it moves the
+	// identities, ends the sessions of the one who disappears and returns them
+	// with the id of the one who remains, and records it on both. All of it
+	// happens or none; a session that is being opened or refreshed at the same
+	// moment is ended or belongs to the one who remains. Every session that it
+	// ends is told to all processes at once. Errors: [ErrNotFound] where one of
+	// the two is not there, or nobody holds the number; [ErrPhoneTaken] where a
+	// shared number may not join them.
+	Merge(ctx context.Context, m Merge) (into uuid.UUID, ended []uuid.UUID, err error)
+
 	// Identity returns how an app knows the user.
 	Identity(ctx context.Context, id uuid.UUID, appID string) (Identity, error)
 

@@ -65,6 +65,9 @@ type Config struct {
 	// PhoneDailyLimit is how many phone numbers a user may ask WeChat for in a
 	// day: each costs the operator money.
 	PhoneDailyLimit int `split_words:"true" default:"10"`
+	// JoinByPhone: a verified phone number that another user holds makes the two
+	// one person.
+	JoinByPhone bool `split_words:"true" default:"false"`
 	// ProfileAvatarHosts are the hosts on which avatars have to be; none: any.
 	ProfileAvatarHosts []string `split_words:"true"`
 
@@ -153,6 +156,8 @@ func article(typeName string) string {
 		return "a whole number"
 	case "float64":
 		return "a number"
+	case "bool":
+		return "true or false"
 	}
 	return "a " + typeName
 }

@@ -209,6 +209,7 @@ var wrongValues = map[string][]struct{ value, expected string }{
 	"LOGIN_RATE":            {{"fast", "a number"}, {"-1", "0 (no limit)"}, {"NaN", "0 (no limit)"}, {"+Inf", "0 (no limit)"}},
 	"PROFILE_AVATAR_HOSTS":  {{"https://hunter2.example", "cdn.example.com"}, {"localhost", "cdn.example.com"}, {"hunter2.example/avatars", "cdn.example.com"}, {"*.hunter2.example", "cdn.example.com"}, {"a.example,,", "cdn.example.com"}},
 	"PHONE_DAILY_LIMIT":     {{"ten", "a whole number"}, {"-1", "0 (no limit) or more"}},
+	"JOIN_BY_PHONE":         {{"perhaps", "true or false"}},
 	"TRUSTED_PROXIES":       {{"proxy.example.com", "10.0.0.0/8"}, {"10.0.0.0/33", "10.0.0.0/8"}, {"10.0.0.0/8,,", "10.0.0.0/8"}},
 	"CORS_HEADERS":          {{"X-App Version", "names of headers"}, {"X-Hunter2,,", "names of headers"}, {"*", "and no *"}, {"X-Hunter2:1", "names of headers"}, {"X-Hunter2", "WUGAN_CORS_ORIGINS is not"}},
 	"CORS_EXPOSE":           {{"X-App Version", "names of headers"}, {"X-Hunter2,,", "names of headers"}, {"*", "and no *"}, {"X-Hunter2:1", "names of headers"}, {"X-Hunter2", "WUGAN_CORS_ORIGINS is not"}},

@@ -103,6 +103,7 @@ func (a *apps) ExchangeCode(ctx context.Context, appID, code string) (auth.Prove
 	}
 	return auth.ProvenIdentity{
 		Provider: app.Provider, Account: app.Account, OpenID: i.Subject, UnionID: i.UnionID, SessionKey: i.SessionKey,
+		Phone: users.GivenPhone{Number: users.Phone(i.Phone.Number), Country: i.Phone.CountryCode},
 	}, nil
 }
 

@@ -165,7 +165,7 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 	}
 	// Once for the service itself, and in wugan dev again for the playground's
 	// tokens of another life.
-	people := users.New(db, s.apps, box, c.PhoneDailyLimit, now)
+	people := users.New(db, s.apps, box, c.PhoneDailyLimit, now).JoinByPhone(c.JoinByPhone)
 	api := func(p auth.Lifetimes) (http.Handler, error) {
 		signIn, err := auth.New(auth.Config{
 			Issuer: c.Issuer, Audience: c.Audience, Apps: s.apps.ids(), Lifetimes: p,

@@ -158,18 +158,18 @@ WHERE id = $1`
 // of a user: a person who registers with a unionid of this user's at the same
 // moment must not join a user who is no longer there. All union locks come
 // before all identity locks, as they do there.
-func lockIdentities(ctx context.Context, tx pgx.Tx, userID uuid.UUID) error {
+func lockIdentities(ctx context.Context, tx pgx.Tx, userIDs ...uuid.UUID) error {
 	const (
 		listSQL = `
 SELECT account, COALESCE(unionid, ''), app_id || ' ' || openid
 FROM identities
-WHERE user_id = $1`
+WHERE user_id = ANY ($1)`
 		unionSQL    = `SELECT pg_advisory_xact_lock(hashtextextended(k, 0)) FROM unnest($1::text[]) AS k`
 		identitySQL = `SELECT pg_advisory_xact_lock(hashtextextended(k, 1)) FROM unnest($1::text[]) AS k`
 	)
 	var held []string
 	for {
-		rows, err := tx.Query(ctx, listSQL, userID)
+		rows, err := tx.Query(ctx, listSQL, userIDs)
 		if err != nil {
 			return err
 		}

@@ -287,8 +287,6 @@ func (s *Store) register(ctx context.Context, l auth.Login) (auth.LoggedIn, erro
 // whether it created a user.
 func settleIdentity(ctx context.Context, tx pgx.Tx, l auth.Login) (created bool, err error) {
 	const (
-		lockSQL = `
-SELECT pg_advisory_xact_lock_shared(` + importLock + `), pg_advisory_xact_lock(hashtextextended($1, 0)), pg_advisory_xact_lock(hashtextextended($2, 1))`
 		findSQL = `
 SELECT user_id, CASE WHEN account = $3 THEN COALESCE(unionid, '') ELSE '' END, account <> $3 OR provider <> $4
 FROM identities
@@ -311,13 +309,7 @@ VALUES ($1, $2, $3, NULLIF($4, ''), CASE WHEN $4 <> '' THEN $5::timestamptz END,
 INSERT INTO events (at, kind, user_id, actor, detail)
 VALUES ($1, $2, $3, $6, jsonb_build_object('appId', $4::text, 'otherUserId', $5::uuid))`
 	)
-	// The union lock comes before the identity lock for everybody, and a login
-	// without a unionid takes a union lock that no other login wants.
-	union := unionLock(l.Account, l.UnionID)
-	if l.UnionID == "" {
-		union = l.AppID + " " + l.OpenID
-	}
-	if _, err := tx.Exec(ctx, lockSQL, union, l.AppID+" "+l.OpenID); err != nil {
+	if err := lockLogin(ctx, tx, l); err != nil {
 		return false, err
 	}
 
@@ -359,4 +351,18 @@ func unionLock(account, unionID string) string {
 		return unionID
 	}
 	return account + " " + unionID
+}
+
+// lockLogin takes the locks of an identity. The union lock comes before the
+// identity lock everywhere, and a login without a unionid takes a union lock that
+// no other identity has.
+func lockLogin(ctx context.Context, tx pgx.Tx, l auth.Login) error {
+	const sql = `
+SELECT pg_advisory_xact_lock_shared(` + importLock + `), pg_advisory_xact_lock(hashtextextended($1, 0)), pg_advisory_xact_lock(hashtextextended($2, 1))`
+	union := unionLock(l.Account, l.UnionID)
+	if l.UnionID == "" {
+		union = l.AppID + " " + l.OpenID
+	}
+	_, err := tx.Exec(ctx, sql, union, l.AppID+" "+l.OpenID)
+	return err
 }

@@ -71,7 +71,7 @@ WITH asked AS (
                WHEN a.prev = s.used                                       THEN 'rotated'
                ELSE 'reused'
            END AS outcome,
-           CASE WHEN u.deleted_at IS NULL THEN s.revoked_reason ELSE 'account_closed' END AS reason
+           CASE WHEN u.deleted_at IS NULL OR s.revoked_at IS NOT NULL THEN s.revoked_reason ELSE 'account_closed' END AS reason
     FROM asked a
     JOIN sessions s ON s.user_id = a.user_id AND s.id = a.id AND s.app_id = a.app_id
     JOIN users u ON u.id = s.user_id

@@ -55,7 +55,7 @@ func (s *Store) rotate(ctx context.Context, tx *sql.Tx, p auth.Presented) (auth.
 	const (
 		findSQL = `
 SELECT s.used, s.last, s.rotated_at, s.created_at, s.expires_at, s.ip, s.user_agent, s.repeats, s.repeats_recorded_at,
-       s.revoked_at IS NOT NULL OR u.deleted_at IS NOT NULL, CASE WHEN u.deleted_at IS NULL THEN s.revoked_reason ELSE 'account_closed' END,
+       s.revoked_at IS NOT NULL OR u.deleted_at IS NOT NULL, CASE WHEN u.deleted_at IS NULL OR s.revoked_at IS NOT NULL THEN s.revoked_reason ELSE 'account_closed' END,
        u.disabled_at IS NOT NULL, u.roles, u.metadata
 FROM sessions s
 JOIN users u ON u.id = s.user_id
