@@ -60,7 +60,7 @@ var kinds = map[string]kind{
 	"invalid_ticket":     {http.StatusBadRequest, "Ticket refused", "A ticket works once, within a minute, for its audience and while the session that asked for it lives: ask for a new one at POST /api/v1/auth/ticket."},
 	"code_used":          {http.StatusBadRequest, "Code used before", "Each code works once: call wx.login again and send the new code."},
 	"no_identity":        {http.StatusBadRequest, "Visitor without identity", "The platform knows this visitor only as a guest: let the person log in to the platform first, then send the new code."},
-	"decrypt_failed":     {http.StatusBadRequest, "Data not decrypted", "The session key has changed or the data is of another app: log in again, then let the user send the data anew."},
+	"decrypt_failed":     {http.StatusBadRequest, "Data not decrypted", "The session key has changed or the data is of another app: log in again, then let the user send the data again."},
 
 	"token_missing":   {http.StatusUnauthorized, "Access token missing", "Send the access token as: Authorization: Bearer TOKEN."},
 	"token_invalid":   {http.StatusUnauthorized, "Access token refused", "It is not an access token of this service: refresh the tokens and send the request again."},
@@ -69,11 +69,11 @@ var kinds = map[string]kind{
 	"session_revoked": {http.StatusUnauthorized, "Session ended", "The session was ended: log in again."},
 	"refresh_invalid": {http.StatusUnauthorized, "Refresh token refused", "It is not a refresh token of this service, or its session is gone: log in again."},
 	"refresh_expired": {http.StatusUnauthorized, "Refresh token expired", "The session was not refreshed in time: log in again."},
-	"refresh_reused":  {http.StatusUnauthorized, "Refresh token used before", "Its successor has been used already, so somebody holds a copy. The session was ended: log in again."},
+	"refresh_reused":  {http.StatusUnauthorized, "Refresh token used before", "Its successor has been used already, so there is a copy of it. The session was ended: log in again."},
 
 	"user_disabled":  {http.StatusForbidden, "User disabled", "An operator has disabled this account; logging in again does not help."},
 	"another_person": {http.StatusForbidden, "Another person", "The code of wx.login stands for another person than the access token: nothing was changed."},
-	"user_blocked":   {http.StatusForbidden, "User blocked by the platform", "The platform holds this user to be high-risk (WeChat: 40226) and lets nobody sign them in."},
+	"user_blocked":   {http.StatusForbidden, "User blocked by the platform", "The platform classifies this user as high-risk (WeChat: 40226) and refuses the login."},
 	"forbidden":      {http.StatusForbidden, "Not allowed", "The key is good for other paths than this one."},
 
 	"not_found":              {http.StatusNotFound, "Not found", "There is no such thing here, or the key that this path needs is not configured."},

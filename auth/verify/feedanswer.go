@@ -31,7 +31,7 @@ type moment int32
 
 // moment is so long from now, rounded up.
 func (f *RevocationFeed) moment(in time.Duration) moment {
-	const longest = 1 << 30 // 34 years
+	const longest = 1 << 30                                             // 34 years
 	return moment(min((time.Since(f.began)+in)/time.Second+1, longest)) //nolint:gosec // bounded just before
 }
 

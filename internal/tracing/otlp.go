@@ -18,7 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Receiver is where spans are sent: OTLP over HTTP, in protobuf
+// Receiver is the destination of spans: OTLP over HTTP, in protobuf
 // (https://opentelemetry.io/docs/specs/otlp/#otlphttp). The fields are the
 // OTEL_EXPORTER_OTLP_* settings of the same name.
 //
@@ -64,8 +64,8 @@ func (s *sender) Stop(context.Context) error {
 	return nil
 }
 
-// UploadTraces implements otlptrace.Client. A receiver that is busy is asked
-// again until the time is up; what it refuses is lost.
+// UploadTraces implements otlptrace.Client. It retries while the receiver is busy, until
+// the timeout. Spans that the receiver refuses are lost.
 func (s *sender) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpans) error {
 	// TracesData and ExportTraceServiceRequest are the same on the wire; the
 	// latter's package is the one that needs gRPC.
@@ -97,7 +97,7 @@ func (s *sender) UploadTraces(ctx context.Context, spans []*tracepb.ResourceSpan
 	}
 }
 
-// send makes one attempt and reports whether another may do better.
+// send makes one attempt and reports whether a retry makes sense.
 func (s *sender) send(ctx context.Context, body []byte) (again bool, err error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.to.Endpoint.String(), bytes.NewReader(body))
 	if err != nil {

@@ -69,7 +69,7 @@ type provider struct {
 	subject string // "open_id", "user_id", or "" for whichever comes, open_id first
 	caller  *providers.Caller
 	token   providers.API
-	phone   providers.API // names errors; nobody is called
+	phone   providers.API // names errors; it is never called
 }
 
 var _ interface {

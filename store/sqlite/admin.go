@@ -65,7 +65,7 @@ ORDER BY created_at, app_id, openid`
 	return people, nil
 }
 
-// change holds the writer's turn while it looks for the user and changes them.
+// change holds the write lock while it finds the user and makes the change.
 func (s *Store) change(ctx context.Context, op string, c users.Change, do func(ctx context.Context, tx *sql.Tx, before users.User) error) error {
 	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		before, err := readUser(ctx, tx, c.UserID)
@@ -126,7 +126,7 @@ func (s *Store) DisableUser(ctx context.Context, c users.Change) (ended []uuid.U
 	return s.told(ended, err)
 }
 
-// told wakes who watches for revocations, once they are committed.
+// told wakes the watchers of revocations after the commit.
 func (s *Store) told(ended []uuid.UUID, err error) ([]uuid.UUID, error) {
 	if err != nil {
 		return nil, err

@@ -10,7 +10,7 @@ import (
 	"syscall"
 )
 
-// ErrInUse says that a process has the file open.
+// ErrInUse is returned if a process has the file open.
 var ErrInUse = errors.New("a process has the file open: stop the service first")
 
 // The bytes of a database file that SQLite's connections lock; one of WAL mode
@@ -21,10 +21,10 @@ const (
 	lockSize  = 512
 )
 
-// Backup writes everything that the file at path holds to a new file, readable by
-// its owner only. Services may use the file meanwhile: what they have committed
-// when it begins is in the backup. The error for a file that is there already is
-// fs.ErrExist, for one that is no good [ErrDamaged]; an error leaves no file.
+// Backup copies the database at path to a new file, readable by its owner only.
+// Services may use the database meanwhile; the backup contains what they had committed
+// when it began. It returns fs.ErrExist if the new file exists, and [ErrDamaged] if the
+// database is damaged. If it returns an error, it leaves no file.
 func Backup(ctx context.Context, path, to string) (err error) {
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("sqlite: backup: %w", err)
@@ -51,10 +51,9 @@ func Backup(ctx context.Context, path, to string) (err error) {
 	return syncFolder(to)
 }
 
-// Restore puts what a backup holds in the place of the file at path, and takes
-// away the write-ahead log of the file before. The error while a process has the
-// file open is [ErrInUse], for a backup that is no good [ErrDamaged]; after an
-// error nothing is changed.
+// Restore replaces the file at path by a backup and removes the write-ahead log of the
+// old file. It returns [ErrInUse] if a process has the file open, and [ErrDamaged] if
+// the backup is damaged. If it returns an error, nothing has changed.
 func Restore(ctx context.Context, from, path string) error {
 	source, err := os.Stat(from)
 	if err != nil {
@@ -127,8 +126,8 @@ func copyInto(ctx context.Context, path, folder string) (whole string, err error
 	return whole, nil
 }
 
-// lockOut keeps every process from a database until it is called back. A file that
-// is not there needs no lock.
+// lockOut locks a database against every process until unlock is called. A file that
+// does not exist needs no lock.
 func lockOut(path string) (unlock func(), err error) {
 	f, err := os.OpenFile(filepath.Clean(path), os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -13,8 +13,8 @@ import (
 	"github.com/wugan/wugan/migrations"
 )
 
-// ErrDamaged says that a file is no whole database: it is not to be served, nor to
-// be kept as a backup.
+// ErrDamaged is returned if a file is not a complete database. It must be neither served
+// nor kept as a backup.
 var ErrDamaged = errors.New("the file is damaged")
 
 // thorough is the size up to which indexes are compared with their tables, too. A
@@ -30,11 +30,10 @@ const (
 	rollbackForm = 1 // the file is not in WAL mode
 )
 
-// Check reports whether a file can be served: it is a database, it is whole, and no
-// write-ahead log of another file lies beside it. SQLite would apply such a log to
-// this file when it opens it, which undoes a restore or destroys the file. A file
-// that is not there or empty becomes a database and is good. The error for one that
-// is not is [ErrDamaged]; looking changes neither the file nor its log.
+// Check returns [ErrDamaged] unless a file can be served: it is a complete database, and
+// there is no write-ahead log of another file beside it. SQLite would apply such a log
+// when it opens the file, which undoes a restore or destroys the file. A file that does
+// not exist or is empty is valid. Check changes neither the file nor its log.
 func Check(ctx context.Context, path string) error {
 	info, err := os.Stat(path)
 	switch {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Now implements auth.Store. The time of a file is that of the machine when it
-// was opened, counted on by the monotonic clock.
+// Now implements auth.Store. It returns the machine's time when the file was opened,
+// advanced by the monotonic clock.
 func (s *Store) Now(context.Context) (time.Time, error) { return s.now(), nil }
 
 func (s *Store) now() time.Time {
@@ -17,9 +17,9 @@ func (s *Store) now() time.Time {
 // recentSessions is how many of the sessions opened last Step looks at.
 const recentSessions = 10_000
 
-// Step returns how far the time of the file is ahead of the newest time that it
-// holds; negative where it is behind, 0 for an empty file. Nothing tells a clock
-// that was set from a service that was down for so long: an operator has to.
+// Step returns the current time minus the newest time stored in the file, or 0 for an
+// empty file. A wrong clock cannot be distinguished from a long downtime of the service;
+// an operator must decide.
 func (s *Store) Step(ctx context.Context) (time.Duration, error) {
 	const query = `
 SELECT max(at) FROM (

@@ -14,9 +14,9 @@ import (
 // exportBatch is how many rows are handed over at a time.
 const exportBatch = 1000
 
-// Export hands every row to another store. It holds the writer's turn to the
-// end, so that the export is one state and no other process adds to it: a service
-// that still runs on the file answers 503 meanwhile.
+// Export passes every row to another store. It holds the write lock until it returns, so
+// that the export is one state: a service that still runs on the file responds with 503
+// meanwhile.
 func (s *Store) Export(ctx context.Context, to dump.Rows) (n dump.Count, err error) {
 	tx, err := s.writer.BeginTx(ctx, nil)
 	if err != nil {

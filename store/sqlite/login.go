@@ -125,9 +125,8 @@ ORDER BY rotated_at DESC, id DESC`
 	return ended, nil
 }
 
-// settleIdentity makes the identity of l exist with the unionid that l brings,
-// as users.Settle decides. It returns the user and reports whether it created
-// the user.
+// settleIdentity adds or updates the identity of l as users.Settle decides. It returns
+// the user and reports whether it created the user.
 func settleIdentity(ctx context.Context, tx *sql.Tx, l auth.Login) (userID uuid.UUID, created bool, err error) {
 	const (
 		findSQL = `

@@ -2,8 +2,8 @@ package sqlite
 
 import "database/sql"
 
-// Pool gives the figures of the connections, readers and writer together, for
-// metrics. Who waits for the writer's turn waits for its connection.
+// Pool returns the statistics of the connections, readers and writer together, for
+// metrics. A call that waits for the write lock waits for its connection.
 func (s *Store) Pool() sql.DBStats {
 	all, w := s.reader.Stats(), s.writer.Stats()
 	all.MaxOpenConnections += w.MaxOpenConnections

@@ -167,7 +167,7 @@ func (s *Server) session(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// fail says 200 for an error, with a tail that nobody should read.
+// fail responds with 200 for an error, with a tail that clients must ignore.
 func fail(w http.ResponseWriter, errcode int, msg string) {
 	standin.WriteJSON(w, map[string]any{"errcode": errcode, "errmsg": msg + ", hint: [" + rand.Text()[:12] + "], from ip: 203.0.113.7"})
 }
