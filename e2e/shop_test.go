@@ -21,8 +21,11 @@ import (
 	"github.com/wugan/wugan/wechat/fakewechat"
 )
 
-// The shop of examples/shop-node behind the gateway inside: its orders have the openid,
-// and it learns that a person left although it was killed before.
+func TestTheGoShopTakesOrdersAndForgetsWhoLeaves(t *testing.T) {
+	program := devserver.Build(t, "github.com/wugan/wugan/examples/shop-go")
+	shopTakesOrdersAndForgetsWhoLeaves(t, t.TempDir(), program)
+}
+
 func TestTheNodeShopTakesOrdersAndForgetsWhoLeaves(t *testing.T) {
 	top, err := filepath.Abs(root)
 	require.NoError(t, err)
@@ -32,6 +35,13 @@ func TestTheNodeShopTakesOrdersAndForgetsWhoLeaves(t *testing.T) {
 	output, err := install.CombinedOutput()
 	require.NoError(t, err, "%s", output)
 
+	shopTakesOrdersAndForgetsWhoLeaves(t, folder, "node", "shop.mjs")
+}
+
+// A shop behind the gateway inside: its orders have the openid, and it learns that a
+// person left although it was killed before.
+func shopTakesOrdersAndForgetsWhoLeaves(t *testing.T, folder string, program ...string) {
+	t.Helper()
 	const (
 		key    = "shop-key-0123456789-abcdefghijklmnop"
 		secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -42,7 +52,7 @@ func TestTheNodeShopTakesOrdersAndForgetsWhoLeaves(t *testing.T) {
 	orders := filepath.Join(t.TempDir(), "orders.json")
 	start := func() (kill func()) {
 		ctx, cancel := context.WithCancel(context.Background())
-		cmd := exec.CommandContext(ctx, "node", "shop.mjs") // cancelled by SIGKILL
+		cmd := exec.CommandContext(ctx, program[0], program[1:]...) // cancelled by SIGKILL
 		cmd.Dir = folder
 		cmd.Env = append(os.Environ(), "ADDR="+address, "AUTH_URL="+wugan.URL, "SERVICE_KEY="+key, "WEBHOOK_SECRET="+secret, "ORDERS="+orders)
 		cmd.Stderr = os.Stderr
