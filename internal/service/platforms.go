@@ -26,6 +26,7 @@ import (
 // knownPlatforms lists all platforms.
 var knownPlatforms = providers.Registry{
 	wechat.Registration,
+	wechat.OAuthRegistration,
 	alipay.Registration,
 	douyin.Registration,
 	custom.Registration,
