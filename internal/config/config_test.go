@@ -244,7 +244,7 @@ var wrongValues = map[string][]struct{ value, expected string }{
 	"LOG_LEVEL":        {{"loud", "debug, info, warn or error"}},
 	"LOG_FORMAT":       {{"logfmt", "json or text"}},
 	"CONSOLE":          {{"true", "on or off"}, {"maybe", "on or off"}},
-	"DASHBOARD_URL":    {{"grafana", "an address"}, {"javascript:alert(1)", "an address"}, {"https://me:hunter2@grafana.example.com", "without a user"}},
+	"DASHBOARD_URL":    {{"hunter2", "an address"}, {"javascript:hunter2", "an address"}, {"https://me:hunter2@grafana.example.com", "without a user"}},
 	"SHUTDOWN_DELAY":   {{"a while", "a duration"}, {"-1s", "0s or more"}},
 }
 
