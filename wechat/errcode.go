@@ -44,14 +44,12 @@ func first(p *regexp.Regexp, s string) string {
 	return ""
 }
 
-// classify gives an errcode its meaning (see [providers.Judge] on those that are
-// not listed).
+// classify returns the meaning of an errcode. See [providers.Judge] for unknown ones.
 //
-// Phone codes are told apart: there 40013 means that the code was made in
-// another mini program, which is the user's mistake and no operator's, and 40003
-// that it is not of the openid sent along. Which errcode WeChat really gives for
-// the latter is not documented, so a refusal that is not listed is taken for
-// it. An access token that was issued proves that appid and secret are good.
+// For phone codes, 40013 means that the code was made in another mini program, which is
+// a fault of the user and not of the operator, and 40003 that it does not belong to the
+// given openid. WeChat does not document the errcode for the latter, so unknown refusals
+// are treated like it. Since an access token was issued, appid and secret are valid.
 func classify(a providers.API, code int) providers.Kind {
 	kind := classifyAny(a, code)
 	if a.Name == phoneNumberName && (code == 40013 || code == 40003 || code > 0 && kind == providers.KindUnexpected) {

@@ -18,9 +18,9 @@ import (
 	"github.com/wugan/wugan/providers"
 )
 
-// ErrPush is a message push that is not to be believed: a wrong signature, a
-// body that cannot be decrypted or read, another app's, or too old. As with
-// [providers.ErrDecrypt] it is one value for all reasons.
+// ErrPush is returned for an invalid message push: a wrong signature, a body that
+// cannot be decrypted or parsed, another app, or an old timestamp. As with
+// [providers.ErrDecrypt], it is one value for all causes.
 var ErrPush = errors.New("wechat: the message push is not valid")
 
 // The events by which WeChat reports what its users do with their data
@@ -38,11 +38,11 @@ const (
 	EventUserAuthorizationCancellation = "user_authorization_cancellation"
 )
 
-// PushConfig is what the mini program's console says under "message push".
+// PushConfig holds the values of "message push" in the mini program's console.
 type PushConfig struct {
 	// AppID is the mini program that the messages are for.
 	AppID string
-	// Token is the text that signatures are made with.
+	// Token is the secret of the signatures.
 	Token Secret
 	// EncodingAESKey, 43 characters, switches the safe mode on: then only
 	// encrypted bodies are taken (also in the console's compatible mode,
@@ -50,18 +50,18 @@ type PushConfig struct {
 	// signature covers none of the body: an attacker who has seen one valid query can
 	// send any event with it. Set it.
 	EncodingAESKey Secret
-	// MaxAge is how far the timestamp of a query may lie from Now; 0 for ten
-	// minutes (WeChat repeats a push that was not answered within seconds),
-	// negative for no limit.
+	// MaxAge is the maximum difference between the timestamp of a query and Now.
+	// 0 means ten minutes, since WeChat repeats a push without a timely response.
+	// A negative value means no limit.
 	MaxAge time.Duration
 	// Now is the clock; nil for time.Now.
 	Now func() time.Time
 }
 
-// Push reads the messages that WeChat pushes to a server, by
-// developers.weixin.qq.com, mini program, "message push". It is safe for use
-// by many goroutines. WeChat repeats what was not answered with "success" or
-// an empty body within five seconds, so a message may come more than once.
+// Push parses the messages that WeChat pushes to a server (developers.weixin.qq.com,
+// mini program, "message push"). It is safe for concurrent use. WeChat repeats a message
+// unless the response is "success" or empty within five seconds, so a message may come
+// more than once.
 type Push struct {
 	appID  string
 	token  Secret
@@ -70,7 +70,8 @@ type Push struct {
 	now    func() time.Time
 }
 
-// NewPush checks the configuration; the error holds no secret.
+// NewPush returns a Push. It returns an error for an invalid configuration; the error
+// contains no secret.
 func NewPush(cfg PushConfig) (*Push, error) {
 	if cfg.AppID == "" || cfg.Token.Empty() {
 		return nil, errors.New("wechat: a message push needs the appid and the token")
@@ -100,9 +101,9 @@ type Event struct {
 	MsgType string
 	// Event is the event's name, see EventUserAuthorizationRevoke and others.
 	Event string
-	// OpenID is whom it is about; "" where the message names no one, as
-	// developers have seen. It is not the sender: FromUserName of these events
-	// is an account of WeChat's own.
+	// OpenID identifies the user. It is "" if the message has none, which developers
+	// have seen. It is not the sender: FromUserName of these events is an account of
+	// WeChat itself.
 	OpenID string
 	// UnionID is sent where the app is bound to an Open Platform account.
 	UnionID string
@@ -145,8 +146,8 @@ func (e Event) Withdrew() (profile, phone bool) {
 	return profile, phone
 }
 
-// What is RevokeInfo in a form that is fit for a record: its numbers, separated
-// by commas, twenty at most.
+// What returns RevokeInfo in a form that is safe to record: its numbers, separated by
+// commas, at most twenty.
 func (e Event) What() string {
 	numbers := e.numbers()
 	return strings.Join(numbers[:min(len(numbers), 20)], ",")
@@ -162,8 +163,8 @@ func (e Event) numbers() []string {
 	return out
 }
 
-// VerifyURL answers the GET by which WeChat checks the address when it is
-// entered in the console: it returns the text to send back as it is.
+// VerifyURL verifies the GET request with which WeChat checks the address that was
+// entered in the console. It returns the body of the response.
 func (p *Push) VerifyURL(query url.Values) (echo string, err error) {
 	timestamp, nonce, signature, ok := p.query(query, "signature")
 	echo, found := single(query, "echostr")
@@ -173,8 +174,8 @@ func (p *Push) VerifyURL(query url.Values) (echo string, err error) {
 	return echo, nil
 }
 
-// Parse verifies and reads a POST: the query of its address, and its body, in
-// XML or JSON. Every failure is [ErrPush].
+// Parse verifies and parses a POST request: its query and its body, in XML or JSON.
+// Every error is [ErrPush].
 func (p *Push) Parse(query url.Values, body []byte) (Event, error) {
 	if p.key.Empty() {
 		timestamp, nonce, signature, ok := p.query(query, "signature")
@@ -202,8 +203,8 @@ func (p *Push) Parse(query url.Values, body []byte) (Event, error) {
 	return p.event(plain, timestamp)
 }
 
-// query takes the parameters that signatures are made of. One that comes twice
-// is refused: it is unclear which of the two was signed.
+// query returns the signed parameters. It refuses a duplicate parameter, because it is
+// unclear which of the two was signed.
 func (p *Push) query(query url.Values, name string) (timestamp, nonce, signature string, ok bool) {
 	timestamp, ok1 := single(query, "timestamp")
 	nonce, ok2 := single(query, "nonce")

@@ -43,14 +43,13 @@ func (s *Store) Rotate(ctx context.Context, p auth.Presented) (auth.Rotated, err
 
 // rotateSQL rotates any number of sessions in one statement and one commit.
 //
-// A row that another transaction holds is passed over with the outcome 'locked',
-// so that no request waits for another's row.
+// A row that another transaction holds is skipped with the outcome 'locked', so that no
+// request waits for the row of another.
 //
-// The row is locked first and judged as it is once the lock is held: where it
-// waited for another exchange, PostgreSQL evaluates the CASE again on the newer
-// row (EvalPlanQual). The rows are locked in one order everywhere, so that two
-// groups that share sessions do not deadlock. A repetition within the grace
-// writes nothing, unless auth.Repeats.After counts it.
+// The rule is applied after the row is locked: if the row has changed meanwhile,
+// PostgreSQL evaluates the CASE again on the new version (EvalPlanQual). All statements
+// lock rows in the same order, so that two batches with common sessions do not deadlock.
+// A repetition within the grace writes nothing, unless auth.Repeats.After counts it.
 const rotateSQL = `
 WITH asked AS (
     SELECT *
