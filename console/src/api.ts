@@ -147,6 +147,7 @@ export const api = {
   setRoles: (user: string, roles: string[], reason: string) => call<Person>('PUT', `/users/${id(user)}/roles`, { body: { roles, reason } }),
   setMetadata: (user: string, metadata: unknown, reason: string) =>
     call<Person>('PUT', `/users/${id(user)}/metadata`, { body: { metadata, reason } }),
+  merge: (user: string, from: string, reason: string) => call<unknown>('POST', `/users/${id(user)}/merge`, { body: { from, reason } }),
   remove: (user: string, reason: string) => call<void>('DELETE', `/users/${id(user)}`, { query: { reason } }),
   stats: () => call<Stats>('GET', '/stats'),
 }

@@ -51,6 +51,26 @@ export function EditMetadata({ p, close, changed }: Edit) {
   )
 }
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/** Makes another person one with this one. Both ids have been seen: one is open, the other is typed. */
+export function MergePerson({ p, close, changed }: Edit) {
+  const [from, setFrom] = useState('')
+  const other = from.trim().toLowerCase()
+  return (
+    <AskDialog danger title={t('do.merge')} text={t('do.merge.text')} confirm={t('do.merge')} close={close}
+      check={() => (UUID.test(other) && other !== p.id ? '' : t('do.merge.bad'))}
+      act={async (reason) => {
+        await api.merge(p.id, other, reason)
+        await changed(undefined, t('do.merge.done'))
+      }}>
+      <label>{t('do.merge.from')}
+        <input type="text" name="from" value={from} autocomplete="off" spellcheck={false} onInput={(event) => setFrom(event.currentTarget.value)} />
+      </label>
+    </AskDialog>
+  )
+}
+
 export function DeletePerson({ p, close }: { p: Person; close: () => void }) {
   const [typed, setTyped] = useState('')
   return (

@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { api, type Person, Problem } from './api'
-import { EditMetadata, EditRoles, DeletePerson } from './edit'
+import { DeletePerson, EditMetadata, EditRoles, MergePerson } from './edit'
 import { AskDialog } from './dialog'
 import { Events } from './events'
 import { number, Text, Time } from './format'
@@ -11,7 +11,7 @@ import { session } from './session'
 import { Sessions } from './sessions'
 import { Copy, Empty, Failure, notify, Shown, useResource } from './ui'
 
-type Open = '' | 'disable' | 'enable' | 'signOut' | 'roles' | 'metadata' | 'delete'
+type Open = '' | 'disable' | 'enable' | 'signOut' | 'roles' | 'metadata' | 'merge' | 'delete'
 
 export function PersonPage({ id }: { id: string }) {
   const person = useResource(() => api.person(id), [id])
@@ -78,6 +78,7 @@ function Known({ p, round, set, refresh }: Shows) {
         {p.disabledAt ? button('enable', t('do.enable')) : button('disable', t('do.disable'), 'outline danger')}
         {admin && button('roles', t('person.roles.edit'))}
         {admin && button('metadata', t('person.metadata.edit'))}
+        {admin && button('merge', t('do.merge'), 'outline danger')}
         {admin && button('delete', t('do.delete'), 'outline danger')}
       </section>
       <Identities p={p} />
@@ -89,6 +90,7 @@ function Known({ p, round, set, refresh }: Shows) {
         act={async (reason) => { await api.signOut(p.id, reason); await changed(undefined, t('do.signOut.done')) }} />}
       {open === 'roles' && <EditRoles p={p} close={close} changed={changed} />}
       {open === 'metadata' && <EditMetadata p={p} close={close} changed={changed} />}
+      {open === 'merge' && <MergePerson p={p} close={close} changed={changed} />}
       {open === 'delete' && <DeletePerson p={p} close={close} />}
     </>
   )

@@ -17,7 +17,7 @@ export function told(error: unknown): string {
   if (!(error instanceof Problem)) return t('error.other', { code: String(error) })
   if (error.code === 'rate_limited') return t('error.rate_limited', { seconds: error.retryAfter })
   const words = known('error', error.code) ? named('error', error.code) : t('error.other', { code: error.code })
-  return error.code === 'invalid_request' && error.detail ? `${words} ${error.detail}` : words
+  return error.detail && (error.code === 'invalid_request' || !known('error', error.code)) ? `${words} ${error.detail}` : words
 }
 
 export function Failure({ error, retry }: { error: unknown; retry?: () => void }) {

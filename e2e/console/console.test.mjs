@@ -308,6 +308,20 @@ test('an admin changes roles and metadata, undoes it, and deletes with the id ty
   await page.waitForFunction(() => [...document.querySelectorAll('.notice')].every((n) => !n.textContent.includes('metadata')))
   assert.deepEqual((await read('ming')).metadata, { tier: 'gold' })
 
+  await person(page, 'mallory')
+  await button(page, 'Merge').click()
+  for (const wrong of ['nobody', people.mallory]) {
+    await page.getByRole('dialog').locator('input[name=from]').fill(wrong)
+    await confirm(page, 'the same person', 'Merge')
+    await page.getByText('Enter the user id of another person.').waitFor()
+  }
+  await page.getByRole('dialog').locator('input[name=from]').fill(people.nameless)
+  await confirm(page, 'the same person', 'Merge')
+  await said(page, 'Merged.')
+  await page.getByText('2 in all', { exact: true }).waitFor()
+  assert.equal((await admin('/users/' + people.nameless)).status, 404)
+  await page.locator('.timeline > li', { hasText: 'Two people became one' }).waitFor()
+
   await person(page, 'leaver')
   await button(page, 'Delete person').click()
   await page.getByRole('dialog').locator('input[name=typed]').fill(people.ming)
@@ -317,7 +331,7 @@ test('an admin changes roles and metadata, undoes it, and deletes with the id ty
   await confirm(page, 'asked for it', 'Delete person')
   await said(page, 'The person is deleted.')
   assert.equal((await admin('/users/' + people.leaver)).status, 404)
-  await page.getByText('34 in all · 20 shown').waitFor()
+  await page.getByText('33 in all · 20 shown').waitFor()
   // What is left of them is the record.
   await page.evaluate((id) => { location.hash = '#/person/' + id }, people.leaver)
   await page.getByText('Only the record of events is left').waitFor()
