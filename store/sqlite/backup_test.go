@@ -3,6 +3,7 @@ package sqlite_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"database/sql"
 	"fmt"
 	"io/fs"
@@ -297,16 +298,36 @@ func TestReadinessTellsOfADiskThatIsFull(t *testing.T) {
 	path := migrated(t)
 	s := open(t, path, lifetimes)
 	enter(t, s, "o1")
-	// A limit of the process is met as a full disk is.
-	signal.Ignore(syscall.SIGXFSZ)
-	defer signal.Reset(syscall.SIGXFSZ)
-	var before syscall.Rlimit
-	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before))
-	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 4096, Max: before.Max}))
-	sqlite.ForgetProbe(s)
-	err := s.Writable(t.Context())
-	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before))
-	require.ErrorIs(t, err, users.ErrUnavailable, fmt.Sprint(err))
-	sqlite.ForgetProbe(s)
+	// A limit of a process is met as a full disk is. The process is one of its own
+	// (TestMain), for the limit holds for whatever it writes.
+	full := exec.CommandContext(t.Context(), os.Args[0])
+	full.Env = append(os.Environ(), fullDisk+"="+path)
+	out, err := full.CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.Contains(t, string(out), users.ErrUnavailable.Error())
 	require.NoError(t, s.Writable(t.Context()))
+}
+
+// fullDisk names the file that a process of this test looks at on a full disk.
+const fullDisk = "SQLITE_TEST_FULL_DISK"
+
+// lookAtAFullDisk prints whether a database is writable where files can no longer
+// grow.
+func lookAtAFullDisk(path string) error {
+	ctx := context.Background()
+	s, err := sqlite.Open(ctx, path, lifetimes)
+	if err != nil {
+		return err
+	}
+	signal.Ignore(syscall.SIGXFSZ)
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		return err
+	}
+	limit.Cur = 4096
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+		return err
+	}
+	_, err = fmt.Println(s.Writable(ctx)) // the test reads it
+	return err
 }
