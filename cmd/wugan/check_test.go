@@ -79,6 +79,12 @@ func TestTheCommandLineShowsASessionAndChangesAUser(t *testing.T) {
 		ok(t, "users", "roles", id, "--none", "--reason", "left")
 		require.NotContains(t, ok(t, "users", "list"), "editor")
 
+		bob := p.login("bob")
+		other := p.me(bob.text("accessToken")).text("id")
+		require.Contains(t, ok(t, "users", "merge", id, "--from", other, "--reason", "one person"), "has 2 identities now")
+		require.Eventually(t, func() bool { return p.me(bob.text("accessToken")).text("reason") == "merged" }, 2*time.Second, 20*time.Millisecond)
+		require.Equal(t, id, p.me(p.login("bob").text("accessToken")).text("id"))
+
 		require.Contains(t, ok(t, "users", "delete", id, "--reason", "asked"), "is erased")
 		require.Eventually(t, func() bool { return p.me(alice.access).status == 401 }, 2*time.Second, 20*time.Millisecond)
 		nobody := uuid.NewString()
@@ -95,6 +101,8 @@ func TestTheCommandLineShowsASessionAndChangesAUser(t *testing.T) {
 			{"users", "roles", nobody, "a", "--none", "--reason", "x"},
 			{"users", "roles", nobody, "a,b", "--reason", "x"},
 			{"users", "delete", nobody},
+			{"users", "merge", nobody, "--reason", "x"},
+			{"users", "merge", nobody, "--from", nobody, "--reason", "x"},
 			{"events", "--kind", "none"},
 			{"events", "--limit", "0"},
 			{"events", "--after", "x"},

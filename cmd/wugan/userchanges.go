@@ -85,3 +85,46 @@ func usersDeleteCommand() *cobra.Command {
 	changeFlags(c)
 	return c
 }
+
+func usersMergeCommand() *cobra.Command {
+	var from string
+	c := &cobra.Command{
+		Use:   "merge USER_ID --from USER_ID --reason WHY",
+		Short: "Make one user of two: the first remains, with the identities of the other",
+		Long: `Make one user of two. USER_ID remains and gets the identities of the user that
+--from names, and what it lacks: nickname, avatar, phone number, metadata. The
+sessions of the other user end, and the other user is no more. There is no way back.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err1 := argID(args[0])
+			other, err2 := argID(from)
+			if err := errors.Join(err1, err2); err != nil {
+				return err
+			}
+			if id == other {
+				return usageError{errors.New("--from names another user than the one who remains")}
+			}
+			change, err := changeOf(cmd, id)
+			if err != nil {
+				return err
+			}
+			return operate(cmd, func(ctx context.Context, o operator) error {
+				if err := o.Merge(ctx, change, other); err != nil {
+					return err
+				}
+				p, err := o.Person(ctx, id)
+				if err != nil {
+					return err
+				}
+				if o.asJSON {
+					return o.json(httpapi.AdminUser(p))
+				}
+				_, err = fmt.Fprintf(o.out, "%s has %d identities now; %s is no more\n", id, len(p.Identities), other)
+				return err
+			})
+		},
+	}
+	c.Flags().StringVar(&from, "from", "", "the user whose identities move (needed)")
+	changeFlags(c)
+	return c
+}

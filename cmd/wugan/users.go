@@ -22,7 +22,7 @@ func usersCommand() *cobra.Command {
 	}
 	c.PersistentFlags().Bool("json", false, "print JSON, as the admin API does")
 	c.AddCommand(usersListCommand(), usersShowCommand(), usersChangeCommand("disable"), usersChangeCommand("enable"),
-		usersRolesCommand(), usersDeleteCommand(), usersImportCommand())
+		usersRolesCommand(), usersMergeCommand(), usersDeleteCommand(), usersImportCommand())
 	return c
 }
 

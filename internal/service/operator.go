@@ -60,6 +60,14 @@ func (b optionalBox) Open(sealed []byte, associatedData string) ([]byte, error) 
 	return b.Box.Open(sealed, associatedData)
 }
 
+// Seal needs the key: what is sealed without it could never be opened.
+func (b optionalBox) Seal(plain []byte, associatedData string) ([]byte, error) {
+	if b.Box == nil {
+		return nil, config.Wrong("DATA_KEY", "expected the service's data key, for a phone number has to be sealed")
+	}
+	return b.Box.Seal(plain, associatedData)
+}
+
 // Hashes returns no hash without the key.
 func (b optionalBox) Hashes(value string) [][]byte {
 	if b.Box == nil {
