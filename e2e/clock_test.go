@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -27,7 +26,8 @@ import (
 func buildWithClock(t *testing.T) (binary string) {
 	t.Helper()
 	dir := t.TempDir()
-	original := filepath.Join(runtime.GOROOT(), "src", "time", "time.go")
+	goroot := strings.TrimSpace(run(t, ".", "go", "env", "GOROOT"))
+	original := filepath.Join(goroot, "src", "time", "time.go")
 	source, err := os.ReadFile(original)
 	require.NoError(t, err)
 	const declared = "\nfunc Now() Time {\n"

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -215,7 +214,7 @@ func TestTheDebianPackageIsInstalledStartedAndLogsSomebodyIn(t *testing.T) {
 		require.NoError(t, err)
 		require.NotContains(t, log, string(key))
 		require.NotContains(t, log, "0123456789abcdef0123456789abcdef")
-		require.NotRegexp(t, regexp.MustCompile(`eyJ[\w-]+\.`), log)
+		require.NotRegexp(t, `eyJ[\w-]+\.`, log)
 	})
 	t.Run("a purge stops it and leaves keys and users", func(t *testing.T) {
 		m.run(t, "dpkg", "--purge", "wugan")

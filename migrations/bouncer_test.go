@@ -98,8 +98,8 @@ func TestARunnerTellsWhetherThereAreRows(t *testing.T) {
 			db, err := sql.Open(driver, address)
 			require.NoError(t, err)
 			defer db.Close()
-			_, err = db.ExecContext(t.Context(), `
-INSERT INTO users (id, created_at, last_login_at) VALUES ('0192f0c4-7c1e-7b5a-9d3e-0a1b2c3d4e5f', `+now+`, `+now+`)`) //nolint:gosec // the dialect's word for now
+			_, err = db.ExecContext(t.Context(),
+				"INSERT INTO users (id, created_at, last_login_at) VALUES ('0192f0c4-7c1e-7b5a-9d3e-0a1b2c3d4e5f', "+now+", "+now+")") //nolint:gosec // the dialect's word for now
 			require.NoError(t, err)
 			rows, err = r.HasRows(t.Context())
 			require.NoError(t, err)

@@ -68,7 +68,7 @@ func TestAnOperatorMakesOneUserOfTwo(t *testing.T) {
 	t.Parallel()
 	everyStore(t, func(t *testing.T, w *world) {
 		e := w.ends()
-		there := w.pod(withOperatorKeys, func(c *config.Config) {})
+		there := w.pod(withOperatorKeys)
 		stays, into := e.enter(appID, "alice")
 		goes, from := e.enter(alipayApp, "alice")
 		text := e.alipay.PhoneText(alipayApp, "alice")

@@ -51,7 +51,11 @@ func TestTheHostThatAnsweredLastIsTriedFirst(t *testing.T) {
 			password, _ := u.User.Password()
 			two := fmt.Sprintf("postgres://%s:%s@127.0.0.1:%s,%s%s?%s", u.User.Username(), password, port, u.Host, u.Path, q.Encode())
 			var pool *pgxpool.Config
-			s, err := postgres.Open(t.Context(), two, lifetimes, func(c *pgxpool.Config) { pool = c })
+			s, err := postgres.Open(t.Context(), two, lifetimes, func(c *pgxpool.Config) {
+				if pool == nil { // the pool of the primary; the one of the standbys comes after it
+					pool = c
+				}
+			})
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, s.Close()) })
 			require.Equal(t, 2*time.Second, pool.ConnConfig.ConnectTimeout)

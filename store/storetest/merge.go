@@ -19,7 +19,7 @@ import (
 func mergeOf(into, from uuid.UUID, now time.Time) users.Merge {
 	return users.Merge{
 		Into: into, From: from, Actor: "admin", Reason: "one person", Now: now,
-		Reseal: func(from, into uuid.UUID, sealed []byte) ([]byte, error) {
+		Reseal: func(_, into uuid.UUID, sealed []byte) ([]byte, error) {
 			if string(sealed) == "unreadable" {
 				return nil, errors.New("no key opens it")
 			}
@@ -98,7 +98,7 @@ func racingUnlinks(t *testing.T, db *Database) {
 			wg.Go(func() { _, errs[i] = stores[i].UnlinkIdentity(testContext(t), alice.userID, app, start) })
 		}
 		wg.Wait()
-		require.True(t, (errs[0] == nil) != (errs[1] == nil), "%v", errs)
+		require.NotEqual(t, errs[0] == nil, errs[1] == nil, "%v", errs)
 		require.ErrorIs(t, errors.Join(errs...), users.ErrLastIdentity)
 		require.Equal(t, 1, db.count(t, "identities WHERE user_id = $1", alice.userID))
 	}
@@ -227,7 +227,7 @@ func racingMerges(t *testing.T, db *Database) {
 			}
 		})
 		wg.Wait()
-		require.True(t, (errs[0] == nil) != (errs[1] == nil), "one of the two remains: %v", errs)
+		require.NotEqual(t, errs[0] == nil, errs[1] == nil, "one of the two remains: %v", errs)
 		require.ErrorIs(t, errors.Join(errs...), users.ErrNotFound)
 		remains := a.userID
 		if errs[0] != nil {

@@ -146,10 +146,12 @@ func get(t *testing.T, address, authorization string) answer {
 	return got
 }
 
-// sessions is a fixed verify.Revocations.
-type sessions map[string]bool
+// sessions is a fixed verify.Revocations: ended sessions and why they ended.
+type sessions map[string]string
 
-func (s sessions) Revoked(id string) bool { return s[id] }
+func (s sessions) Revoked(id string) bool { return s[id] != "" }
+
+func (s sessions) RevocationReason(id string) string { return s[id] }
 
 func everySessionOf(t *testing.T, tokens devserver.Tokens) sessions {
 	t.Helper()
@@ -157,5 +159,5 @@ func everySessionOf(t *testing.T, tokens devserver.Tokens) sessions {
 	require.NoError(t, err)
 	var id string
 	require.NoError(t, token.Get("sid", &id))
-	return sessions{id: true}
+	return sessions{id: "logged_out"}
 }
