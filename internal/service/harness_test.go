@@ -146,6 +146,7 @@ type pod struct {
 	service *Service
 	server  *httptest.Server
 	client  *http.Client
+	stop    func() // as the end of the test does: idempotent
 }
 
 // pod starts a pod with the settings of the world, changed by the functions.
@@ -192,12 +193,13 @@ func (w *world) startingWith(o Options, change ...func(*config.Config)) *pod {
 
 	var wg sync.WaitGroup
 	wg.Go(func() { s.Background(ctx) })
-	w.t.Cleanup(func() {
+	p.stop = sync.OnceFunc(func() {
 		p.server.Close()
 		cancel()
 		wg.Wait()
 		require.NoError(w.t, s.Close())
 	})
+	w.t.Cleanup(p.stop)
 	return p
 }
 

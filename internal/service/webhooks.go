@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/wugan/wugan/events"
@@ -27,7 +28,9 @@ func (s *Service) deliver(ctx context.Context) {
 	if s.webhooks == nil {
 		return
 	}
-	go s.webhooks.Run(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() { s.webhooks.Run(ctx) })
+	defer wg.Wait() // it gives its claim back to the next process
 	tick := time.NewTicker(backlogEvery)
 	defer tick.Stop()
 	for {

@@ -66,15 +66,32 @@ type LostSession struct {
 	RevokedAt time.Time
 }
 
+// WebhookPlace is the row of webhooks, if there is one, without the process that
+// delivers: it has stopped.
+type WebhookPlace struct {
+	Position   int64
+	StoppedFor string
+}
+
+// Delivery is a row of webhook_deliveries.
+type Delivery struct {
+	Position int64
+	UserID   uuid.UUID
+	Attempts int
+	NextAt   *time.Time
+}
+
 // Rows receives the rows in parts: first all users, then identities, sessions, lost
-// sessions and events.
+// sessions, events, the place of webhooks and the deliveries that wait.
 type Rows interface {
 	Users(rows []User) error
 	Identities(rows []Identity) error
 	Sessions(rows []Session) error
 	LostSessions(rows []LostSession) error
 	Events(rows []Event) error
+	Webhooks(rows []WebhookPlace) error
+	Deliveries(rows []Delivery) error
 }
 
 // Count holds the number of rows of each table.
-type Count struct{ Users, Identities, Sessions, LostSessions, Events int64 }
+type Count struct{ Users, Identities, Sessions, LostSessions, Events, Webhooks, Deliveries int64 }

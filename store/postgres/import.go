@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -22,7 +23,7 @@ func (s *Store) Import(ctx context.Context, from func(to dump.Rows) (dump.Count,
 			return err
 		}
 		// Pods that are there already wait, rather than make users in between.
-		if _, err := tx.Exec(ctx, `LOCK TABLE users, identities, sessions, lost_sessions, events IN EXCLUSIVE MODE`); err != nil {
+		if _, err := tx.Exec(ctx, `LOCK TABLE users, identities, sessions, lost_sessions, events, webhooks, webhook_deliveries IN EXCLUSIVE MODE`); err != nil {
 			return err
 		}
 		var full bool
@@ -32,17 +33,28 @@ func (s *Store) Import(ctx context.Context, from func(to dump.Rows) (dump.Count,
 		if full {
 			return ErrNotEmpty
 		}
+		// A pod that was there before has begun at the end of an empty feed.
+		if _, err := tx.Exec(ctx, `DELETE FROM webhooks`); err != nil {
+			return err
+		}
 		if n, err = from(importer{ctx, tx}); err != nil {
 			return err
 		}
 		const countSQL = `
 SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM identities), (SELECT count(*) FROM sessions),
-       (SELECT count(*) FROM lost_sessions), (SELECT count(*) FROM events)`
+       (SELECT count(*) FROM lost_sessions), (SELECT count(*) FROM events),
+       (SELECT count(*) FROM webhooks), (SELECT count(*) FROM webhook_deliveries)`
 		var got dump.Count
-		if err := tx.QueryRow(ctx, countSQL).Scan(&got.Users, &got.Identities, &got.Sessions, &got.LostSessions, &got.Events); err != nil {
+		if err := tx.QueryRow(ctx, countSQL).Scan(&got.Users, &got.Identities, &got.Sessions, &got.LostSessions, &got.Events,
+			&got.Webhooks, &got.Deliveries); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `SELECT setval('events_position', max(position)) FROM events HAVING count(*) > 0`); err != nil {
+		// The events up to a place may have been purged; what comes must lie behind it.
+		const behindSQL = `
+SELECT setval('events_position', max(position))
+FROM (SELECT position FROM events UNION ALL SELECT position FROM webhooks) AS p
+HAVING max(position) > 0`
+		if _, err := tx.Exec(ctx, behindSQL); err != nil {
 			return err
 		}
 		if got != n {
@@ -54,7 +66,8 @@ SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM identities), (SELECT 
 }
 
 // imported are the columns that are filled: all there are, but the number of an
-// event, which the new table counts by itself.
+// event, which the new table counts by itself, and the process that delivers
+// webhooks, which has stopped.
 var imported = map[string][]string{
 	"users": {
 		"id", "nickname", "avatar_url", "phone_sealed", "phone_hash", "roles", "metadata", "created_at", "last_login_at", "disabled_at", "disabled_reason", "deleted_at",
@@ -71,6 +84,12 @@ var imported = map[string][]string{
 	},
 	"events": {
 		"position", "at", "kind", "user_id", "session_id", "actor", "detail",
+	},
+	"webhooks": {
+		"id", "position", "held_until", "stopped_for",
+	},
+	"webhook_deliveries": {
+		"position", "user_id", "attempts", "next_at",
 	},
 }
 
@@ -125,5 +144,20 @@ func (i importer) Events(rows []dump.Event) error {
 	return i.copy("events", len(rows), func(at int) []any {
 		e := rows[at]
 		return []any{e.Position, e.At, e.Kind, e.UserID, e.SessionID, e.Actor, e.Detail}
+	})
+}
+
+// Webhooks implements dump.Rows.
+func (i importer) Webhooks(rows []dump.WebhookPlace) error {
+	return i.copy("webhooks", len(rows), func(at int) []any {
+		return []any{1, rows[at].Position, time.Time{}, rows[at].StoppedFor}
+	})
+}
+
+// Deliveries implements dump.Rows.
+func (i importer) Deliveries(rows []dump.Delivery) error {
+	return i.copy("webhook_deliveries", len(rows), func(at int) []any {
+		d := rows[at]
+		return []any{d.Position, d.UserID, d.Attempts, d.NextAt}
 	})
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/wugan/wugan/migrations"
 )
 
-// A column that a later migration adds must move with the rest. Deliveries of
-// webhooks begin at what comes.
+// A column that a later migration adds must move with the rest. Tickets live for
+// seconds, and the process that delivers webhooks has stopped.
 func TestEveryColumnMoves(t *testing.T) {
 	t.Parallel()
 	conn, err := pgx.Connect(t.Context(), pgtest.Migrated(t))
@@ -21,8 +21,9 @@ func TestEveryColumnMoves(t *testing.T) {
 	rows, err := conn.Query(t.Context(), `
 SELECT table_name, array_agg(column_name::text)
 FROM information_schema.columns
-WHERE table_schema = 'public' AND table_name <> $1 AND table_name NOT IN ('webhooks', 'webhook_deliveries', 'tickets')
+WHERE table_schema = 'public' AND table_name <> $1 AND table_name <> 'tickets'
       AND NOT (table_name = 'events' AND column_name = 'id')
+      AND NOT (table_name = 'webhooks' AND column_name = 'holder')
 GROUP BY table_name`, migrations.VersionTable)
 	require.NoError(t, err)
 	there := map[string][]string{}

@@ -53,6 +53,16 @@ SELECT id, revoked_at FROM lost_sessions ORDER BY id`, scanExportedLostSession, 
 SELECT id, at, kind, user_id, session_id, actor, detail FROM events ORDER BY id`, scanExportedEvent, to.Events)
 			return err
 		},
+		func() error {
+			n.Webhooks, err = export(ctx, tx, `
+SELECT position, stopped_for FROM webhooks`, scanExportedPlace, to.Webhooks)
+			return err
+		},
+		func() error {
+			n.Deliveries, err = export(ctx, tx, `
+SELECT position, user_id, attempts, next_at FROM webhook_deliveries ORDER BY position`, scanExportedDelivery, to.Deliveries)
+			return err
+		},
 	} {
 		if err := table(); err != nil {
 			return n, fmt.Errorf("sqlite: export: %w", err)
@@ -155,4 +165,16 @@ func scanExportedEvent(rows *sql.Rows) (e dump.Event, err error) {
 		e.SessionID = &session.UUID
 	}
 	return e, err
+}
+
+func scanExportedPlace(rows *sql.Rows) (p dump.WebhookPlace, err error) {
+	err = rows.Scan(&p.Position, &p.StoppedFor)
+	return p, err
+}
+
+func scanExportedDelivery(rows *sql.Rows) (d dump.Delivery, err error) {
+	var next sql.NullInt64
+	err = rows.Scan(&d.Position, &d.UserID, &d.Attempts, &next)
+	d.NextAt = optionalMoment(next)
+	return d, err
 }
