@@ -67,7 +67,6 @@ func TestTheLinterHoldsTheArrows(t *testing.T) {
 		{"wechat/fakewechat", module + "wechat"},
 		{"wechat", module + "users"},
 		{"providers", module + "users"},
-		{"providers", module + "wechat"},
 		{"providers/one", module + "users"},
 		{"providers/one", module + "providers/other"},
 		{"auth", module + "providers"},

@@ -21,8 +21,8 @@ var buildClient = sync.OnceValues(func() ([]byte, error) {
 })
 
 // theClientStaysSilent lets the real client make five requests at once: without
-// a session, with a token that the gateway refuses, and with a session that was
-// ended. Whoever calls sees five answers each time.
+// a session, with a token that the gateway refuses, and with a session that
+// another login of its device replaced. The caller sees five answers each time.
 func (s *site) theClientStaysSilent(t *testing.T) {
 	t.Helper()
 	need(t, "node=nodejs", "npm", "make")

@@ -113,7 +113,7 @@ test('in English, every button shows what it promises', async (t) => {
   assert.equal(await page.locator('#noticed').innerText(), 'nothing', 'after all of this')
 
   const everywhere = await play(page, 'everywhere')
-  assert.ok(everywhere.rows.includes('tabletGET /users/me: 401 session_revoked → ✕ login_required'), everywhere.rows.join('\n'))
+  assert.ok(everywhere.rows.includes('tabletGET /users/me: 401 session_revoked → ✕ logged_out'), everywhere.rows.join('\n'))
   assert.ok(everywhere.rows.includes('tabletrefresh: 401 session_revoked'))
   assert.equal(await page.locator('#state').innerText(), 'logged out')
 
