@@ -1,7 +1,10 @@
 /** What tabs need of one another. The file for mini programs, which have none, is built with tabs.wx.ts in its place. */
 import { NetworkError } from './errors'
 import type { Host } from './host'
-import { limit, nothing } from './wire'
+import { limit, nothing, wait } from './wire'
+
+/** So long what another tab's process wrote to the storage may take to arrive in this one, in milliseconds: no lock orders the two. */
+const ARRIVAL = 30
 
 /**
  * Runs the work while no other tab does the same, and holds the lock until `held` settles. A lock that is never granted
@@ -16,7 +19,7 @@ export function locked<T>(host: Host, key: string, patience: number, held: () =>
     }).then(nothing, failed)
   }), patience + 1000, nothing).catch((cause) => {
     throw new NetworkError('lock', '', { cause })
-  }).then(work)
+  }).then(() => wait(ARRIVAL)).then(work)
 }
 
 /** Calls `changed` when another tab has written or emptied the storage. Returns a function that stops it. */
