@@ -16,8 +16,9 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-// BatchSize is how many people are imported in one transaction.
-const BatchSize = 2000
+// BatchSize is how many people are imported in one transaction: few enough that
+// logins on SQLite, which has one writer, do not wait long for it.
+const BatchSize = 500
 
 // App is what the settings say of an app.
 type App struct{ Provider, Account string }
