@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/httpapi"
 	"github.com/wugan/wugan/internal/config"
 	"github.com/wugan/wugan/internal/service"
 	"github.com/wugan/wugan/users"
@@ -51,6 +52,19 @@ func (o operator) json(value any) error {
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(value)
+}
+
+// tell prints what a change has made of a user: as JSON whole, else in one line.
+func (o operator) tell(ctx context.Context, id uuid.UUID, line func(users.Person) string) error {
+	p, err := o.Person(ctx, id)
+	if err != nil {
+		return err
+	}
+	if o.asJSON {
+		return o.json(httpapi.AdminUser(p))
+	}
+	_, err = fmt.Fprintln(o.out, line(p))
+	return err
 }
 
 // changeFlags are those of every command that changes something.

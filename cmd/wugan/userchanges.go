@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/wugan/wugan/httpapi"
 	"github.com/wugan/wugan/users"
 )
 
@@ -39,15 +38,9 @@ func usersRolesCommand() *cobra.Command {
 				if err := o.SetRoles(ctx, change, roles); err != nil {
 					return err
 				}
-				p, err := o.Person(ctx, id)
-				if err != nil {
-					return err
-				}
-				if o.asJSON {
-					return o.json(httpapi.AdminUser(p))
-				}
-				_, err = fmt.Fprintf(o.out, "%s has the roles: %s\n", p.ID, clip(strings.Join(p.Roles, ", "), 400))
-				return err
+				return o.tell(ctx, id, func(p users.Person) string {
+					return fmt.Sprintf("%s has the roles: %s", p.ID, clip(strings.Join(p.Roles, ", "), 400))
+				})
 			})
 		},
 	}
@@ -112,15 +105,9 @@ sessions of the other user end, and the other user is no more. There is no way b
 				if err := o.Merge(ctx, change, other); err != nil {
 					return err
 				}
-				p, err := o.Person(ctx, id)
-				if err != nil {
-					return err
-				}
-				if o.asJSON {
-					return o.json(httpapi.AdminUser(p))
-				}
-				_, err = fmt.Fprintf(o.out, "%s has %d identities now; %s is no more\n", id, len(p.Identities), other)
-				return err
+				return o.tell(ctx, id, func(p users.Person) string {
+					return fmt.Sprintf("%s has %d identities now; %s is no more", p.ID, len(p.Identities), other)
+				})
 			})
 		},
 	}

@@ -211,15 +211,9 @@ func usersChangeCommand(verb string) *cobra.Command {
 				if err := do(ctx, change); err != nil {
 					return err
 				}
-				p, err := o.Person(ctx, id)
-				if err != nil {
-					return err
-				}
-				if o.asJSON {
-					return o.json(httpapi.AdminUser(p))
-				}
-				_, err = fmt.Fprintf(o.out, "%s is %s\n", p.ID, stateOf(p))
-				return err
+				return o.tell(ctx, id, func(p users.Person) string {
+					return fmt.Sprintf("%s is %s", p.ID, stateOf(p))
+				})
 			})
 		},
 	}
