@@ -78,7 +78,7 @@ export function createClient(options: ClientOptions): Client {
       session.sync()
       const live = store.live()
       session.end()
-      // Whoever empties the storage now has not logged in.
+      // A tab that empties the storage from now on has not logged in.
       return revoke(live && live.refreshToken).then(session.sync)
     },
     getAccessToken: () => token(ready),

@@ -38,7 +38,7 @@ export function createClient(options: ClientOptions & DebugOptions): Client {
     onEntry?.(entry, entries)
     return entry
   }
-  /** The path alone: a query may hold what is nobody's business. */
+  /** The path alone: a query may hold private data. */
   const pathOf = (url: string): string => (url.startsWith(options.baseURL) ? url.slice(options.baseURL.replace(/\/+$/, '').length) : url).split(/[?#]/)[0] ?? ''
 
   const host = Object.assign({}, options.host)

@@ -96,7 +96,7 @@ func (s *Server) authorize(w http.ResponseWriter, r *http.Request) {
 	values.Set("code", s.Login(q.Get("appid"), user))
 	values.Set("state", q.Get("state"))
 	back.RawQuery = values.Encode()
-	http.Redirect(w, r, back.String(), http.StatusFound) //nolint:gosec // a stand-in for tests and a first try: it goes back to whoever asks
+	http.Redirect(w, r, back.String(), http.StatusFound) //nolint:gosec // a stand-in for tests and a first try: it goes back to the address that was given
 }
 
 func (s *Server) token(w http.ResponseWriter, r *http.Request) {
