@@ -200,11 +200,14 @@ func (w *consoleWorld) control() http.Handler {
 		if err := <-w.pod.done; err == nil {
 			w.t.Error("the pod had ended in good order before it was killed")
 		}
+		w.pod = nil
 	})
 	mux.HandleFunc("POST /start", func(http.ResponseWriter, *http.Request) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.pod = w.start(w.env)
+		if w.pod == nil {
+			w.pod = w.start(w.env)
+		}
 	})
 	mux.HandleFunc("POST /crowd", func(_ http.ResponseWriter, r *http.Request) { w.crowd(r.Context()) })
 	mux.HandleFunc("POST /login", func(rw http.ResponseWriter, r *http.Request) {

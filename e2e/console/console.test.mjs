@@ -477,6 +477,7 @@ for (const [lang, colorScheme, viewport, size] of looks) {
 test('a pod that goes down is told of, and what was there stays until it is back', async (t) => {
   const page = await inside(t, SUPPORT_KEY, { expected: /ERR_|status of/ })
   await person(page, 'ming')
+  t.after(() => fetch(control + '/start', { method: 'POST' })) // the tests after this one need it, whatever happens here
   await fetch(control + '/stop', { method: 'POST' })
   await button(page, 'Refresh').click()
   await page.getByText('The service does not respond. What you see may be out of date.').waitFor()
@@ -487,6 +488,7 @@ test('a pod that goes down is told of, and what was there stays until it is back
   await page.getByRole('dialog').getByText('Check the network and try again.').waitFor()
   await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
   await page.getByRole('link', { name: 'Service' }).click()
+  await page.getByRole('heading', { level: 1, name: 'Service' }).waitFor() // until then the person's failures are there
   await page.locator('.failure').waitFor()
   await fetch(control + '/start', { method: 'POST' })
   await button(page, 'Try again').click()

@@ -232,6 +232,7 @@
   }
 
   // client/src/tabs.ts
+  var ARRIVAL = 30;
   function locked(host, key, patience, held, work) {
     if (!host.withLock) return work();
     return limit(new Promise((granted, failed) => {
@@ -241,7 +242,7 @@
       }).then(nothing, failed);
     }), patience + 1e3, nothing).catch((cause) => {
       throw new NetworkError("lock", "", { cause });
-    }).then(work);
+    }).then(() => wait(ARRIVAL)).then(work);
   }
   function watched(host, key, changed) {
     return host.watchStorage ? host.watchStorage(key, changed) : nothing;
