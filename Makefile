@@ -57,7 +57,7 @@ fmt: ## format the Go sources as lint wants them
 	.tools/bin/golangci-lint fmt ./...
 	cd auth/verify && ../../.tools/bin/golangci-lint fmt ./...
 
-bench: ## figures beside PostgreSQL's own, into docs/performance.md
+bench: ## figures beside PostgreSQL's own, into docs/en/performance.md
 	go run ./bench $(ARGS)
 
 # Two directories would build the same images and install the same packages at

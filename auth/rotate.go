@@ -44,7 +44,7 @@ const (
 // of the returned counters.
 //
 // It is a pure function. The PostgreSQL store states the same rule as one SQL
-// expression, and the tests compare the two. docs/rotation.md gives the reasons.
+// expression, and the tests compare the two. docs/en/rotation.md gives the reasons.
 func (c Counters) Rotate(seq, prev int64, now time.Time, grace time.Duration) (Counters, Outcome) {
 	switch {
 	case seq > c.Last:

@@ -4,7 +4,7 @@
 #
 #   bench/gateways.sh [ROUNDS [SECONDS]]      5 rounds of 4 seconds by default
 #
-# It prints a Markdown table, and puts it into docs/gateways.md: the median of the rounds, and its ratio to nginx's
+# It prints a Markdown table, and puts it into docs/en/gateways.md: the median of the rounds, and its ratio to nginx's
 # plain proxy_pass in the same run. The rounds go through the cases in turn, so
 # that a noisy minute hits all of them. Load generator, gateway, wugan and
 # upstream share the machine, as the ratios must be read.
@@ -168,5 +168,5 @@ awk -v table="$dir/table" '
   /^<!-- bench\/gateways.sh -->$/ { print; while ((getline line < table) > 0) print line; skip = 1; next }
   /^<!-- end -->$/ { skip = 0 }
   !skip
-' docs/gateways.md >"$dir/page"
-cp "$dir/page" docs/gateways.md
+' docs/en/gateways.md >"$dir/page"
+cp "$dir/page" docs/en/gateways.md

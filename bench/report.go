@@ -93,7 +93,7 @@ const (
 
 // write puts the figures into the page and draws them.
 func (r results) write(folder string) error {
-	path := filepath.Join(folder, "performance.md")
+	path := filepath.Join(folder, "en", "performance.md")
 	page, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -107,7 +107,7 @@ func (r results) write(folder string) error {
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil { // a document
 		return err
 	}
-	return os.WriteFile(filepath.Join(folder, "performance.svg"), []byte(r.svg()), 0o644) // a picture
+	return os.WriteFile(filepath.Join(folder, "images", "performance.svg"), []byte(r.svg()), 0o644) // a picture
 }
 
 // svg draws the ratios as bars against PostgreSQL's own rate.

@@ -323,7 +323,7 @@ func TestTheComposeFilesImagesSignSomebodyIn(t *testing.T) {
 		require.Equal(t, false, s.login(t, "alice")["newUser"])
 	})
 
-	t.Run("a business service verifies the tokens as docs/verify.md says", func(t *testing.T) {
+	t.Run("a business service verifies the tokens as docs/en/verify.md says", func(t *testing.T) {
 		issuer := s.file.Services["pod-a"].Environment["WUGAN_ISSUER"]
 		verifier := verify.New(issuer, issuer, verify.JWKS(s.proxy+"/.well-known/jwks.json"))
 		tokens := s.login(t, "carol")

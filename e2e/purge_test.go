@@ -143,7 +143,7 @@ func TestAMillionDeadSessionsGoWithoutARefreshNoticing(t *testing.T) {
 }
 
 // sizes prints the bytes that a row takes, its share of the indexes included:
-// docs/operate.md names them.
+// docs/en/operate.md names them.
 func sizes(t *testing.T, conn *pgx.Conn) {
 	t.Helper()
 	for _, table := range []string{"users", "sessions"} {

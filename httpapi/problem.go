@@ -51,7 +51,7 @@ type kind struct {
 }
 
 // kinds lists all error codes of the service, except those of RFC 6749 at the OAuth
-// endpoints. docs/errors.md documents them.
+// endpoints. docs/en/errors.md documents them.
 var kinds = map[string]kind{
 	"invalid_request":    {http.StatusBadRequest, "Request not understood", "Compare the request with /openapi.yaml."},
 	"unknown_app":        {http.StatusBadRequest, "App not configured", "Send an appId that is configured; it may be left out only where one app is."},

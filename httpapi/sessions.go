@@ -22,7 +22,7 @@ type sessionAnswer struct {
 
 // coarse is the precision with which the list shows when other sessions were used. With
 // exact times, the holder of a stolen access token could see when the owner is inactive
-// and present a copied refresh token then (docs/rotation.md).
+// and present a copied refresh token then (docs/en/rotation.md).
 const coarse = time.Hour
 
 func (a *api) listSessions(c echo.Context, who caller) error {

@@ -45,7 +45,7 @@ func (s Settlement) NewUser() bool { return s.UserID == uuid.Nil }
 //
 // A new identity joins the user who holds its unionid. An identity that gains a
 // unionid of another user keeps its user, and the conflict is recorded: merging
-// two users is an operator's decision (docs/identity.md).
+// two users is an operator's decision (docs/en/identity.md).
 //
 // It is a pure function. The stores lock the identity and the unionid, call it,
 // and carry out what it returns.

@@ -1,4 +1,4 @@
-/** The rows of the case table (docs/client.md) about time: refreshing ahead of it, days away, clocks that are wrong. */
+/** The rows of the case table (docs/en/client.md) about time: refreshing ahead of it, days away, clocks that are wrong. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { REFRESH } from './support/device'
 import { loggedIn, scene } from './support/setup'

@@ -1,4 +1,4 @@
-/** The second part of the case table (docs/client.md): what callers, hosts, storages and services do at the edges. */
+/** The second part of the case table (docs/en/client.md): what callers, hosts, storages and services do at the edges. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createClient } from '../src/client'
 import type { AuthEvent } from '../src/types'

@@ -1,4 +1,4 @@
-/** The rows of the case table (docs/client.md) about logging in. */
+/** The rows of the case table (docs/en/client.md) about logging in. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { BASE, Device, LOGIN, REFRESH } from './support/device'
 import { problem } from './support/service'

@@ -1,4 +1,4 @@
-/** The row of the case table (docs/client.md) about logging out. */
+/** The row of the case table (docs/en/client.md) about logging out. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Device, LOGIN, LOGOUT, REFRESH } from './support/device'
 import { problem } from './support/service'

@@ -1,4 +1,4 @@
-/** The rows of the case table (docs/client.md) about 401s, refreshing, and what goes wrong meanwhile. */
+/** The rows of the case table (docs/en/client.md) about 401s, refreshing, and what goes wrong meanwhile. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { LOGIN, LOGOUT, REFRESH } from './support/device'
 import { problem } from './support/service'

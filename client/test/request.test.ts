@@ -1,4 +1,4 @@
-/** The rows of the case table (docs/client.md) about requests themselves: files, giving up, places, repeating. */
+/** The rows of the case table (docs/en/client.md) about requests themselves: files, giving up, places, repeating. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { HostCall } from '../src/host'
 import type { Progress, RequestOptions } from '../src/types'

@@ -1,4 +1,4 @@
-/** Every snippet of docs/client.md and of the README is compiled, strictly, and run; the recipes have a file of their own. */
+/** Every snippet of docs/en/client.md and of the README is compiled, strictly, and run; the recipes have a file of their own. */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,7 +13,7 @@ const RECIPES = ['luch-request', 'uni-ajax', 'alova']
 
 interface Snippet { name: string; code: string; isModule: boolean }
 
-const snippets: Snippet[] = ['../docs/client.md', 'README.md'].flatMap((page) =>
+const snippets: Snippet[] = ['../docs/en/client.md', 'README.md'].flatMap((page) =>
   [...readFileSync(join(root, page), 'utf8').matchAll(/^```(js|ts)\n([\s\S]*?)^```/gm)].map(([, language, code = ''], n) => {
     const isModule = !code.includes('require(')
     return { name: `${page.replace(/\W/g, '-')}-${String(n + 1)}.${isModule ? (language === 'ts' ? 'mts' : 'mjs') : 'cjs'}`, code, isModule }

@@ -1,4 +1,4 @@
-/** Where tokens may lie and travel, and hosts with manners of their own (docs/client.md). */
+/** Where tokens may lie and travel, and hosts with manners of their own (docs/en/client.md). */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createClient } from '../src/client'
 import type { Host, HostCall } from '../src/host'

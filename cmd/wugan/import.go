@@ -23,7 +23,7 @@ func usersImportCommand() *cobra.Command {
 appId, openid, then unionid, nickname, avatarUrl, phone, roles, metadata and
 createdAt. Identities that are known are left as they are, so a file may be
 imported again. Every line that is wrong is named, and then nothing is imported.
-It works beside running pods. docs/migrate.md tells the whole move.`,
+It works beside running pods. docs/en/migrate.md tells the whole move.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			c, err := config.Load()

@@ -13,7 +13,7 @@ func rekeyCommand() *cobra.Command {
 		Short: "Seal everything at rest with WUGAN_DATA_KEY that a key of WUGAN_DATA_KEY_OLD sealed",
 		Long: `Seal everything at rest (session keys, phone numbers) with WUGAN_DATA_KEY that
 a key of WUGAN_DATA_KEY_OLD sealed. It works beside running pods and may be
-repeated. docs/operate.md tells the steps of a change of the data key.`,
+repeated. docs/en/operate.md tells the steps of a change of the data key.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := config.Load()
 			if err != nil {

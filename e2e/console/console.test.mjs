@@ -437,7 +437,7 @@ test('everything is done by the keyboard', async (t) => {
   assert.equal(await page.evaluate(() => document.activeElement?.textContent), 'Sign out everywhere', 'the focus is where it was')
 })
 
-// Those of docs/console.md, made by SCREENSHOTS=$PWD/docs/console; all of them with SCREENSHOTS_ALL=1.
+// Those of docs/en/console.md, made by SCREENSHOTS=$PWD/docs/images/console; all of them with SCREENSHOTS_ALL=1.
 const pictured = new Set(['person-zh-light-wide', 'people-zh-dark-phone', 'service-zh-light-wide', 'person-en-dark-wide', 'people-en-light-phone'])
 const looks = [
   ['zh', 'light', DESKTOP, 'wide'], ['zh', 'dark', PHONE, 'phone'], ['en', 'dark', WIDE, 'wide'], ['en', 'light', PHONE, 'phone'],

@@ -1,4 +1,4 @@
-// Package verify_test runs the snippets of docs/verify.md as programs, beside the
+// Package verify_test runs the snippets of docs/en/verify.md as programs, beside the
 // real wugan, and holds the page to the files.
 package verify_test
 
@@ -187,9 +187,9 @@ func call(t *testing.T, address, authorization string) answer {
 }
 
 func TestThePageShowsTheFilesAsTheyAre(t *testing.T) {
-	page, err := os.ReadFile("../../docs/verify.md")
+	page, err := os.ReadFile("../../docs/en/verify.md")
 	require.NoError(t, err)
-	snippet := regexp.MustCompile("(?s)\\[[^]]*\\]\\(\\.\\./examples/verify/([^)]+)\\):\n\n```[a-z]+\n(.*?)```\n")
+	snippet := regexp.MustCompile("(?s)\\[[^]]*\\]\\((?:\\.\\./)+examples/verify/([^)]+)\\):\n\n```[a-z]+\n(.*?)```\n")
 	var shown []string
 	for _, match := range snippet.FindAllStringSubmatch(string(page), -1) {
 		file, err := os.ReadFile(match[1])

@@ -17,7 +17,7 @@ import (
 
 const prefix = "WUGAN"
 
-// Config holds all settings of the service. docs/settings.md documents them.
+// Config holds all settings of the service. docs/en/settings.md documents them.
 //
 // No field has an envconfig tag: with one, the library also reads the variable
 // of that name without our prefix.

@@ -31,7 +31,7 @@ func defaultsOf(of reflect.Type) []string {
 
 func TestTheSettingsPageListsEverySettingWithItsDefaultAndNoOther(t *testing.T) {
 	t.Parallel()
-	page, err := os.ReadFile("../../docs/settings.md")
+	page, err := os.ReadFile("../../docs/en/settings.md")
 	require.NoError(t, err)
 	listed := map[string]string{}
 	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Z_]+)` \\| ([^|]+) \\| [^|]+ \\|$").FindAllStringSubmatch(string(page), -1) {
@@ -66,7 +66,7 @@ func TestNoPageNamesASettingThatIsNotThere(t *testing.T) {
 		known["WUGAN_"+s], known["WUGAN_"+s+"_FILE"] = true, true
 	}
 	known["WUGAN_X"], known["WUGAN_X_FILE"], known["WUGAN_"] = true, true, true
-	for _, folder := range []string{"../..", "../../docs", "../../docs/decisions"} {
+	for _, folder := range []string{"../..", "../../docs/en", "../../docs/decisions"} {
 		files, err := os.ReadDir(folder)
 		require.NoError(t, err)
 		for _, f := range files {

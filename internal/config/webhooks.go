@@ -22,7 +22,7 @@ func (c *Config) Webhooks() (w Webhooks, err error) {
 	for _, name := range c.WebhookKinds {
 		kind := users.EventKind(strings.TrimSpace(name))
 		if !events.Known(kind) {
-			return Webhooks{}, Wrong("WEBHOOK_KINDS", "expected kinds of events such as user_created,user_deleted (docs/events.md lists them)")
+			return Webhooks{}, Wrong("WEBHOOK_KINDS", "expected kinds of events such as user_created,user_deleted (docs/en/events.md lists them)")
 		}
 		w.Kinds = append(w.Kinds, kind)
 	}

@@ -146,7 +146,7 @@ func TestAlertsAreAboutWhatIsExported(t *testing.T) {
 
 func TestEveryFigureIsExplained(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../docs/metrics.md")
+	text, err := os.ReadFile("../../docs/en/metrics.md")
 	require.NoError(t, err)
 	have := exported(t)
 	for name := range have {

@@ -3,7 +3,7 @@
 // values at each scrape. It opens no listener.
 //
 // Every label has a bounded set of values, so that a client cannot exhaust the
-// memory of the service or of Prometheus. docs/metrics.md lists them.
+// memory of the service or of Prometheus. docs/en/metrics.md lists them.
 package metrics
 
 import (

@@ -11,7 +11,7 @@ import (
 	"github.com/wugan/wugan/wechat/fakewechat"
 )
 
-// These are the claims of docs/identity.md.
+// These are the claims of docs/en/identity.md.
 
 // foreignApp is of no Open Platform account until a test gives it one.
 const (

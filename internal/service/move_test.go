@@ -112,7 +112,7 @@ func TestTheDataKeyChangesWhileTheServiceRuns(t *testing.T) {
 		id := p.userOf(alice.access)
 		p.givePhone(id, "13800000000")
 
-		// Step by step as docs/operate.md says; at each step a pod of the step
+		// Step by step as docs/en/operate.md says; at each step a pod of the step
 		// before is still there.
 		pods := []*pod{p, w.pod(withOperatorKeys, func(c *config.Config) { c.DataKeyOld = secret.New(fresh) })}
 		check := func() {
@@ -179,9 +179,9 @@ func TestAnOldDataKeyThatIsNoneIsNamed(t *testing.T) {
 	require.NotContains(t, err.Error(), "not a key")
 }
 
-// docs/operate.md says what to do, and that nothing but phone numbers is lost.
+// docs/en/operate.md says what to do, and that nothing but phone numbers is lost.
 func TestALostDataKeyCostsPhoneNumbersAndNoSession(t *testing.T) {
-	document, err := os.ReadFile("../../docs/operate.md")
+	document, err := os.ReadFile("../../docs/en/operate.md")
 	require.NoError(t, err)
 	_, statement, _ := strings.Cut(string(document), "Set a new key and clear them:\n\n```sql\n")
 	statement, _, found := strings.Cut(statement, "```")

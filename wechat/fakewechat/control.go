@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// ControlHandler is the control side by JSON over HTTP; docs/fakewechat.md
+// ControlHandler is the control side by JSON over HTTP; docs/en/fakewechat.md
 // shows each call with curl. What is posted has to be application/json: a page
 // in a browser cannot send that to another origin unasked, so none can steer a
 // stand-in that listens on the loopback address. Unknown fields are refused,

@@ -17,7 +17,7 @@ import (
 // Every curl line of the page is sent, in the page's order, and must be
 // answered with 200.
 func TestEveryLineOfThePageWorks(t *testing.T) {
-	page, err := os.ReadFile("../../docs/fakewechat.md")
+	page, err := os.ReadFile("../../docs/en/fakewechat.md")
 	require.NoError(t, err)
 	app := regexp.MustCompile(`--app (\S+)`).FindStringSubmatch(string(page))
 	require.NotNil(t, app)

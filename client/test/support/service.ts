@@ -1,5 +1,5 @@
 /**
- * The service, as far as a client sees it: login, refresh by the rotation rule (docs/rotation.md), logout, and a
+ * The service, as far as a client sees it: login, refresh by the rotation rule (docs/en/rotation.md), logout, and a
  * resource that wants an access token. It runs on the fake clock, keeps a record of every call, and can be told to
  * misbehave.
  */

@@ -20,7 +20,7 @@ func namesIn(text string, pattern string) []string {
 }
 
 func TestTheErrorsPageExplainsEveryCodeOfTheDocumentAndNoOther(t *testing.T) {
-	page, err := os.ReadFile("../../../docs/errors.md")
+	page, err := os.ReadFile("../../../docs/en/errors.md")
 	require.NoError(t, err)
 	document := string(spec(t))
 	promised := append(namesIn(document, `code: \{enum: \[([^\]]*)\]`), namesIn(document, `error: \{enum: \[([^\]]*)\]`)...)
