@@ -4,9 +4,12 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/wugan/wugan/users"
 )
 
 // namesIn returns what the first group of a pattern finds, sorted, each once.
@@ -31,4 +34,16 @@ func TestTheErrorsPageExplainsEveryCodeOfTheDocumentAndNoOther(t *testing.T) {
 	promised = slices.Compact(promised)
 	require.Greater(t, len(promised), 25, "the pattern still finds the codes")
 	require.Equal(t, promised, namesIn(string(page), "(?m)^\\| `([a-z_]+)` \\|"))
+}
+
+func TestTheEventsPageListsEveryKindAndNoOther(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/en/events.md")
+	require.NoError(t, err)
+	table, _, _ := strings.Cut(string(page), "\n## ")
+	var promised []string
+	for _, kind := range users.EventKinds() {
+		promised = append(promised, string(kind))
+	}
+	slices.Sort(promised)
+	require.Equal(t, promised, namesIn(table, "(?m)^\\| (`[a-z_]+`(?:, `[a-z_]+`)*) \\|"))
 }
