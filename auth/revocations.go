@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,7 +23,7 @@ const overlap = 30 * time.Second
 // verify.Revocations and is safe for concurrent use. The nil *Revocations is
 // empty.
 type Revocations struct {
-	ttl   time.Duration // of access tokens
+	ttl   atomic.Int64 // the longest of access tokens, a time.Duration
 	clock *Clock
 	log   *slog.Logger
 
@@ -40,11 +41,27 @@ type Revocations struct {
 // is incomplete until Run has read the database once. Run measures the clock
 // before each read.
 func NewRevocations(ttl time.Duration, clock *Clock, log *slog.Logger) *Revocations {
-	return &Revocations{
-		ttl: ttl, clock: clock, log: log, set: newRevocationSet(), news: newNews(),
+	r := &Revocations{
+		clock: clock, log: log, set: newRevocationSet(), news: newNews(),
 		changed: make(chan struct{}), known: make(chan struct{}), wake: make(chan struct{}, 1),
 	}
+	r.Lengthen(ttl)
+	return r
 }
+
+// Lengthen states that access tokens issued from now on may live for ttl. A ttl
+// shorter than an earlier one has no effect: tokens issued before are still valid.
+func (r *Revocations) Lengthen(ttl time.Duration) {
+	for {
+		before := r.ttl.Load()
+		if int64(ttl) <= before || r.ttl.CompareAndSwap(before, int64(ttl)) {
+			return
+		}
+	}
+}
+
+// TTL returns the longest lifetime of an access token.
+func (r *Revocations) TTL() time.Duration { return time.Duration(r.ttl.Load()) }
 
 // Known returns a channel that is closed once the database has been read. Before
 // that, a token of an ended session is indistinguishable from a valid one.
@@ -135,7 +152,7 @@ func (r *Revocations) add(list []Revocation) {
 
 // life is how long a revocation is kept. A refresh that preceded it may have read
 // its clock later.
-func (r *Revocations) life() time.Duration { return r.ttl + overlap }
+func (r *Revocations) life() time.Duration { return r.TTL() + overlap }
 
 // oldest returns the time of the oldest revocation that is kept, inclusive, in
 // whole microseconds.
@@ -160,4 +177,4 @@ func (r *Revocations) Size() int {
 }
 
 // ExpiresAt returns when the last access token of a revoked session expires.
-func (r *Revocations) ExpiresAt(x Revocation) time.Time { return x.RevokedAt.Add(r.ttl) }
+func (r *Revocations) ExpiresAt(x Revocation) time.Time { return x.RevokedAt.Add(r.TTL()) }

@@ -61,6 +61,22 @@ func isClosed(c <-chan struct{}) bool {
 	}
 }
 
+func TestALongerLifeOfAccessTokensIsRememberedAndAShorterOneForgetsNothing(t *testing.T) {
+	h := &hands{now: noon}
+	r := memory(h)
+	r.Lengthen(12 * time.Hour)
+	r.Add(noon, auth.ReasonLoggedOut, session(1))
+	r.Lengthen(time.Minute)
+	require.Equal(t, 12*time.Hour, r.TTL())
+	require.Equal(t, noon.Add(12*time.Hour), r.ExpiresAt(given(since(t, r, ""))[0]))
+	h.now = noon.Add(12 * time.Hour)
+	r.Add(h.now, auth.ReasonLoggedOut, session(2))
+	require.True(t, r.Revoked(session(1).String()))
+	h.now = noon.Add(13 * time.Hour)
+	r.Add(h.now, auth.ReasonLoggedOut, session(3))
+	require.False(t, r.Revoked(session(1).String()))
+}
+
 func TestARevocationIsRememberedAsLongAsATokenCanLive(t *testing.T) {
 	h := &hands{noon}
 	r := memory(h)

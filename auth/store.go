@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -27,6 +28,27 @@ type Lifetimes struct {
 	// AccessJitter is the share of AccessTTL by which an access token may live
 	// shorter, drawn for each: clients that came together then do not renew together.
 	AccessJitter float64
+	// OfApp returns the lifetimes of an app that has its own. It is called for
+	// each login and refresh, from any goroutine, so the lifetimes can change at any
+	// time. nil means that no app has its own.
+	OfApp func(appID string) AppLifetimes
+}
+
+// AppLifetimes holds the lifetimes of one app. 0 means that of [Lifetimes].
+type AppLifetimes struct {
+	AccessTTL, RefreshTTL time.Duration
+}
+
+// Of returns the lifetimes of the sessions of an app.
+func (p Lifetimes) Of(appID string) Lifetimes {
+	if p.OfApp == nil {
+		return p
+	}
+	own := p.OfApp(appID)
+	p.AccessTTL = cmp.Or(own.AccessTTL, p.AccessTTL)
+	p.RefreshTTL = cmp.Or(own.RefreshTTL, p.RefreshTTL)
+	p.OfApp = nil
+	return p
 }
 
 // SessionEnd returns when a session that began at created and was last

@@ -68,7 +68,7 @@ func (i *issuer) issue(g grant) (Tokens, error) {
 			return Tokens{}, fmt.Errorf("issue tokens: %w", err)
 		}
 	}
-	end := i.lifetimes.accessEnd(g.createdAt, now, float64(binary.BigEndian.Uint32(draw[:]))/math.MaxUint32)
+	end := i.lifetimes.Of(g.appID).accessEnd(g.createdAt, now, float64(binary.BigEndian.Uint32(draw[:]))/math.MaxUint32)
 	extra, err := i.chosen(g.metadata)
 	if err != nil {
 		return Tokens{}, fmt.Errorf("issue tokens: %w", err)

@@ -28,6 +28,13 @@ func TestCheckTellsEverythingThatIsWrongAtOnce(t *testing.T) {
 		require.True(t, told.OK)
 		require.NotEmpty(t, told.Checks)
 
+		require.NotContains(t, good, "lifetimes of")
+		apps := filepath.Join(t.TempDir(), "apps.yaml")
+		require.NoError(t, os.WriteFile(apps, []byte(`apps: [{id: wx00000000000000b2, provider: wechat, secret: 0f1e2d3c4b5a69788796a5b4c3d2e1f0, accessTTL: 30m}]`), 0o600))
+		t.Setenv("WUGAN_APPS_FILE", apps)
+		require.Regexp(t, `(?m)^ok +lifetimes of wx00000000000000b2 +access 30m0s, refresh 168h0m0s$`, ok(t, "check"))
+		t.Setenv("WUGAN_APPS_FILE", "")
+
 		w.wechat.AddApp(appID, "another-secret-of-the-app-0123456789", "platform")
 		t.Setenv("WUGAN_ISSUER", "")
 		t.Setenv("WUGAN_WECHAT_PUSH", "hunter2")

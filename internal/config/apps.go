@@ -8,9 +8,11 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/internal/secret"
 	"github.com/wugan/wugan/providers"
 	"github.com/wugan/wugan/wechat"
@@ -19,6 +21,8 @@ import (
 // App is a configured app and the setting that contains it.
 type App struct {
 	providers.App
+	// Lifetimes are the app's own.
+	Lifetimes auth.AppLifetimes
 	// Setting names the setting that contains the app, for errors.
 	Setting string
 }
@@ -63,6 +67,15 @@ func (c *Config) Apps() ([]App, error) {
 		return nil, Wrong("WECHAT_APPS", "expected appid:secret, or apps in WUGAN_APPS_FILE, but neither is set")
 	}
 	return out, nil
+}
+
+// LongestAccessTTL returns the longest lifetime of an access token of any app.
+func (c *Config) LongestAccessTTL(apps []App) time.Duration {
+	longest := c.AccessTTL
+	for _, app := range apps {
+		longest = max(longest, app.Lifetimes.AccessTTL)
+	}
+	return longest
 }
 
 // ReplaceApps replaces all configured apps.
@@ -183,6 +196,16 @@ func (c *Config) appOf(node *yaml.Node) (App, error) {
 			app.APIURL = value
 		case "secret":
 			app.Secret = secret.New(value)
+		case "accessTTL", "refreshTTL":
+			life, err := time.ParseDuration(value)
+			if err != nil || life < time.Second {
+				return App{}, fmt.Errorf("%s, a duration of 1s or more such as 30m, 4h or 168h", name)
+			}
+			if name == "accessTTL" {
+				app.Lifetimes.AccessTTL = life
+			} else {
+				app.Lifetimes.RefreshTTL = life
+			}
 		case "secretFile":
 			content, err := memberFile(name, value)
 			if err != nil {

@@ -5,9 +5,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/internal/config"
 	"github.com/wugan/wugan/internal/secret"
 	"github.com/wugan/wugan/providers"
@@ -33,6 +35,8 @@ apps:
     secretFile: `+secretFile+`
     account: second
     apiURL: https://weixin.example.com
+    accessTTL: 30m
+    refreshTTL: 720h
   - {id: "2021000000000000", provider: alipay, privateKeyFile: `+secretFile+`, aesKey: hunter2}
 `)
 	c, err := config.Load()
@@ -46,12 +50,16 @@ apps:
 		{Setting: "APPS_FILE", App: providers.App{
 			ID: otherApp, Provider: "wechat", Secret: secret.New(otherAppSecret), Account: "second", APIURL: "https://weixin.example.com",
 			Members: map[string]secret.String{},
-		}},
+		}, Lifetimes: auth.AppLifetimes{AccessTTL: 30 * time.Minute, RefreshTTL: 720 * time.Hour}},
 		{Setting: "APPS_FILE", App: providers.App{
 			ID: "2021000000000000", Provider: "alipay", Account: "default",
 			Members: map[string]secret.String{"privateKeyFile": secret.New(otherAppSecret), "aesKey": secret.New("hunter2")},
 		}},
 	}, apps)
+
+	require.Equal(t, 4*time.Hour, c.LongestAccessTTL(apps))
+	apps[2].Lifetimes.AccessTTL = 5 * time.Hour
+	require.Equal(t, 5*time.Hour, c.LongestAccessTTL(apps))
 
 	unset(t, "WECHAT_APPS")
 	appsFile(t, `{"apps": [{"id": "`+appID+`", "provider": "wechat", "secret": "`+appSecret+`"}]}`)
@@ -89,6 +97,10 @@ func TestAFileOfAppsThatIsWrongStopsTheStartWithoutAWordOfItsSecrets(t *testing.
 		"a secret as a member":  {"apps:\n  - " + app + "hunter2hunter2: secret", "in letters"},
 		"an address with a key": {"apps:\n  - " + app + "secret: hunter2hunter2\n    apiURL: https://user:hunter2@weixin.example.com", "apiURL"},
 		"an account of words":   {"apps:\n  - " + app + "secret: hunter2hunter2\n    account: hunter2 or so", "account"},
+		"a life in days":        {"apps:\n  - " + app + "secret: hunter2hunter2\n    accessTTL: 7d", "accessTTL, a duration of 1s or more"},
+		"a life in seconds":     {"apps:\n  - " + app + "secret: hunter2hunter2\n    refreshTTL: 3600", "refreshTTL, a duration"},
+		"no life":               {"apps:\n  - " + app + "secret: hunter2hunter2\n    accessTTL: 0s", "accessTTL, a duration"},
+		"a negative life":       {"apps:\n  - " + app + "secret: hunter2hunter2\n    refreshTTL: -1h", "refreshTTL, a duration"},
 		"an app twice":          {"apps:\n  - " + app + "secret: hunter2hunter2\n  - " + app + "secret: hunter2hunter3", "each appid once"},
 		"an app of both":        {"apps:\n  - id: " + appID + "\n    provider: wechat\n    secret: hunter2hunter2", "each appid once"},
 	} {

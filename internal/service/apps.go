@@ -42,11 +42,12 @@ func (s *Service) readApps(c config.Config, changed func() error) (bool, error) 
 		return false, nil
 	}
 	ids := s.apps.ids()
+	s.revocations.Lengthen(c.LongestAccessTTL(settings))
 	if err := s.apps.replace(settings); err != nil {
 		return false, err
 	}
 	if slices.Equal(ids, s.apps.ids()) {
-		return true, nil // a secret, or where a platform is
+		return true, nil // a secret, a lifetime, or where a platform is
 	}
 	if err := changed(); err != nil {
 		s.apps.current.Store(before)

@@ -63,6 +63,46 @@ func TestAResetAppSecretNeedsNoRestart(t *testing.T) {
 	require.Contains(t, w.log.String(), "apps read again")
 }
 
+// The tokens say so, and so does what the response counts in.
+func TestAnAppHasItsOwnLifetimesAndTheyAreReadAgain(t *testing.T) {
+	t.Parallel()
+	everyStore(t, func(t *testing.T, w *world) {
+		lives := func(a answer) [2]float64 {
+			require.Equal(t, 200, a.status, "%s", a.body)
+			body, access := a.json(), claimsOf(t, a.text("accessToken"))
+			require.InDelta(t, body["expiresIn"], access["exp"].(float64)-access["iat"].(float64), 0)
+			return [2]float64{body["expiresIn"].(float64), body["refreshExpiresIn"].(float64)}
+		}
+		own := func(life string) string {
+			return "apps:\n" + appLine(appID, appSecret) +
+				"  - {id: " + otherApp + ", provider: wechat, secret: \"" + otherAppSecret + "\", " + life + "}\n"
+		}
+		p, write := appsPod(t, w, own("accessTTL: 15m, refreshTTL: 720h"))
+		app := map[string]any{"appId": otherApp}
+		require.Equal(t, [2]float64{4 * 3600, 168 * 3600}, lives(p.login("alice")))
+		in := p.login("alice", app)
+		require.Equal(t, [2]float64{15 * 60, 720 * 3600}, lives(in))
+		bob := p.login("bob", app)
+		refreshed := p.refresh(in.text("refreshToken"))
+		require.Equal(t, [2]float64{15 * 60, 720 * 3600}, lives(refreshed))
+
+		write(own("accessTTL: 12h"))
+		require.Eventually(t, func() bool { return lives(p.login("carol", app)) == [2]float64{12 * 3600, 168 * 3600} }, noticed, 50*time.Millisecond)
+		refreshed = p.refresh(refreshed.text("refreshToken"))
+		require.Equal(t, [2]float64{12 * 3600, 168 * 3600}, lives(refreshed), "a session that was there before")
+		// What lives longer now is remembered longer when it ends.
+		require.Equal(t, 12*time.Hour, p.service.revocations.TTL())
+		require.Equal(t, 204, p.do("POST", "/api/v1/auth/logout", "", map[string]any{"refreshToken": refreshed.text("refreshToken")}).status)
+		w.clock.move(11 * time.Hour)
+		expect(t, p.me(refreshed.text("accessToken")), 401, "session_revoked")
+
+		write(own("accessTTL: 1m"))
+		require.Eventually(t, func() bool { return lives(p.login("carol", app)) == [2]float64{60, 168 * 3600} }, noticed, 50*time.Millisecond)
+		expect(t, p.me(refreshed.text("accessToken")), 401, "session_revoked")
+		require.Equal(t, [2]float64{60, 168 * 3600}, lives(p.refresh(bob.text("refreshToken"))))
+	})
+}
+
 func TestAppsComeAndGoWithoutARestart(t *testing.T) {
 	t.Parallel()
 	w := newSQLiteWorld(t)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/internal/config"
 	"github.com/wugan/wugan/internal/tracing"
 	"github.com/wugan/wugan/migrations"
@@ -20,7 +21,7 @@ type Database = store.Store
 // openDatabase opens the store that the settings name. A SQLite file belongs to
 // this process alone, so it is migrated here; PostgreSQL is migrated before, by
 // wugan migrate or goose.
-func openDatabase(ctx context.Context, c config.Config, t *tracing.Tracing) (Database, error) {
+func openDatabase(ctx context.Context, c config.Config, lifetimes auth.Lifetimes, t *tracing.Tracing) (Database, error) {
 	if c.DatabaseKind() == "sqlite" {
 		if err := CheckFile(ctx, c); err != nil {
 			return nil, err
@@ -29,7 +30,7 @@ func openDatabase(ctx context.Context, c config.Config, t *tracing.Tracing) (Dat
 			return nil, Unusable(c, err)
 		}
 	}
-	db, err := store.Open(ctx, c.DatabaseURL.Reveal(), c.Lifetimes(), t.Statements())
+	db, err := store.Open(ctx, c.DatabaseURL.Reveal(), lifetimes, t.Statements())
 	if err != nil {
 		return nil, Unusable(c, err)
 	}

@@ -54,7 +54,8 @@ type appSet struct {
 
 type platformApp struct {
 	providers.App
-	provider providers.Provider
+	provider  providers.Provider
+	lifetimes auth.AppLifetimes
 }
 
 func newApps(use providers.Config, devCodes bool) *apps {
@@ -69,7 +70,7 @@ func (a *apps) replace(settings []config.App) error {
 		if err != nil {
 			return app.Wrong("%s", err)
 		}
-		next.by[app.ID] = platformApp{app.App, made}
+		next.by[app.ID] = platformApp{app.App, made, app.Lifetimes}
 	}
 	a.current.Store(next)
 	return nil
@@ -84,6 +85,9 @@ func (a *apps) of(appID string) (platformApp, error) {
 	}
 	return platformApp{}, auth.ErrUnknownApp
 }
+
+// lifetimes returns the lifetimes of an app that has its own.
+func (a *apps) lifetimes(appID string) auth.AppLifetimes { return a.current.Load().by[appID].lifetimes }
 
 var _ auth.CodeExchanger = (*apps)(nil)
 

@@ -69,6 +69,7 @@ func (s *Service) mayPurge() error {
 }
 
 func (s *Service) purgeAndLog(ctx context.Context, k keeping, log *slog.Logger) {
+	k.accessTTL = s.revocations.TTL()
 	n, err := purgeOnce(ctx, s.db, k, s.metrics, s.clock.Now())
 	switch {
 	case ctx.Err() != nil:
@@ -113,11 +114,19 @@ func Step(ctx context.Context, db Database) (time.Duration, error) {
 // PurgeNow removes expired sessions at an operator's request, by the database's time and
 // the settings.
 func PurgeNow(ctx context.Context, db Database, c config.Config) (int, error) {
+	k := keepingOf(c)
+	if c.AppsFile != "" {
+		apps, err := c.Apps()
+		if err != nil {
+			return 0, err
+		}
+		k.accessTTL = c.LongestAccessTTL(apps)
+	}
 	now, err := db.Now(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("purge: %w", err)
 	}
-	return purgeOnce(ctx, db, keepingOf(c), nil, now)
+	return purgeOnce(ctx, db, k, nil, now)
 }
 
 // purgeOnce removes expired sessions and counts them.

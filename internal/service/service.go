@@ -143,7 +143,7 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 	now := s.clock.Now
 	access, refresh := auth.NewKeyring(accessKeys), auth.NewKeyring(refreshKeys)
 	s.keys = &keyWatcher{config: c, access: access, refresh: refresh}
-	s.revocations = auth.NewRevocations(c.AccessTTL, s.clock, log)
+	s.revocations = auth.NewRevocations(c.LongestAccessTTL(appSettings), s.clock, log)
 	s.metrics = s.newMetrics(c, o.Version, appIDs(appSettings))
 	s.apps = newApps(providers.Config{
 		Transport: providers.NewTransport(), Around: o.Tracing.Calls,
@@ -152,7 +152,9 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 	if err := s.apps.replace(appSettings); err != nil {
 		return nil, err
 	}
-	db, err := openDatabase(ctx, c, o.Tracing)
+	lifetimes := c.Lifetimes()
+	lifetimes.OfApp = s.apps.lifetimes
+	db, err := openDatabase(ctx, c, lifetimes, o.Tracing)
 	if err != nil {
 		return nil, err
 	}
@@ -212,7 +214,7 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 	// Again when other apps are configured: their ids are those of the tokens that
 	// are taken.
 	build := func() error {
-		handler, err := api(c.Lifetimes())
+		handler, err := api(lifetimes)
 		if err == nil && o.Around != nil {
 			handler, err = o.Around(handler, api)
 		}

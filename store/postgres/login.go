@@ -202,7 +202,7 @@ func (s *Store) login(ctx context.Context, db batcher, group []auth.Login) (out 
 		keys[i], sessionIDs[i] = l.SealedSessionKey, uuidParam(l.SessionID)
 		devices[i], names[i], agents[i], ips[i] = l.Device.ID, l.Device.Name, l.Device.UserAgent, l.Device.IP
 		platforms[i], accounts[i] = l.Provider, l.Account
-		nows[i], ends[i] = l.Now, s.lifetimes.SessionEnd(l.Now, l.Now)
+		nows[i], ends[i] = l.Now, s.lifetimes.Of(l.AppID).SessionEnd(l.Now, l.Now)
 	}
 	most := int64(s.lifetimes.MaxSessions)
 	if most == 0 {

@@ -53,10 +53,10 @@ func (s *Store) Rotate(ctx context.Context, p auth.Presented) (auth.Rotated, err
 const rotateSQL = `
 WITH asked AS (
     SELECT *
-    FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::timestamptz[])
-         WITH ORDINALITY AS a (user_id, id, app_id, seq, prev, ip, user_agent, now, n)
+    FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::timestamptz[], $10::interval[])
+         WITH ORDINALITY AS a (user_id, id, app_id, seq, prev, ip, user_agent, now, refresh_ttl, n)
 ), held AS MATERIALIZED (
-    SELECT a.n, a.seq, a.prev, a.ip, a.user_agent, a.now,
+    SELECT a.n, a.seq, a.prev, a.ip, a.user_agent, a.now, a.refresh_ttl,
            s.user_id, s.id, s.app_id, s.used, s.last, s.rotated_at, s.created_at, s.expires_at,
            s.ip AS ip_before, s.user_agent AS agent_before, s.repeats, s.repeats_recorded_at,
            u.roles, u.metadata,
@@ -86,7 +86,7 @@ WITH asked AS (
     SET used       = CASE h.outcome WHEN 'sibling' THEN h.used ELSE h.seq END,
         last       = CASE h.outcome WHEN 'restored' THEN h.seq ELSE h.last END + 1,
         rotated_at = h.now,
-        expires_at = date_trunc('second', LEAST(h.now + $10, h.created_at + $11)),
+        expires_at = date_trunc('second', LEAST(h.now + h.refresh_ttl, h.created_at + $11)),
         ip         = h.ip,
         user_agent = h.user_agent,
         repeats    = COALESCE(r.repeats, 0),
@@ -162,18 +162,20 @@ func (s *Store) rotate(ctx context.Context, group []auth.Presented) (out []batch
 		seqs, prevs  = make([]int64, n), make([]int64, n)
 		ips, agents  = make([]string, n), make([]string, n)
 		nows         = make([]time.Time, n)
+		lives        = make([]time.Duration, n)
 		identities   bool
 	)
 	for i, p := range group {
 		userIDs[i], ids[i], appIDs[i] = uuidParam(p.UserID), uuidParam(p.SessionID), p.AppID
 		seqs[i], prevs[i] = p.Seq, p.Prev
 		ips[i], agents[i], nows[i] = p.IP, p.UserAgent, p.Now
+		lives[i] = s.lifetimes.Of(p.AppID).RefreshTTL
 		identities = identities || p.WithIdentity
 	}
 	b := s.groupBatch()
 	b.Queue(rotateSQL,
 		userIDs, ids, appIDs, seqs, prevs, ips, agents, nows,
-		s.lifetimes.Grace, s.lifetimes.RefreshTTL, limit(s.lifetimes.MaxAge), auth.RepeatEvery, identities)
+		s.lifetimes.Grace, lives, limit(s.lifetimes.MaxAge), auth.RepeatEvery, identities)
 	out = make([]batch.Result[auth.Rotated], n)
 	for i := range out {
 		out[i].Value.Outcome = auth.OutcomeUnknown

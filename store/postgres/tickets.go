@@ -130,7 +130,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9)`
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return in, "", false, err
 	}
-	in.ExpiresAt, in.User.LastLoginAt = s.lifetimes.SessionEnd(l.Now, l.Now), l.Now.UTC()
+	in.ExpiresAt, in.User.LastLoginAt = s.lifetimes.Of(appID).SessionEnd(l.Now, l.Now), l.Now.UTC()
 	if _, err := tx.Exec(ctx, greetSQL, t.UserID, l.Now); err != nil {
 		return in, "", false, err
 	}

@@ -69,7 +69,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	if err != nil {
 		return auth.LoggedIn{}, err
 	}
-	now, expires := micros(l.Now), s.lifetimes.SessionEnd(l.Now, l.Now)
+	now, expires := micros(l.Now), s.lifetimes.Of(l.AppID).SessionEnd(l.Now, l.Now)
 	out := auth.LoggedIn{NewUser: created, ExpiresAt: expires}
 	var deletedAt sql.NullInt64
 	if out.User, err = scanUser(tx.QueryRowContext(ctx, userSQL, userID.String()), &deletedAt); err != nil {

@@ -116,7 +116,7 @@ UPDATE sessions SET revoked_at = ?, revoked_reason = ? WHERE user_id = ? AND id 
 	var err error
 	switch e.Outcome {
 	case auth.OutcomeRestored, auth.OutcomeSibling, auth.OutcomeRotated:
-		e.ExpiresAt = s.lifetimes.SessionEnd(e.CreatedAt, p.Now)
+		e.ExpiresAt = s.lifetimes.Of(p.AppID).SessionEnd(e.CreatedAt, p.Now)
 		_, err = tx.ExecContext(ctx, rotateSQL, e.Used, e.Last, micros(e.RotatedAt), micros(e.ExpiresAt), p.IP, p.UserAgent, userID, id)
 	case auth.OutcomeReused:
 		_, err = tx.ExecContext(ctx, revokeSQL, micros(p.Now), string(auth.ReasonReused), userID, id)

@@ -97,7 +97,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return in, "", false, err
 	}
-	in.ExpiresAt, in.User.LastLoginAt = s.lifetimes.SessionEnd(l.Now, l.Now), l.Now.UTC()
+	in.ExpiresAt, in.User.LastLoginAt = s.lifetimes.Of(appID).SessionEnd(l.Now, l.Now), l.Now.UTC()
 	if _, err := tx.ExecContext(ctx, greetSQL, now, t.UserID.String()); err != nil {
 		return in, "", false, err
 	}

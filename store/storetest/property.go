@@ -64,7 +64,7 @@ func (m *model) login(l auth.Login, userID uuid.UUID) []auth.Ended {
 	m.session = append(m.session, &modelSession{
 		seat:     seat{userID: userID, id: l.SessionID, appID: l.AppID},
 		Counters: auth.Counters{Last: 1, RotatedAt: m.now},
-		device:   l.Device.ID, ip: l.Device.IP, created: m.now, expires: m.lifetimes.SessionEnd(m.now, m.now), tokens: [][2]int64{{1, 0}},
+		device:   l.Device.ID, ip: l.Device.IP, created: m.now, expires: m.lifetimes.Of(l.AppID).SessionEnd(m.now, m.now), tokens: [][2]int64{{1, 0}},
 	})
 	return ended
 }
@@ -83,7 +83,7 @@ func (m *model) rotate(x *modelSession, p auth.Presented) (_ auth.Outcome, repea
 	case auth.OutcomeReused:
 		x.revoked = true
 	case auth.OutcomeRotated, auth.OutcomeSibling, auth.OutcomeRestored:
-		x.expires, x.ip = m.lifetimes.SessionEnd(x.created, m.now), p.IP
+		x.expires, x.ip = m.lifetimes.Of(x.appID).SessionEnd(x.created, m.now), p.IP
 		fallthrough
 	default:
 		x.tokens = append(x.tokens, [2]int64{x.Last, x.Used})
@@ -106,6 +106,9 @@ func property(t *testing.T, db *Database) {
 	p := auth.Lifetimes{
 		AccessTTL: 4 * time.Hour, RefreshTTL: 7 * 24 * time.Hour, Grace: 10 * time.Second,
 		MaxAge: 20 * 24 * time.Hour, MaxSessions: 3,
+		OfApp: func(appID string) auth.AppLifetimes {
+			return map[string]auth.AppLifetimes{app2: {AccessTTL: time.Hour, RefreshTTL: 3 * 24 * time.Hour}}[appID]
+		},
 	}
 	stores := pair(t, db, p)
 	seen := map[auth.Outcome]int{}

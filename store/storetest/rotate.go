@@ -298,6 +298,53 @@ func greatestAge(t *testing.T, db *Database) {
 	}
 }
 
+// The app's own lifetimes hold from the next exchange on, also for sessions that
+// were opened before, and for no other app.
+func lifetimesOfApps(t *testing.T, db *Database) {
+	own := map[string]auth.AppLifetimes{app1: {RefreshTTL: time.Hour}, app2: {AccessTTL: time.Minute}}
+	p := lifetimes()
+	p.OfApp = func(appID string) auth.AppLifetimes { return own[appID] }
+	s := db.open(t, p)
+	end := func(x seat) time.Time { return db.session(t, x.userID, x.id).ExpiresAt }
+	whole := start.Truncate(time.Second)
+
+	in, short := login(t, s, signIn(t, app1, someone(), start))
+	require.Equal(t, whole.Add(time.Hour), in.ExpiresAt)
+	require.Equal(t, whole.Add(time.Hour), end(short))
+	in, usual := login(t, s, signIn(t, app2, someone(), start))
+	require.Equal(t, whole.Add(p.RefreshTTL), in.ExpiresAt, "this app states the other lifetime alone")
+	_, none := login(t, s, signIn(t, app3, someone(), start))
+	require.Equal(t, whole.Add(p.RefreshTTL), end(none))
+	ticket := auth.Ticket{
+		Hash: []byte("of another app"), UserID: usual.userID, SessionID: usual.id, AppID: app2, Now: start, ExpiresAt: start.Add(time.Minute),
+	}
+	require.NoError(t, s.(auth.TicketStore).SaveTicket(t.Context(), ticket))
+	in, _, err := s.(auth.TicketStore).LoginByTicket(t.Context(), auth.TicketLogin{
+		Hash: ticket.Hash, AppID: app1, SessionID: newID(t), Now: start,
+	})
+	require.NoError(t, err)
+	require.Equal(t, whole.Add(time.Hour), in.ExpiresAt, "the app that it opens a session of")
+
+	// Together, so that they may stand in one statement.
+	now := start.Add(30 * time.Minute)
+	seats, got := []*seat{&short, &usual, &none}, make([]auth.Rotated, 3)
+	together(len(seats), func(i int) { got[i], _ = s.Rotate(t.Context(), seats[i].present(now)) })
+	for i, life := range []time.Duration{time.Hour, p.RefreshTTL, p.RefreshTTL} {
+		require.Equal(t, auth.OutcomeRotated, got[i].Outcome)
+		require.Equal(t, now.Add(life).Truncate(time.Second), got[i].ExpiresAt)
+		require.Equal(t, got[i].ExpiresAt, end(*seats[i]))
+		seats[i].seq, seats[i].prev = got[i].Last, got[i].Used
+	}
+
+	own = map[string]auth.AppLifetimes{app1: {RefreshTTL: 30 * 24 * time.Hour}, app2: {RefreshTTL: 2 * time.Hour}}
+	now = now.Add(30 * time.Minute)
+	require.Equal(t, now.Add(30*24*time.Hour).Truncate(time.Second), rotate(t, s, &short, now).ExpiresAt)
+	require.Equal(t, now.Add(2*time.Hour).Truncate(time.Second), rotate(t, s, &usual, now).ExpiresAt)
+	now = now.Add(2 * time.Hour)
+	require.Equal(t, auth.OutcomeExpired, rotate(t, s, &usual, now).Outcome)
+	require.Equal(t, auth.OutcomeRotated, rotate(t, s, &short, now).Outcome)
+}
+
 func wrongAddress(t *testing.T, db *Database) {
 	s := db.open(t, lifetimes())
 	p, other := newcomer(t, s, start), newcomer(t, s, start)

@@ -78,6 +78,7 @@ var cases = []struct {
 	{"exchanges of many sessions at once do not mix", manySessions},
 	{"a session expires to the microsecond", expiryBoundary},
 	{"a session ends at its greatest age", greatestAge},
+	{"a session lives as long as its app says at each login and exchange", lifetimesOfApps},
 	{"a token of another user, app or session is unknown and changes nothing", wrongAddress},
 	{"a disabled or deleted user exchanges nothing", barredRotate},
 	{"a thousand exchanges leave one row and no event", oneRow},
