@@ -1,4 +1,4 @@
-/** The recipes of docs/en/client.md, run with the libraries themselves; and that the page shows these very files. */
+/** The recipes of docs/en/recipes.md, run with the libraries themselves; and that the page shows these very files. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
@@ -104,8 +104,8 @@ describe.each(Object.entries(recipes))('%s', (name, load) => {
     expect(await outcome(ask('/a'))).toMatchObject({ ok: true })
   })
 
-  it('docs/en/client.md shows this very file', () => {
-    const page = readFileSync(join(import.meta.dirname, '../../docs/en/client.md'), 'utf8')
+  it('docs/en/recipes.md shows this very file', () => {
+    const page = readFileSync(join(import.meta.dirname, '../../docs/en/recipes.md'), 'utf8')
     expect(page).toContain('```js\n' + readFileSync(join(import.meta.dirname, `../recipes/${name}.js`), 'utf8') + '```')
   })
 })

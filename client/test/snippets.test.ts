@@ -1,11 +1,11 @@
-/** Every snippet of docs/en/client.md and of the README is compiled, strictly, and run; the recipes have a file of their own. */
+/** Every snippet of the client's pages and of the README is compiled, strictly, and run; the recipes have a file of their own. */
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createContext, runInContext } from 'node:vm'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { HostCall } from '../src/host'
-import { Device } from './support/device'
+import { BASE, Device } from './support/device'
 
 const root = join(import.meta.dirname, '..')
 const folder = join(import.meta.dirname, 'snippets')
@@ -13,7 +13,9 @@ const RECIPES = ['luch-request', 'uni-ajax', 'alova']
 
 interface Snippet { name: string; code: string; isModule: boolean }
 
-const snippets: Snippet[] = ['../docs/en/client.md', 'README.md'].flatMap((page) =>
+const PAGES = ['start', 'uniapp', 'taro', 'h5', 'client', 'client-calls', 'client-parts'].map((name) => `../docs/en/${name}.md`)
+
+const snippets: Snippet[] = [...PAGES, 'README.md'].flatMap((page) =>
   [...readFileSync(join(root, page), 'utf8').matchAll(/^```(js|ts)\n([\s\S]*?)^```/gm)].map(([, language, code = ''], n) => {
     const isModule = !code.includes('require(')
     return { name: `${page.replace(/\W/g, '-')}-${String(n + 1)}.${isModule ? (language === 'ts' ? 'mts' : 'mjs') : 'cjs'}`, code, isModule }
@@ -87,7 +89,7 @@ describe('the snippets', () => {
   })
 
   it.each(snippets.filter(({ isModule }) => !isModule).map(({ name, code }) => [name, code]))('%s runs, as a page of a mini program', async (_, code) => {
-    const [first = '', second = ''] = code.split('// any page\n')
+    const [first = '', second = ''] = code.replace('http://localhost:8080', BASE).split('// any page\n')
     const module = { exports: {} as { get: (url: string) => Promise<unknown> } }
     const core = await import('../src/index')
     const globals = { wx: (globalThis as unknown as { wx: object }).wx, setTimeout, clearTimeout }
@@ -97,6 +99,6 @@ describe('the snippets', () => {
     run(`(function (require) {${second}\n})`, { Page: (options: typeof page) => { page = options } })(() => module.exports)
     const shown = new Promise((resolve) => { page!.setData = resolve })
     page!.onLoad()
-    expect(await shown).toEqual({ orders: { user: 'alice' } })
+    expect(await shown).toEqual({ user: { id: 'alice', nickname: 'alice' } })
   })
 })
