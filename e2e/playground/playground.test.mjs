@@ -80,7 +80,7 @@ const heard = (page) => page.locator('#said').textContent()
 test('the first request signs in by itself', async (t) => {
   const page = await open(t)
   const scene = page.locator('article[data-scene=opened]')
-  assert.match(await scene.innerText(), /1 request · 1 login · 1 answer/)
+  assert.match(await scene.innerText(), /1 request · 1 login · 1 response/)
   assert.equal(await page.locator('#state').innerText(), 'signed in')
   assert.equal(await page.locator('#noticed').innerText(), 'nothing')
 })
@@ -89,14 +89,14 @@ test('in English, every button shows what it promises', async (t) => {
   const page = await open(t)
 
   const five = await play(page, 'five')
-  assert.deepEqual(five.facts, ['5 requests', '5 × 401', '1 refresh', '5 answers'])
+  assert.deepEqual(five.facts, ['5 requests', '5 × 401', '1 refresh', '5 responses'])
   assert.equal(five.rows.filter((row) => /401 token_expired → 20[04]$/.test(row)).length, 5)
   assert.ok(five.rows.includes('phonerefresh: 200'))
   assert.match(five.told, /one refresh/)
   assert.ok((await heard(page)).includes(five.told), 'what is seen is also said')
 
   const lost = await play(page, 'lost', 'Space')
-  assert.deepEqual(lost.facts, ['1 request', '1 × 401', '1 answer lost', '1 refresh', '1 answer'])
+  assert.deepEqual(lost.facts, ['1 request', '1 × 401', '1 response lost', '1 refresh', '1 response'])
   assert.ok(lost.rows.includes('phonerefresh: lost → 200'))
 
   const stolen = await play(page, 'stolen')
@@ -109,7 +109,7 @@ test('in English, every button shows what it promises', async (t) => {
   assert.ok(wechat.rows.some((row) => /^visitorlogin: (503 wechat_unavailable → )+200$/.test(row)), wechat.rows.join('\n'))
   assert.ok(wechat.rows.includes('visitorGET /users/me: 200'))
 
-  assert.deepEqual((await play(page, 'one')).facts, ['1 request', '1 answer'])
+  assert.deepEqual((await play(page, 'one')).facts, ['1 request', '1 response'])
   assert.equal(await page.locator('#noticed').innerText(), 'nothing', 'after all of this')
 
   const everywhere = await play(page, 'everywhere')
@@ -127,12 +127,12 @@ test('in Chinese, every button shows what it promises', async (t) => {
   const page = await open(t, { locale: 'zh-CN', viewport: PHONE })
   assert.equal(await page.locator('html').getAttribute('lang'), 'zh-CN')
   const expected = {
-    five: ['5 个请求', '5 × 401', '1 次刷新', '5 个应答'],
-    lost: ['1 个请求', '1 × 401', '丢失 1 个应答', '1 次刷新', '1 个应答'],
-    stolen: ['2 个请求', '3 × 401', '2 次刷新', '1 次登录', '2 个应答'],
-    wechat: ['2 个请求', '1 × 401', '1 × 503', '1 次刷新', '1 次登录', '2 个应答'],
-    one: ['1 个请求', '1 个应答'],
-    everywhere: ['3 个请求', '2 × 401', '1 次登录', '2 个应答', '1 个被拒'],
+    five: ['5 个请求', '5 × 401', '1 次刷新', '5 个响应'],
+    lost: ['1 个请求', '1 × 401', '丢失 1 个响应', '1 次刷新', '1 个响应'],
+    stolen: ['2 个请求', '3 × 401', '2 次刷新', '1 次登录', '2 个响应'],
+    wechat: ['2 个请求', '1 × 401', '1 × 503', '1 次刷新', '1 次登录', '2 个响应'],
+    one: ['1 个请求', '1 个响应'],
+    everywhere: ['3 个请求', '2 × 401', '1 次登录', '2 个响应', '1 个被拒'],
   }
   for (const [name, facts] of Object.entries(expected)) {
     const scene = await play(page, name)
@@ -150,7 +150,7 @@ test('the language follows the browser, can be changed, and is remembered', asyn
   await tabTo(page, '#language')
   await page.keyboard.press('Enter')
   assert.equal(await page.title(), 'wugan playground')
-  assert.match(await page.locator('article[data-scene=opened]').innerText(), /1 request · 1 login · 1 answer/, 'what has happened is translated, too')
+  assert.match(await page.locator('article[data-scene=opened]').innerText(), /1 request · 1 login · 1 response/, 'what has happened is translated, too')
   const shown = await page.locator('body').innerText()
   assert.deepEqual(shown.match(/\p{Script=Han}+/gu), ['无感', '中文'])
   await page.reload()
@@ -162,7 +162,7 @@ test('a reload keeps the session', async (t) => {
   const page = await open(t)
   await page.reload()
   await settled(page)
-  assert.match(await page.locator('article[data-scene=opened]').innerText(), /1 request · 1 answer/)
+  assert.match(await page.locator('article[data-scene=opened]').innerText(), /1 request · 1 response/)
   assert.equal(await page.locator('#logins').innerText(), '0')
 })
 
@@ -182,7 +182,7 @@ test('30-second tokens run down and are renewed, and every request is answered',
   await strip.waitFor({ timeout: 10_000 })
   const facts = await strip.locator('.facts').innerText()
   // A request that leaves in a token's last second may be refused on its way, and is sent again.
-  const [, requests, answers] = /^(\d+) requests · (?:1 × 401 · )?1 refresh · (\d+) answers/.exec(facts) ?? assert.fail(facts)
+  const [, requests, answers] = /^(\d+) requests · (?:1 × 401 · )?1 refresh · (\d+) responses/.exec(facts) ?? assert.fail(facts)
   assert.equal(answers, requests)
   assert.match(await strip.locator('.told').innerText(), /every request was answered/)
   assert.equal(await page.locator('#noticed').innerText(), 'nothing')

@@ -1397,7 +1397,7 @@
     phone: "This phone",
     noticed: "Noticed by the user",
     noticedNothing: "nothing",
-    answered: "Answers",
+    answered: "Responses",
     renewals: "Refreshes",
     silentLogins: "Silent logins",
     access: "Access token",
@@ -1421,7 +1421,7 @@
     timeline: "What happens",
     empty: "Nothing yet. Press a button.",
     running: "under way",
-    slow: "Each call is slowed down to half a second, so that it can be seen. A token is made to expire by exchanging it for one that lives one second.",
+    slow: "Each call is slowed down to half a second, so that it can be seen. A token is made to expire by refreshing it into one that lives one second.",
     expiring: "Waiting until the access token has expired …",
     notHere: "This page needs JavaScript.",
     forDevelopment: "wugan dev, not for production: whoever reaches this address can sign in as anybody.",
@@ -1432,7 +1432,7 @@
     legendRefresh: "refresh",
     legendLogin: "login",
     legendWait: "waits",
-    legendLost: "answer lost",
+    legendLost: "response lost",
     legendDown: "503",
     waits: "waits",
     lostPill: "lost",
@@ -1457,13 +1457,13 @@
   };
   var zh = {
     title: "wugan 无感 · 演练场",
-    tagline: "登录无感。随手弄坏点什么，看客户端怎样悄悄修好。",
+    tagline: "登录无感。随手弄坏点什么，看客户端怎样悄悄补好。",
     skip: "跳到时间线",
     language: "English",
     phone: "这台手机",
     noticed: "用户察觉到的",
     noticedNothing: "毫无察觉",
-    answered: "应答",
+    answered: "响应",
     renewals: "刷新",
     silentLogins: "静默登录",
     access: "访问令牌",
@@ -1478,27 +1478,27 @@
     minutes: "分",
     seconds: "秒",
     short: "30 秒令牌",
-    shortNote: "从下一枚开始",
+    shortNote: "从下一个开始",
     steady: "每 2 秒请求一次",
-    steadyNote: "一直在线，看它续期",
+    steadyNote: "一直保持登录，看它刷新",
     login: "登录",
-    logout: "退出",
+    logout: "退出登录",
     try: "试一试",
     timeline: "发生了什么",
     empty: "还没有动静，按一个按钮吧。",
     running: "进行中",
-    slow: "每次调用都放慢到半秒，好让人看清。要让令牌过期，就先把它换成一枚只活一秒的。",
+    slow: "每次调用都放慢到半秒，方便看清。要让令牌过期，就先刷新成一个有效期只有一秒的。",
     expiring: "等访问令牌过期……",
     notHere: "本页需要 JavaScript。",
     forDevelopment: "wugan dev 不可用于生产：能访问这个地址的人可以用任何身份登录。",
     contract: "HTTP 接口文档",
     legend: "图例",
-    legendOk: "已应答",
+    legendOk: "已响应",
     legendRefused: "401",
     legendRefresh: "刷新",
     legendLogin: "登录",
     legendWait: "等待",
-    legendLost: "应答丢失",
+    legendLost: "响应丢失",
     legendDown: "503",
     waits: "等待",
     lostPill: "丢失",
@@ -1506,19 +1506,19 @@
     broke: "没能演到最后",
     "actor.phone": "手机",
     "actor.tablet": "平板",
-    "actor.thief": "小偷",
+    "actor.thief": "盗用者",
     "actor.visitor": "新访客",
     "actor.wechat": "微信",
     "kind.refresh": "刷新",
     "kind.login": "登录",
-    "kind.logout": "退出",
+    "kind.logout": "退出登录",
     "kind.request": "请求",
-    "kind.outage": "宕机",
+    "kind.outage": "故障",
     "state.anonymous": "尚未登录",
     "state.authenticating": "登录中",
     "state.authenticated": "已登录",
-    "state.renewing": "续期中",
-    "state.loggedOut": "已退出",
+    "state.renewing": "刷新中",
+    "state.loggedOut": "已退出登录",
     "state.refused": "登录被拒绝"
   };
   var scenes = {
@@ -1532,12 +1532,12 @@
       five: {
         title: "Five requests at once",
         lead: "The access token has expired, and the phone’s clock is slow: only a 401 can tell it.",
-        told: "The first 401 started one refresh, all others waited for it, and each request went out again. The caller saw five answers."
+        told: "The first 401 started one refresh, all others waited for it, and each request went out again. The caller saw five responses."
       },
       lost: {
-        title: "A lost answer",
-        lead: "The refresh reaches the server. Its answer never reaches the phone.",
-        told: "The phone asked again with the same refresh token. The server recognised the exchange and repeated its answer: a dead spot logs nobody out."
+        title: "A lost response",
+        lead: "The refresh reaches the server. Its response never reaches the phone.",
+        told: "The phone asked again with the same refresh token. The server recognised the rotation and repeated its response: a dead spot logs nobody out."
       },
       stolen: {
         title: "A stolen refresh token",
@@ -1572,47 +1572,47 @@
       opened: {
         title: "打开页面",
         lead: "只发一个请求，不管上次留下了什么。",
-        told: "已应答。没有谁先调用登录：没有令牌的请求会自己登录，然后再发出去。"
+        told: "已响应。不需要先调用登录：没有令牌的请求会自己登录，然后再发出去。"
       },
-      one: { title: "发一个请求", lead: "我是谁？", told: "已应答。" },
+      one: { title: "发一个请求", lead: "我是谁？", told: "已响应。" },
       five: {
         title: "五个请求同时发出",
         lead: "访问令牌已经过期，而手机的时钟慢了：只有 401 能让它知道。",
-        told: "第一个 401 引发了一次刷新，其余的都等着它，然后各自重发。调用方看到的是五个应答。"
+        told: "第一个 401 触发了一次刷新，其余请求都等它完成，然后各自重发。调用方看到的是五个响应。"
       },
       lost: {
-        title: "丢失的应答",
-        lead: "刷新请求到了服务器，应答却没能回到手机。",
-        told: "手机用同一枚刷新令牌又问了一次，服务器认出这次兑换，重复了应答：信号不好不会让任何人掉线。"
+        title: "响应丢失",
+        lead: "刷新请求到了服务端，响应却没能回到手机。",
+        told: "手机用同一个刷新令牌又请求了一次，服务端认出这次轮换，给出同样的响应：信号不好不会让登录态失效。"
       },
       stolen: {
         title: "被盗的刷新令牌",
         lead: "有人复制了刷新令牌，在手机继续使用之后拿出来用。",
-        told: "副本露了馅，服务器为双方结束了会话。小偷什么也没得到；手机自己重新登录了。"
+        told: "副本暴露了自己，服务端对双方结束了会话。盗用者什么也没得到，手机自己重新登录了。"
       },
       wechat: {
-        title: "微信宕机",
-        lead: "微信拒绝一切连接。一枚令牌过期了，又来了一位新访客。",
-        told: "已登录的人毫无察觉：刷新不需要微信。新访客收到 503，按 Retry-After 等待后重试，微信一恢复就进来了。"
+        title: "微信故障",
+        lead: "微信拒绝一切连接。一个令牌过期了，又来了一位新访客。",
+        told: "已登录的用户毫无察觉：刷新不需要微信。新访客收到 503，按 Retry-After 等待后重试，微信一恢复就进来了。"
       },
       everywhere: {
         title: "全部退出",
         lead: "同一个用户也登录在一台平板上。手机结束所有会话。",
-        told: "平板的下一个请求立刻被拒，它的刷新也一样：那边需要有人重新登录。这台手机保持退出，直到你登录。"
+        told: "平板的下一个请求立刻被拒绝，刷新也一样：那边要有人主动登录。这台手机会保持退出，直到你登录。"
       },
-      login: { title: "登录", lead: "离开“已退出”的唯一办法。", told: "已登录，是一个新会话。" },
+      login: { title: "登录", lead: "离开“已退出登录”的唯一办法。", told: "已登录，是一个新会话。" },
       logout: {
-        title: "退出",
-        lead: "先忘掉本机的令牌，再结束服务器上的会话。",
-        told: "已退出，并且保持退出：现在没有请求会静默登录。"
+        title: "退出登录",
+        lead: "先清除本机的令牌，再结束服务端的会话。",
+        told: "已退出登录，并且保持退出：现在没有请求会静默登录。"
       },
-      switched: { title: "换一枚令牌", lead: "刷新一次，让下一枚令牌有你选的寿命。", told: "新的访问令牌就是这个寿命。" },
+      switched: { title: "换一个令牌", lead: "刷新一次，让下一个令牌用上你选的有效期。", told: "新的访问令牌就是这个有效期。" },
       steady: {
         title: "每 2 秒请求一次",
-        lead: "用 30 秒令牌时，大约每十五个请求里有一个会碰上令牌将尽。",
-        told: "客户端顺路续了期，每个请求都得到了应答。"
+        lead: "用 30 秒令牌时，大约每十五个请求里有一个会碰上令牌即将过期。",
+        told: "客户端顺便刷新了令牌，每个请求都得到了响应。"
       },
-      aside: { title: "自己动的", lead: "页面回到眼前，客户端照看了一下令牌。", told: "完成。" }
+      aside: { title: "自动检查", lead: "页面回到前台，客户端检查了一下令牌。", told: "完成。" }
     }
   };
   var counts = {
@@ -1620,20 +1620,20 @@
       requests: (n) => `${n} ${n === 1 ? "request" : "requests"}`,
       refused: (n) => `${n} × 401`,
       unavailable: (n) => `${n} × 503`,
-      lost: (n) => `${n} ${n === 1 ? "answer" : "answers"} lost`,
+      lost: (n) => `${n} ${n === 1 ? "response" : "responses"} lost`,
       refreshes: (n) => `${n} ${n === 1 ? "refresh" : "refreshes"}`,
       logins: (n) => `${n} ${n === 1 ? "login" : "logins"}`,
-      answers: (n) => `${n} ${n === 1 ? "answer" : "answers"}`,
+      answers: (n) => `${n} ${n === 1 ? "response" : "responses"}`,
       rejected: (n) => `${n} rejected`
     },
     zh: {
       requests: (n) => `${n} 个请求`,
       refused: (n) => `${n} × 401`,
       unavailable: (n) => `${n} × 503`,
-      lost: (n) => `丢失 ${n} 个应答`,
+      lost: (n) => `丢失 ${n} 个响应`,
       refreshes: (n) => `${n} 次刷新`,
       logins: (n) => `${n} 次登录`,
-      answers: (n) => `${n} 个应答`,
+      answers: (n) => `${n} 个响应`,
       rejected: (n) => `${n} 个被拒`
     }
   };
