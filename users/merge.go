@@ -63,10 +63,16 @@ func MayJoin(into, from User, sameApp bool) bool {
 	return len(from.SealedPhone) == 0 && !into.Disabled() && !from.Disabled() && !sameApp
 }
 
+// ByPhone reports whether a shared phone number, and not an operator, asks for the
+// merge.
+func (m Merge) ByPhone() bool { return m.Hashes != nil }
+
 // Merged is into with what it lacks and from has: nickname, avatar, phone number
-// (still sealed for from), roles, and members of the metadata. It is a pure
-// function; the stores carry out what it returns.
-func Merged(into, from User) User {
+// (still sealed for from), members of the metadata, and roles if an operator merges.
+// A phone number never adds a role: numbers are given to other people after a while,
+// and the earlier holder would get the roles of the later one. It is a pure function;
+// the stores carry out what it returns.
+func (m Merge) Merged(into, from User) User {
 	if into.Nickname == "" {
 		into.Nickname = from.Nickname
 	}
@@ -78,7 +84,7 @@ func Merged(into, from User) User {
 	}
 	into.Roles = slices.Clone(into.Roles)
 	for _, role := range from.Roles {
-		if !slices.Contains(into.Roles, role) && len(into.Roles) < MaxRoles {
+		if !m.ByPhone() && !slices.Contains(into.Roles, role) && len(into.Roles) < MaxRoles {
 			into.Roles = append(into.Roles, role)
 		}
 	}
@@ -87,6 +93,28 @@ func Merged(into, from User) User {
 		into.LastLoginAt = from.LastLoginAt
 	}
 	return into
+}
+
+// EventDetail returns the details of the event of the user who remains: how many
+// identities moved, and which roles of the other user were added, or were not.
+func (m Merge) EventDetail(into, from, merged User, identities int64) map[string]any {
+	detail := map[string]any{"from": m.From, "identities": identities}
+	var added, notAdded []string
+	for _, role := range from.Roles {
+		switch {
+		case !slices.Contains(merged.Roles, role):
+			notAdded = append(notAdded, role)
+		case !slices.Contains(into.Roles, role):
+			added = append(added, role)
+		}
+	}
+	if len(added) > 0 {
+		detail["rolesAdded"] = added
+	}
+	if len(notAdded) > 0 {
+		detail["rolesNotAdded"] = notAdded
+	}
+	return detail
 }
 
 // mergedMetadata adds the members that are lacking. Where the whole would be too

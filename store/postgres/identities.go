@@ -200,7 +200,7 @@ WHERE id = $1`
 			return into, nil, users.ErrPhoneTaken
 		}
 	}
-	merged := users.Merged(people[into], people[m.From])
+	merged := m.Merged(people[into], people[m.From])
 	var sealed, hash []byte
 	if len(people[into].SealedPhone) == 0 && len(merged.SealedPhone) > 0 {
 		// A number that no data key opens is lost with its user.
@@ -229,7 +229,7 @@ WHERE id = $1`
 	if _, err := tx.Exec(ctx, keptSQL, into, merged.Nickname, merged.AvatarURL, merged.Roles, string(merged.Metadata), merged.LastLoginAt, sealed, hash); err != nil {
 		return into, nil, err
 	}
-	if err := note(ctx, tx, m.Change(into), users.EventUserMerged, map[string]any{"from": m.From, "identities": moved.RowsAffected()}); err != nil {
+	if err := note(ctx, tx, m.Change(into), users.EventUserMerged, m.EventDetail(people[into], people[m.From], merged, moved.RowsAffected())); err != nil {
 		return into, nil, err
 	}
 	return into, ended, note(ctx, tx, m.Change(m.From), users.EventUserMerged, map[string]any{"into": into, "sessions": len(ended)})

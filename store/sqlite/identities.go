@@ -198,7 +198,7 @@ WHERE id = ?1`
 			return into, nil, users.ErrPhoneTaken
 		}
 	}
-	merged := users.Merged(kept, gone)
+	merged := m.Merged(kept, gone)
 	var sealed, hash any
 	if len(kept.SealedPhone) == 0 && len(merged.SealedPhone) > 0 {
 		// A number that no data key opens is lost with its user.
@@ -237,7 +237,7 @@ WHERE id = ?1`
 	if _, err := tx.ExecContext(ctx, keptQuery, into.String(), merged.Nickname, merged.AvatarURL, string(roles), string(merged.Metadata), micros(merged.LastLoginAt), sealed, hash); err != nil {
 		return into, nil, err
 	}
-	if err := noteChange(ctx, tx, m.Change(into), users.EventUserMerged, map[string]any{"from": m.From, "identities": identities}); err != nil {
+	if err := noteChange(ctx, tx, m.Change(into), users.EventUserMerged, m.EventDetail(kept, gone, merged, identities)); err != nil {
 		return into, nil, err
 	}
 	return into, ended, noteChange(ctx, tx, m.Change(m.From), users.EventUserMerged, map[string]any{"into": into, "sessions": len(ended)})

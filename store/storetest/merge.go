@@ -148,6 +148,9 @@ func merging(t *testing.T, db *Database) {
 		var detail map[string]any
 		noError(t, json.Unmarshal(events[len(events)-1].Detail, &detail))
 		require.Equal(t, "one person", detail["reason"])
+		if one == into {
+			require.Equal(t, []any{"vip"}, detail["rolesAdded"])
+		}
 	}
 
 	for _, m := range []users.Merge{mergeOf(into.userID, from.userID, now), mergeOf(from.userID, into.userID, now), mergeOf(into.userID, into.userID, now), mergeOf(newID(t), into.userID, now)} {
@@ -270,9 +273,22 @@ func joiningByPhone(t *testing.T, db *Database) {
 	_, err = join(barred, "a")
 	require.ErrorIs(t, err, users.ErrPhoneTaken, "who is disabled does not slip into another account")
 
-	into, err := join(inOther(), "a")
+	// Neither gets a role by the number.
+	db.setRoles(t, holder.userID, []string{"editor"}, `{}`)
+	newcomer := inOther()
+	db.setRoles(t, newcomer, []string{"admin", "editor"}, `{"legacyId":"7"}`)
+	into, err := join(newcomer, "a")
 	noError(t, err)
 	require.Equal(t, holder.userID, into)
+	u, err := s.User(t.Context(), holder.userID)
+	noError(t, err)
+	require.Equal(t, []string{"editor"}, u.Roles)
+	require.JSONEq(t, `{"legacyId":"7"}`, string(u.Metadata))
+	events := db.events(t, holder.userID)
+	var detail map[string]any
+	noError(t, json.Unmarshal(events[len(events)-1].Detail, &detail))
+	require.Equal(t, []any{"admin"}, detail["rolesNotAdded"])
+	require.NotContains(t, detail, "rolesAdded")
 	_, err = join(inOther(), "a")
 	require.ErrorIs(t, err, users.ErrPhoneTaken, "now both have an identity of the second app")
 }
