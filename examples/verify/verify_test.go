@@ -1,5 +1,5 @@
-// Package verify_test runs the snippets of docs/en/verify.md as programs, beside the
-// real wugan, and holds the page to the files.
+// Package verify_test runs the snippets of the pages docs/*/verify-*.md as programs,
+// beside the real wugan, and holds the pages to the files.
 package verify_test
 
 import (
@@ -186,9 +186,15 @@ func call(t *testing.T, address, authorization string) answer {
 	return got
 }
 
-func TestThePageShowsTheFilesAsTheyAre(t *testing.T) {
-	page, err := os.ReadFile("../../docs/en/verify.md")
+func TestThePagesShowTheFilesAsTheyAre(t *testing.T) {
+	pages, err := filepath.Glob("../../docs/en/verify-*.md")
 	require.NoError(t, err)
+	var page []byte
+	for _, name := range pages {
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		page = append(page, text...)
+	}
 	snippet := regexp.MustCompile("(?s)\\[[^]]*\\]\\((?:\\.\\./)+examples/verify/([^)]+)\\):\n\n```[a-z]+\n(.*?)```\n")
 	var shown []string
 	for _, match := range snippet.FindAllStringSubmatch(string(page), -1) {

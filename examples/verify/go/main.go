@@ -1,4 +1,4 @@
-// Command go is the Go snippet of docs/en/verify.md, whole.
+// Command go is the Go snippet of docs/en/verify-go.md, whole.
 package main
 
 import (
