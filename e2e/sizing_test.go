@@ -26,7 +26,7 @@ import (
 )
 
 // TestARowTakesTheBytesThatTheDocumentSays fills a database as life does, by
-// logins and refreshes, and measures what docs/en/operate.md names.
+// logins and refreshes, and measures what docs/en/sizing.md names.
 func TestARowTakesTheBytesThatTheDocumentSays(t *testing.T) {
 	cluster := pgtest.NewCluster(t)
 	name, err := cluster.CreateMigrated(t.Context())
@@ -89,7 +89,7 @@ func TestARowTakesTheBytesThatTheDocumentSays(t *testing.T) {
 	// Packed: what lies between the rows depends on how fast they came.
 	_, err = conn.Exec(t.Context(), "VACUUM FULL ANALYZE")
 	require.NoError(t, err)
-	document, err := os.ReadFile(filepath.Join(root, "docs", "en", "operate.md"))
+	document, err := os.ReadFile(filepath.Join(root, "docs", "en", "sizing.md"))
 	require.NoError(t, err)
 	measured := map[string]int64{}
 	for _, table := range []string{"users", "identities", "sessions", "events"} {
@@ -104,10 +104,10 @@ func TestARowTakesTheBytesThatTheDocumentSays(t *testing.T) {
 	t.Logf("%d of %d updates of sessions in place (HOT)", hot, all)
 	for table, bytes := range measured {
 		said := regexp.MustCompile("\\| `" + table + "` \\|[^|]*\\| (\\d+) \\|").FindSubmatch(document)
-		require.NotNil(t, said, "docs/en/operate.md has no line for %s", table)
+		require.NotNil(t, said, "docs/en/sizing.md has no line for %s", table)
 		document, err := strconv.ParseInt(string(said[1]), 10, 64)
 		require.NoError(t, err)
-		require.InEpsilon(t, document, bytes, 0.3, "docs/en/operate.md says otherwise of %s", table)
+		require.InEpsilon(t, document, bytes, 0.3, "docs/en/sizing.md says otherwise of %s", table)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // Debian's PgBouncer (1.18) knows nothing of prepared statements, so pgx has to
-// be told; docs/en/operate.md names both modes.
+// be told; docs/en/operate-pods.md names both modes.
 func TestThroughPgBouncerInTransactionModeEverythingWorks(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"cache_describe", "exec"} {
