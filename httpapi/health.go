@@ -21,6 +21,11 @@ type Health struct {
 	Since time.Time
 	// RevocationsAge is how old what is known of ended sessions is.
 	RevocationsAge time.Duration
+	// Now is the time by which the service lives.
+	Now time.Time
+	// PurgeHeldUntil is until when nothing is purged because the clock is in
+	// doubt. It is zero if there is no doubt.
+	PurgeHeldUntil time.Time
 }
 
 var (
@@ -43,6 +48,8 @@ type readiness struct {
 	Database       string    `json:"database,omitempty"`
 	Since          time.Time `json:"since"`
 	RevocationsAge float64   `json:"revocationsAge"`
+	Time           time.Time `json:"time"`
+	PurgeHeldUntil time.Time `json:"purgeHeldUntil,omitzero"`
 }
 
 // readyz reports whether the pod should receive requests, and if not, why. It responds
@@ -62,7 +69,10 @@ func (a *api) readyz(c echo.Context) error {
 	case strict && h.Degraded != nil:
 		return newProblem("database_unavailable", h.Degraded)
 	}
-	out := readiness{Status: "ready", Since: h.Since.UTC().Truncate(time.Second), RevocationsAge: math.Round(10*h.RevocationsAge.Seconds()) / 10}
+	out := readiness{
+		Status: "ready", Since: h.Since.UTC().Truncate(time.Second), RevocationsAge: math.Round(10*h.RevocationsAge.Seconds()) / 10,
+		Time: h.Now.UTC().Truncate(time.Millisecond), PurgeHeldUntil: h.PurgeHeldUntil.UTC().Truncate(time.Second),
+	}
 	if h.Degraded != nil {
 		out.Status, out.Database = "degraded", "unavailable"
 	}

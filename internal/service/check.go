@@ -2,8 +2,11 @@ package service
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -75,6 +78,7 @@ func Check(ctx context.Context, c config.Config, loaded error, online bool) []Fi
 		add("certificate", detail, err)
 	}
 	checkDatabase(ctx, c, add)
+	checkRunning(ctx, c, add)
 	if online && hasApps {
 		checkPlatforms(ctx, settings, add)
 	}
@@ -90,17 +94,81 @@ func checkDatabase(ctx context.Context, c config.Config, add func(name, detail s
 	}
 	defer func() { _ = db.Close() }() // nothing is left to write
 	add("database takes changes", "yes", db.Writable(ctx))
+	if c.DatabaseKind() == "sqlite" {
+		step, err := Step(ctx, db)
+		if err == nil && step.Abs() > stepDoubted {
+			err = fmt.Errorf("the clock is %s the newest time in the file: it was set, or the service was down for long; once it is right, wugan sessions purge removes what is dead", aside(step))
+		}
+		add("clock and file", "agree", err)
+		return
+	}
 	now, err := db.Now(ctx)
-	off := time.Until(now).Round(time.Second)
+	off := -time.Until(now)
 	if err == nil && off.Abs() > skewed {
-		err = fmt.Errorf("this machine's clock is %s off the database's", off)
+		err = fmt.Errorf("this machine's clock is %s the database's: set the one that is wrong", aside(off))
 	}
 	add("clock", "agrees with the database's", err)
-	step, err := Step(ctx, db)
-	if err == nil && step.Abs() > stepDoubted {
-		err = fmt.Errorf("the clock is %s ahead of the newest time in the file: it was set, or the service was down for long; once it is right, wugan sessions purge removes what is dead", step.Round(time.Second))
+}
+
+// aside says how far one time is from another.
+func aside(d time.Duration) string {
+	if d < 0 {
+		return d.Abs().Round(time.Second).String() + " behind"
 	}
-	add("clock and file", "agree", err)
+	return d.Round(time.Second).String() + " ahead of"
+}
+
+// checkRunning asks the service that runs with these settings on this machine, if one
+// does, for its state and for its clock. With SQLite that is the machine's clock at
+// the start: if the machine's clock was set since, the tokens of the service are of
+// another time than everyone else's, and nothing but the service knows.
+func checkRunning(ctx context.Context, c config.Config, add func(name, detail string, err error) bool) {
+	const name = "running service"
+	url, transport, err := ownReadiness(c)
+	if err != nil {
+		return // the settings say so
+	}
+	ctx, cancel := context.WithTimeout(ctx, healthcheckWithin)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return
+	}
+	response, err := (&http.Client{Transport: transport}).Do(request)
+	if err != nil {
+		add(name, "none answers on WUGAN_ADDR", nil)
+		return
+	}
+	defer func() { _ = response.Body.Close() }()
+	var state struct {
+		Status, Detail       string
+		Time, PurgeHeldUntil time.Time
+	}
+	err = json.NewDecoder(io.LimitReader(response.Body, 1<<16)).Decode(&state)
+	switch {
+	case response.StatusCode == http.StatusServiceUnavailable && err == nil:
+		add(name, "", errors.New("not ready: "+state.Detail))
+		return
+	case err != nil || state.Time.IsZero():
+		add(name, "", errors.New("another program answers on WUGAN_ADDR, or another release of wugan"))
+		return
+	case state.Status != "ready":
+		add(name, "", errors.New(state.Status+": the database does not answer or takes no changes"))
+	default:
+		add(name, state.Status, nil)
+	}
+	if c.DatabaseKind() != "sqlite" {
+		return
+	}
+	err = nil
+	if off := -time.Until(state.Time); off.Abs() > skewed {
+		err = fmt.Errorf("this machine's clock is %s that of the service, which counts on from its start: the machine's clock was set since; once it is right, restart the service", aside(off))
+	}
+	add("clock of the service", "agrees with this machine's", err)
+	if !state.PurgeHeldUntil.IsZero() {
+		add("purge", "", fmt.Errorf("nothing is purged until %s: at the start the clock was far from the newest time in the file; where it is right, wugan sessions purge removes what is dead",
+			state.PurgeHeldUntil.Format(time.RFC3339)))
+	}
 }
 
 // checkPlatforms asks each app's platform about a code that is none: it refuses the

@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -150,4 +152,79 @@ func TestACommandTakesTheTimeOfTheDatabase(t *testing.T) {
 		require.Eventually(t, func() bool { return p.me(mine.access).code() == "session_revoked" }, 2*time.Second, 20*time.Millisecond)
 		require.Equal(t, "session_revoked", p.refresh(mine.refresh).code())
 	}
+}
+
+// finding is what wugan check says of one thing; nil where it says nothing.
+func finding(list []Finding, name string) *Finding {
+	for i := range list {
+		if list[i].Name == name {
+			return &list[i]
+		}
+	}
+	return nil
+}
+
+func TestACheckAsksTheRunningServiceForItsClock(t *testing.T) {
+	t.Parallel()
+	w := newSQLiteWorld(t)
+	p := w.pod()
+	check := func() []Finding {
+		c := w.settings()
+		c.Addr = strings.TrimPrefix(p.server.URL, "http://")
+		return Check(t.Context(), c, nil, false)
+	}
+	of := func(name string) Finding {
+		f := finding(check(), name)
+		require.NotNil(t, f, name)
+		return *f
+	}
+	require.Equal(t, Finding{"running service", true, "ready"}, of("running service"))
+	require.True(t, of("clock of the service").OK)
+	require.Nil(t, finding(check(), "purge"))
+
+	// The machine's clock was ten minutes behind at the start, and then set.
+	w.clock.move(-10 * time.Minute)
+	f := of("clock of the service")
+	require.False(t, f.OK)
+	require.Contains(t, f.Detail, "10m0s ahead of that of the service")
+	require.Contains(t, f.Detail, "restart the service")
+	w.clock.move(10*time.Minute + 8*time.Hour)
+	require.Contains(t, of("clock of the service").Detail, "8h0m0s behind that of the service")
+	p.signIn("alice")
+	require.Contains(t, of("clock and file").Detail, "8h0m0s behind the newest time in the file")
+	w.clock.move(-8 * time.Hour)
+	require.True(t, of("clock of the service").OK)
+
+	p.service.holdUntil = time.Now().Add(time.Hour)
+	f = of("purge")
+	require.False(t, f.OK)
+	require.Contains(t, f.Detail, "nothing is purged until "+p.service.holdUntil.UTC().Format(time.RFC3339))
+
+	p.server.Close()
+	require.Equal(t, Finding{"running service", true, "none answers on WUGAN_ADDR"}, of("running service"))
+	foreign := httptest.NewServer(http.NotFoundHandler())
+	defer foreign.Close()
+	c := w.settings()
+	c.Addr = strings.TrimPrefix(foreign.URL, "http://")
+	require.Contains(t, finding(Check(t.Context(), c, nil, false), "running service").Detail, "another program")
+}
+
+func TestACheckSaysThatTheRunningServiceIsDegraded(t *testing.T) {
+	t.Parallel()
+	cluster := pgtest.NewCluster(t)
+	name, err := cluster.CreateMigrated(t.Context())
+	require.NoError(t, err)
+	w := newWorld(t, cluster.URL(name))
+	p := w.podAhead(0)
+	c := w.settings()
+	c.Addr = strings.TrimPrefix(p.server.URL, "http://")
+	list := Check(t.Context(), c, nil, false)
+	require.True(t, finding(list, "running service").OK)
+	require.True(t, finding(list, "clock").OK)
+	require.Nil(t, finding(list, "clock of the service"), "it is that of the database")
+	require.NoError(t, cluster.Stop(t.Context()))
+	require.Eventually(t, func() bool { return p.readiness() == "degraded" }, 5*time.Second, 20*time.Millisecond)
+	list = Check(t.Context(), c, nil, false)
+	require.False(t, finding(list, "database").OK)
+	require.Contains(t, finding(list, "running service").Detail, "degraded")
 }

@@ -17,18 +17,28 @@ const healthcheckWithin = 3 * time.Second
 // HealthcheckOwn asks the service that runs with the same settings on this
 // machine whether it is ready.
 func HealthcheckOwn(ctx context.Context, c config.Config) error {
+	url, transport, err := ownReadiness(c)
+	if err != nil {
+		return err
+	}
+	return Healthcheck(ctx, url, transport)
+}
+
+// ownReadiness is the address of /readyz of the service with the same settings on
+// this machine, and the transport to use.
+func ownReadiness(c config.Config) (url string, transport http.RoundTripper, err error) {
 	host, port, err := net.SplitHostPort(c.Addr)
 	if err != nil {
-		return config.Wrong("ADDR", "expected host:port")
+		return "", nil, config.Wrong("ADDR", "expected host:port")
 	}
 	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
 		host = "127.0.0.1" // it listens there too
 	}
 	address := net.JoinHostPort(host, port) + "/readyz"
 	if c.TLSWanted() {
-		return Healthcheck(ctx, "https://"+address, ownTLS(c))
+		return "https://" + address, ownTLS(c), nil
 	}
-	return Healthcheck(ctx, "http://"+address, nil)
+	return "http://" + address, nil, nil
 }
 
 // Healthcheck asks an address; a response other than 200 is an error. A nil
