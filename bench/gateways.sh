@@ -4,8 +4,8 @@
 #
 #   bench/gateways.sh [ROUNDS [SECONDS]]      5 rounds of 4 seconds by default
 #
-# It prints a Markdown table, and puts it into docs/en/gateways.md: the median of the rounds, and its ratio to nginx's
-# plain proxy_pass in the same run. The rounds go through the cases in turn, so
+# It prints a Markdown table, and puts it into docs/en/gateways.md and, in Chinese, docs/zh/gateways.md: the median of the
+# rounds, and its ratio to nginx's plain proxy_pass in the same run. The rounds go through the cases in turn, so
 # that a noisy minute hits all of them. Load generator, gateway, wugan and
 # upstream share the machine, as the ratios must be read.
 set -euo pipefail
@@ -164,9 +164,18 @@ base=$(median "$dir/rate.1")
   echo "$(nproc) cores ($(awk -F': ' '/model name/ { print $2; exit }' /proc/cpuinfo)), $connections connections, median of $rounds rounds of $seconds s; load average before the first round $load, of which none is the benchmark's."
 } | tee "$dir/table"
 
-awk -v table="$dir/table" '
-  /^<!-- bench\/gateways.sh -->$/ { print; while ((getline line < table) > 0) print line; skip = 1; next }
-  /^<!-- end -->$/ { skip = 0 }
-  !skip
-' docs/en/gateways.md >"$dir/page"
-cp "$dir/page" docs/en/gateways.md
+sed -f bench/gateways.zh.sed "$dir/table" >"$dir/table.zh"
+if grep -q '^| [a-z]* [a-z]* |\| plain \|inside\|cores' "$dir/table.zh"; then
+  echo "bench/gateways.sh: bench/gateways.zh.sed lacks a row" >&2
+  exit 1
+fi
+put() { # TABLE PAGE
+  awk -v table="$1" '
+    /^<!-- bench\/gateways.sh -->$/ { print; while ((getline line < table) > 0) print line; skip = 1; next }
+    /^<!-- end -->$/ { skip = 0 }
+    !skip
+  ' "$2" >"$dir/page"
+  cp "$dir/page" "$2"
+}
+put "$dir/table" docs/en/gateways.md
+put "$dir/table.zh" docs/zh/gateways.md
