@@ -24,8 +24,9 @@ run: ## a first try: everything embedded, for development only (ARGS="--access-t
 build: ## the static binary bin/wugan
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/wugan ./cmd/wugan
 
-console: console/node_modules/.package-lock.json ## the page for operators, into httpapi/console/page
-	console/build.sh httpapi/console/page
+console: console/node_modules/.package-lock.json ## the pages of the binary: console and HTTP API
+	console/build.sh console httpapi/console/page
+	console/build.sh apidocs httpapi/docs/page
 
 dist: ## what a release consists of, in dist/: binaries, .deb, SBOMs, checksums
 	scripts/dist dist $(VERSION)

@@ -1,11 +1,24 @@
 #!/usr/bin/env bash
-# Check the types of the console's sources and build its files into the folder
-# that is named: what is committed as httpapi/console/page, and what the test
-# compares with it.
+# Check the types of the sources and build one of the two pages into a folder:
+#
+#   build.sh console DIR    the page for support and operators, httpapi/console/page
+#   build.sh apidocs DIR    the page of the HTTP API, httpapi/docs/page
+#
+# What is built is committed, and a test beside it compares the two.
 set -euo pipefail
-out=$(realpath -m "$1")
+usage='usage: build.sh console|apidocs DIR'
+page=${1:?$usage}
+out=$(realpath -m "${2:?$usage}")
 cd "$(dirname "$0")"
+case $page in
+console) config=vite.config.ts ;;
+apidocs) config=vite.apidocs.config.ts ;;
+*)
+  echo "$usage" >&2
+  exit 2
+  ;;
+esac
 # npm writes this file last: without it an install has not been finished.
 [[ -e node_modules/.package-lock.json ]] || make -C .. console/node_modules/.package-lock.json >&2
 node_modules/.bin/tsc -p . >&2
-CONSOLE_OUT=$out node_modules/.bin/vite build --logLevel warn >&2
+OUT=$out node_modules/.bin/vite build --config "$config" --logLevel warn >&2

@@ -7,7 +7,7 @@ export default defineConfig({
   esbuild: { jsx: 'automatic', jsxImportSource: 'preact', legalComments: 'none' },
   build: {
     target: 'es2022',
-    outDir: process.env.CONSOLE_OUT ?? '../httpapi/console/page',
+    outDir: process.env.OUT ?? '../httpapi/console/page',
     emptyOutDir: true,
     assetsInlineLimit: 0, // the policy allows no data: addresses
     modulePreload: false,

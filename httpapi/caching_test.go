@@ -12,7 +12,7 @@ import (
 var public = map[string]bool{
 	"/.well-known/jwks.json": true, "/.well-known/oauth-authorization-server": true, "/.well-known/openid-configuration": true,
 	"/.well-known/oauth-authorization-server/tenant": true, "/.well-known/openid-configuration/tenant": true,
-	"/openapi.yaml": true, "/openapi.json": true, "/docs": true, "/docs.js": true, "/docs.css": true,
+	"/openapi.yaml": true, "/openapi.json": true, "/docs": true, "/docs.js": true, "/docs.css": true, "/docs.zh.json": true,
 	"/console": true, "/console/": true, "/console/console.js": true, "/console/console.css": true, "/console/icon.svg": true,
 }
 

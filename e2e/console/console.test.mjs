@@ -1,49 +1,24 @@
 // What a support person sees who opens the console in Chromium, tried against the real service whose address is in
 // CONSOLE_URL. The Go test beside it made the people, and stops and starts the pod.
 import assert from 'node:assert/strict'
-import { mkdir, readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
+import { mkdir } from 'node:fs/promises'
 import { after, before, test } from 'node:test'
-import { chromium } from 'playwright-core'
+import { accessible, launch, watched } from './chromium.mjs'
 
 const { CONSOLE_URL: address, CONTROL_URL: control, ADMIN_KEY, SUPPORT_KEY, GATEWAY_KEY, STORE } = process.env
 const people = JSON.parse(process.env.PEOPLE)
-const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const PHONE = { width: 390, height: 844 }
 const DESKTOP = { width: 1280, height: 900 }
 const WIDE = { width: 1920, height: 1080 }
 
 let browser
-before(async () => {
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: [
-      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-      '--disable-background-networking', '--disable-component-update', '--disable-sync',
-    ],
-  })
-})
+before(async () => { browser = await launch() })
 after(() => browser?.close())
 
-/** Opens the console, and notes whatever should not happen: faults, breaches of the policy, requests elsewhere. */
+/** Opens the console. */
 async function open(t, { expected = /status of (400|401|403|404|429)/, clock = false, english = true, ...options } = {}) {
-  const context = await browser.newContext({ viewport: DESKTOP, locale: 'en-GB', timezoneId: 'Asia/Shanghai', reducedMotion: 'reduce', ...options })
-  const page = await context.newPage()
-  page.setDefaultTimeout(15_000)
-  const faults = []
-  page.on('pageerror', (error) => faults.push(error.message))
-  page.on('console', (message) => {
-    // The browser reports every response that is a refusal.
-    if (message.type() === 'error' && !expected.test(message.text())) faults.push(message.text())
-  })
-  page.on('request', (request) => {
-    if (new URL(request.url()).origin !== new URL(address).origin) faults.push('a request to ' + request.url())
-  })
-  page.on('dialog', (dialog) => { faults.push('a dialog: ' + dialog.message()); void dialog.dismiss() })
-  t.after(async () => {
-    await context.close()
-    assert.deepEqual(faults, [])
-  })
+  const page = await watched(t, browser, new URL(address).origin, expected,
+    { viewport: DESKTOP, locale: 'en-GB', timezoneId: 'Asia/Shanghai', reducedMotion: 'reduce', ...options })
   if (clock) await page.clock.install()
   await page.goto(address)
   if (english) await page.getByRole('button', { name: 'English' }).click()
@@ -99,12 +74,6 @@ async function fits(page, where) {
   assert.deepEqual(await page.evaluate(() => [document.documentElement.scrollWidth - document.documentElement.clientWidth,
     [...document.querySelectorAll('main *, header *')].filter((one) => one.getBoundingClientRect().right > innerWidth + 1 && !one.closest('.hidden')).map((one) => one.outerHTML.slice(0, 80))]),
   [0, []], `${where} is not wider than the window`)
-}
-
-async function accessible(page, where) {
-  await page.evaluate(axe)
-  const { violations } = await page.evaluate(() => globalThis.axe.run())
-  assert.deepEqual(violations.map(({ id, nodes }) => `${where}: ${id}: ${nodes.map((node) => node.html.slice(0, 150) + ' ' + (node.any[0]?.message ?? '')).join(' | ')}`), [])
 }
 
 test('a wrong key is refused, and so is a key of another scope', async (t) => {

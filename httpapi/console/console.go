@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-//go:generate ../../console/build.sh page
+//go:generate ../../console/build.sh console page
 
 //go:embed page
 var page embed.FS

@@ -89,7 +89,7 @@ func TestTheCommittedFilesAreThoseOfTheSources(t *testing.T) {
 	output, err := exec.CommandContext(t.Context(), "../../scripts/need", "node=nodejs", "npm").CombinedOutput()
 	require.NoError(t, err, "Node and npm build the files to compare with: %s", output)
 	built := filepath.Join(t.TempDir(), "page")
-	output, err = exec.CommandContext(t.Context(), "../../console/build.sh", built).CombinedOutput()
+	output, err = exec.CommandContext(t.Context(), "../../console/build.sh", "console", built).CombinedOutput()
 	require.NoError(t, err, "%s", output)
 	names := func(folder string) (out []string) {
 		entries, err := os.ReadDir(folder)

