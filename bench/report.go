@@ -38,7 +38,7 @@ func machine() string {
 			}
 		}
 	}
-	return fmt.Sprintf("%d cores (%s), %s, %s; PostgreSQL, the service, the clients and the stand-in for WeChat share them", runtime.NumCPU(), model, runtime.GOOS+"/"+runtime.GOARCH, runtime.Version())
+	return fmt.Sprintf("%d cores (%s), %s, %s; PostgreSQL, the service, the clients and the mock server of WeChat share them", runtime.NumCPU(), model, runtime.GOOS+"/"+runtime.GOARCH, runtime.Version())
 }
 
 func (r results) markdown() string {
@@ -91,9 +91,24 @@ const (
 	endMark   = "<!-- end of figures -->"
 )
 
-// write puts the figures into the page and draws them.
+// write puts the figures into the pages and draws them, in both languages.
 func (r results) write(folder string) error {
-	path := filepath.Join(folder, "en", "performance.md")
+	figures, picture := r.markdown(), r.svg()
+	if err := put(filepath.Join(folder, "en", "performance.md"), figures); err != nil {
+		return err
+	}
+	if err := put(filepath.Join(folder, "zh", "performance.md"), inChinese.Replace(figures)); err != nil {
+		return err
+	}
+	images := filepath.Join(folder, "images")
+	if err := os.WriteFile(filepath.Join(images, "performance.svg"), []byte(picture), 0o644); err != nil { // a picture
+		return err
+	}
+	return os.WriteFile(filepath.Join(images, "performance-zh.svg"), []byte(inChinese.Replace(picture)), 0o644) // a picture
+}
+
+// put writes the figures between the marks of a page.
+func put(path, figures string) error {
 	page, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -103,11 +118,8 @@ func (r results) write(folder string) error {
 	if !ok1 || !ok2 {
 		return fmt.Errorf("%s lacks the marks between which the figures stand", path)
 	}
-	text := head + beginMark + "\n\n" + r.markdown() + "\n" + endMark + tail
-	if err := os.WriteFile(path, []byte(text), 0o644); err != nil { // a document
-		return err
-	}
-	return os.WriteFile(filepath.Join(folder, "images", "performance.svg"), []byte(r.svg()), 0o644) // a picture
+	text := head + beginMark + "\n\n" + figures + "\n" + endMark + tail
+	return os.WriteFile(path, []byte(text), 0o644) // a document
 }
 
 // svg draws the ratios as bars against PostgreSQL's own rate.
