@@ -47,7 +47,7 @@ const (
 // Of the platform there is only what a code stands for: code-NAME is NAME, and
 // any other code is refused.
 type site struct {
-	t        *testing.T
+	t        testing.TB
 	server   *http.Server
 	url      string
 	client   *http.Client // holds every response against openapi.yaml
@@ -151,7 +151,7 @@ func (b *book) lines(t *testing.T, message string) []map[string]any {
 	return out
 }
 
-func newSite(t *testing.T, change ...func(*Config, *http.Server)) *site {
+func newSite(t testing.TB, change ...func(*Config, *http.Server)) *site {
 	t.Helper()
 	s := &site{t: t, platform: &platform{}, log: &book{}, moved: &movable{}}
 	log := slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -228,7 +228,7 @@ func newSite(t *testing.T, change ...func(*Config, *http.Server)) *site {
 	return s
 }
 
-func testKeys(t *testing.T, algorithm string) *auth.Keyring {
+func testKeys(t testing.TB, algorithm string) *auth.Keyring {
 	t.Helper()
 	key, err := auth.GenerateKey(algorithm, time.Time{})
 	require.NoError(t, err)
@@ -287,7 +287,7 @@ func bearer(token string) []string { return []string{"Authorization", "Bearer " 
 // raw is a connection on which a test writes what no library would.
 type raw struct {
 	net.Conn
-	t *testing.T
+	t testing.TB
 	r *bufio.Reader
 }
 
