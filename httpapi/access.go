@@ -36,40 +36,66 @@ func (v verifier) VerifyRequest(r *http.Request) (*verify.Claims, error) {
 	return v.tokens.VerifyRequest(r)
 }
 
+// client is who sent a request, known or not.
+type client struct{ c echo.Context }
+
+// ip returns the address of the client.
+func (from client) ip() string { return from.c.RealIP() }
+
+// device describes the client's device as far as the request shows it.
+func (from client) device() auth.Device {
+	return auth.Device{IP: from.ip(), UserAgent: userAgent(from.c)}
+}
+
+// is notes, for the log line, whose session the request was about.
+func (from client) is(userID, sessionID uuid.UUID) {
+	from.c.Set(callerKey, caller{client: from, userID: userID, sessionID: sessionID})
+}
+
+// anyone registers paths that need no token.
+func anyone(e *echo.Echo) paths[client] {
+	return paths[client]{
+		add:      func(method, path string, handler echo.HandlerFunc) { add(e, method, path, handler) },
+		identify: func(c echo.Context) (client, error) { return client{c}, nil },
+	}
+}
+
 // caller is the user of a request with a valid access token.
 type caller struct {
+	client
 	userID, sessionID uuid.UUID
 	appID             string
 	roles             []string
 }
 
-// withAccess passes requests with a valid access token to next. It responds to others
-// with 401 and a code that tells the client whether to refresh. The handler has not
-// run then, so the client can send the same request again.
-func (a *api) withAccess(next func(echo.Context, caller) error) echo.HandlerFunc {
-	return a.withToken(a.verifier.VerifyRequest, next)
-}
-
-// withSignature passes requests whose access token has a valid signature to next, even
-// if its session has ended or it has just expired.
-func (a *api) withSignature(next func(echo.Context, caller) error) echo.HandlerFunc {
-	return a.withToken(a.signed.VerifyRequest, next)
-}
-
-func (a *api) withToken(check func(*http.Request) (*verify.Claims, error), next func(echo.Context, caller) error) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		claims, err := check(c.Request())
-		if err != nil {
-			a.whoWasRefused(c, err)
-			return err
-		}
-		who, err := callerOf(claims)
-		if err != nil {
-			return err
-		}
-		c.Set(callerKey, who)
-		return next(c, who)
+// callers registers paths that need a valid access token. The response to others is
+// 401 and a code that tells the client whether to refresh. The endpoint has not run
+// then, so the client can send the same request again.
+func (a *api) callers(e *echo.Echo) paths[caller] {
+	return paths[caller]{
+		add:      func(method, path string, handler echo.HandlerFunc) { add(e, method, path, handler) },
+		identify: a.caller,
 	}
+}
+
+// caller returns the user of a request with a valid access token.
+func (a *api) caller(c echo.Context) (caller, error) {
+	return a.callerBy(c, a.verifier.VerifyRequest)
+}
+
+func (a *api) callerBy(c echo.Context, check func(*http.Request) (*verify.Claims, error)) (caller, error) {
+	claims, err := check(c.Request())
+	if err != nil {
+		a.whoWasRefused(c, err)
+		return caller{}, err
+	}
+	who, err := callerOf(claims)
+	if err != nil {
+		return caller{}, err
+	}
+	who.client = client{c}
+	c.Set(callerKey, who)
+	return who, nil
 }
 
 // whoWasRefused records, for the log line, the owner of a token that has expired or
@@ -96,6 +122,3 @@ func callerOf(claims *verify.Claims) (caller, error) {
 	}
 	return caller{userID: userID, sessionID: sessionID, appID: claims.ClientID, roles: claims.Roles}, nil
 }
-
-// callerWith is who got these tokens, for the log.
-func callerWith(t auth.Tokens) caller { return caller{userID: t.UserID, sessionID: t.SessionID} }

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -15,31 +16,25 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-// Pages of the lists for operators.
-const (
-	defaultPage = 20
-	maxPage     = 100
-)
-
 // adminRoutes registers the paths for operators. A key of the scope support can read,
 // end sessions, disable and enable. All else requires the scope admin.
 func (a *api) adminRoutes(e *echo.Echo) {
-	support, admin := a.keyPaths(e, apikey.Support), a.keyPaths(e, apikey.Admin)
-	support.add(http.MethodGet, "/api/v1/admin/users", a.adminFind)
-	support.add(http.MethodGet, "/api/v1/admin/users/:id", a.adminUser)
-	admin.add(http.MethodDelete, "/api/v1/admin/users/:id", a.adminDelete)
-	support.add(http.MethodPost, "/api/v1/admin/users/:id/disable", a.adminDisable)
-	support.add(http.MethodPost, "/api/v1/admin/users/:id/enable", a.adminEnable)
-	admin.add(http.MethodPut, "/api/v1/admin/users/:id/roles", a.adminSetRoles)
-	admin.add(http.MethodPut, "/api/v1/admin/users/:id/metadata", a.adminSetMetadata)
-	admin.add(http.MethodPost, "/api/v1/admin/users/:id/merge", a.adminMerge)
-	support.add(http.MethodPost, "/api/v1/admin/users/:id/logout-all", a.adminSignOut)
-	support.add(http.MethodGet, "/api/v1/admin/users/:id/sessions", a.adminSessions)
-	support.add(http.MethodGet, "/api/v1/admin/users/:id/events", a.adminEvents)
-	support.add(http.MethodPost, "/api/v1/admin/users/:id/phone", a.adminPhone)
-	support.add(http.MethodDelete, "/api/v1/admin/sessions/:id", a.adminEndSession)
-	support.add(http.MethodGet, "/api/v1/admin/key", a.adminKey)
-	support.add(http.MethodGet, "/api/v1/admin/stats", a.adminStats)
+	support, admin := a.operators(e, apikey.Support), a.operators(e, apikey.Admin)
+	handle(support, http.MethodGet, "/api/v1/admin/users", a.adminFind)
+	handle(support, http.MethodGet, "/api/v1/admin/users/:id", a.adminUser)
+	handle(admin, http.MethodDelete, "/api/v1/admin/users/:id", a.adminDelete)
+	handle(support, http.MethodPost, "/api/v1/admin/users/:id/disable", a.adminDisable)
+	handle(support, http.MethodPost, "/api/v1/admin/users/:id/enable", a.adminEnable)
+	handle(admin, http.MethodPut, "/api/v1/admin/users/:id/roles", a.adminSetRoles)
+	handle(admin, http.MethodPut, "/api/v1/admin/users/:id/metadata", a.adminSetMetadata)
+	handle(admin, http.MethodPost, "/api/v1/admin/users/:id/merge", a.adminMerge)
+	handle(support, http.MethodPost, "/api/v1/admin/users/:id/logout-all", a.adminSignOut)
+	handle(support, http.MethodGet, "/api/v1/admin/users/:id/sessions", a.adminSessions)
+	handle(support, http.MethodGet, "/api/v1/admin/users/:id/events", a.adminEvents)
+	handle(support, http.MethodPost, "/api/v1/admin/users/:id/phone", a.adminPhone)
+	handle(support, http.MethodDelete, "/api/v1/admin/sessions/:id", a.adminEndSession)
+	handle(support, http.MethodGet, "/api/v1/admin/key", a.adminKey)
+	handle(support, http.MethodGet, "/api/v1/admin/stats", a.adminStats)
 }
 
 type adminIdentity struct {
@@ -50,7 +45,7 @@ type adminIdentity struct {
 	CreatedAt time.Time `json:"createdAt"`
 }
 
-type adminUserAnswer struct {
+type adminUserResponse struct {
 	ID             string          `json:"id"`
 	Identities     []adminIdentity `json:"identities"`
 	Nickname       string          `json:"nickname"`
@@ -64,9 +59,9 @@ type adminUserAnswer struct {
 	DisabledReason string          `json:"disabledReason"`
 }
 
-func renderPerson(p users.Person) adminUserAnswer {
+func renderPerson(p users.Person) adminUserResponse {
 	own := renderUser(p.User, "")
-	out := adminUserAnswer{
+	out := adminUserResponse{
 		ID: own.ID, Identities: make([]adminIdentity, len(p.Identities)),
 		Nickname: own.Nickname, AvatarURL: own.AvatarURL, Phone: own.Phone, Roles: own.Roles, Metadata: object(p.Metadata),
 		CreatedAt: own.CreatedAt, LastLoginAt: own.LastLoginAt, DisabledAt: utc(p.DisabledAt), DisabledReason: p.DisabledReason,
@@ -93,72 +88,16 @@ func utc(t *time.Time) *time.Time {
 	return &u
 }
 
-// pathID reads the id of a path. An id that is no UUID belongs to no user.
-func pathID(c echo.Context) (uuid.UUID, error) {
-	id, ok := parseID(c.Param("id"))
-	if !ok {
-		return uuid.Nil, newProblem("not_found", nil)
-	}
-	return id, nil
+func (a *api) adminUser(ctx context.Context, _ operator, r byID) (adminUserResponse, error) {
+	return a.person(ctx, r.id)
 }
 
-// parseID parses an id in the form that this service writes, 36 characters. The
-// library also accepts braces, urn:uuid: and ids without hyphens.
-func parseID(text string) (uuid.UUID, bool) {
-	if len(text) != 36 {
-		return uuid.Nil, false
-	}
-	id, err := uuid.Parse(text)
-	return id, err == nil
+func (a *api) person(ctx context.Context, id uuid.UUID) (adminUserResponse, error) {
+	p, err := a.admin.Person(ctx, id)
+	return renderPerson(p), err
 }
 
-// pageSize reads the parameter limit.
-func pageSize(c echo.Context) (int, error) {
-	text, given, err := query(c, "limit", 4)
-	if err != nil || !given {
-		return defaultPage, err
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > maxPage {
-		return 0, invalid("The parameter limit is a number from 1 to %d.", maxPage)
-	}
-	return n, nil
-}
-
-// query reads a parameter that may come once.
-func query(c echo.Context, name string, most int) (text string, given bool, err error) {
-	values, given := c.QueryParams()[name]
-	switch {
-	case !given:
-		return "", false, nil
-	case len(values) > 1:
-		return "", true, invalid("The parameter %s is given twice.", name)
-	case values[0] == "":
-		return "", true, invalid("The parameter %s is empty.", name)
-	}
-	if err := checkText(name, values[0], most); err != nil {
-		return "", true, err
-	}
-	return values[0], true, nil
-}
-
-func (a *api) adminUser(c echo.Context) error {
-	id, err := pathID(c)
-	if err != nil {
-		return err
-	}
-	return a.answerPerson(c, id)
-}
-
-func (a *api) answerPerson(c echo.Context, id uuid.UUID) error {
-	p, err := a.admin.Person(c.Request().Context(), id)
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, renderPerson(p))
-}
-
-type adminSessionAnswer struct {
+type adminSessionResponse struct {
 	ID            string     `json:"id"`
 	UserID        string     `json:"userId"`
 	AppID         string     `json:"appId"`
@@ -173,8 +112,8 @@ type adminSessionAnswer struct {
 	RevokedReason string     `json:"revokedReason"`
 }
 
-func renderAdminSession(s auth.Session) adminSessionAnswer {
-	return adminSessionAnswer{
+func renderAdminSession(s auth.Session) adminSessionResponse {
+	return adminSessionResponse{
 		ID: s.ID.String(), UserID: s.UserID.String(), AppID: s.AppID,
 		DeviceID: s.Device.ID, DeviceName: s.Device.Name, UserAgent: s.Device.UserAgent, IP: s.Device.IP,
 		CreatedAt: s.CreatedAt.UTC(), LastUsedAt: s.LastUsedAt.UTC(), ExpiresAt: s.ExpiresAt.UTC(),
@@ -182,25 +121,20 @@ func renderAdminSession(s auth.Session) adminSessionAnswer {
 	}
 }
 
-func (a *api) adminSessions(c echo.Context) error {
-	id, err := pathID(c)
-	if err != nil {
-		return err
-	}
-	list, err := a.admin.Sessions(c.Request().Context(), id)
-	if err != nil {
-		return err
-	}
-	out := make([]adminSessionAnswer, len(list))
-	for i, s := range list {
-		out[i] = renderAdminSession(s)
-	}
-	return c.JSON(http.StatusOK, struct {
-		Sessions []adminSessionAnswer `json:"sessions"`
-	}{out})
+type adminSessions struct {
+	Sessions []adminSessionResponse `json:"sessions"`
 }
 
-type adminEventAnswer struct {
+func (a *api) adminSessions(ctx context.Context, _ operator, r byID) (adminSessions, error) {
+	list, err := a.admin.Sessions(ctx, r.id)
+	out := adminSessions{make([]adminSessionResponse, len(list))}
+	for i, s := range list {
+		out.Sessions[i] = renderAdminSession(s)
+	}
+	return out, err
+}
+
+type adminEventResponse struct {
 	At        time.Time                  `json:"at"`
 	Kind      users.EventKind            `json:"kind"`
 	Actor     string                     `json:"actor"`
@@ -211,8 +145,8 @@ type adminEventAnswer struct {
 
 // renderEvent shows the reason, which lies within the detail, as a field of its
 // own.
-func renderEvent(e users.RecordedEvent) (adminEventAnswer, error) {
-	out := adminEventAnswer{At: e.At.UTC(), Kind: e.Kind, Actor: e.Actor, Detail: map[string]json.RawMessage{}}
+func renderEvent(e users.RecordedEvent) (adminEventResponse, error) {
+	out := adminEventResponse{At: e.At.UTC(), Kind: e.Kind, Actor: e.Actor, Detail: map[string]json.RawMessage{}}
 	if e.SessionID != uuid.Nil {
 		out.SessionID = e.SessionID.String()
 	}
@@ -231,57 +165,54 @@ func renderEvent(e users.RecordedEvent) (adminEventAnswer, error) {
 	return out, nil
 }
 
-func (a *api) adminEvents(c echo.Context) error {
-	id, err := pathID(c)
-	if err != nil {
-		return err
-	}
-	limit, err := pageSize(c)
-	if err != nil {
-		return err
-	}
-	cursor, given, err := query(c, "cursor", 256)
-	if err != nil {
-		return err
-	}
-	var before int64
-	if given {
-		if before, err = strconv.ParseInt(cursor, 10, 64); err != nil || before < 1 {
-			return invalid("The parameter cursor is not one that this service gave out.")
+// eventsRequest asks for a page of a user's events.
+type eventsRequest struct {
+	byID
+	limit  int
+	before int64 // the cursor; 0: from the newest on
+	count  bool
+}
+
+func (r *eventsRequest) readURL(p *parameters) {
+	r.byID.readURL(p)
+	r.limit, r.count = p.pageSize(defaultPage, maxPage), p.flag("count")
+	if cursor, given := p.text("cursor", 256); given {
+		var err error
+		if r.before, err = strconv.ParseInt(cursor, 10, 64); err != nil || r.before < 1 {
+			p.badCursor()
 		}
 	}
-	count, err := counted(c)
+}
+
+type adminEvents struct {
+	Events     []adminEventResponse `json:"events"`
+	NextCursor string               `json:"nextCursor"`
+	Total      *int                 `json:"total"` // null unless it was asked for
+}
+
+func (a *api) adminEvents(ctx context.Context, _ operator, r eventsRequest) (out adminEvents, err error) {
+	list, err := a.admin.Events(ctx, r.id, r.before, r.limit+1)
 	if err != nil {
-		return err
+		return out, err
 	}
-	list, err := a.admin.Events(c.Request().Context(), id, before, limit+1)
-	if err != nil {
-		return err
-	}
-	out := struct {
-		Events     []adminEventAnswer `json:"events"`
-		NextCursor string             `json:"nextCursor"`
-		Total      *int               `json:"total"`
-	}{Events: []adminEventAnswer{}}
-	if count {
-		n, err := a.admin.CountEvents(c.Request().Context(), id)
+	if r.count {
+		n, err := a.admin.CountEvents(ctx, r.id)
 		if err != nil {
-			return err
+			return out, err
 		}
 		out.Total = &n
 	}
-	if len(list) > limit {
-		list = list[:limit]
-		out.NextCursor = strconv.FormatInt(list[limit-1].ID, 10)
+	if len(list) > r.limit {
+		list = list[:r.limit]
+		out.NextCursor = strconv.FormatInt(list[r.limit-1].ID, 10)
 	}
-	for _, e := range list {
-		rendered, err := renderEvent(e)
-		if err != nil {
-			return err
+	out.Events = make([]adminEventResponse, len(list))
+	for i, e := range list {
+		if out.Events[i], err = renderEvent(e); err != nil {
+			return out, err
 		}
-		out.Events = append(out.Events, rendered)
 	}
-	return c.JSON(http.StatusOK, out)
+	return out, nil
 }
 
 // AdminUser returns the JSON value of a user as in the admin API. The command line

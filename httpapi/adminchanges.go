@@ -3,138 +3,125 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
-	"errors"
-
-	"github.com/google/uuid"
-	"github.com/labstack/echo/v4"
 
 	"github.com/wugan/wugan/users"
 )
 
-// change reads whom a change is about and who makes it, then makes it.
-func (a *api) change(c echo.Context, reason string, do func(ctx context.Context, change users.Change) error) (uuid.UUID, error) {
-	id, err := pathID(c)
-	if err != nil {
-		return uuid.Nil, err
-	}
-	by, onBehalfOf, err := actor(c)
-	if err == nil {
-		err = do(c.Request().Context(), users.Change{UserID: id, Actor: by, OnBehalfOf: onBehalfOf, Reason: reason})
-	}
-	return id, inputProblem(err)
-}
-
-// inputProblem says which header or field an *users.InputError is about. Other
-// errors stay as they are.
-func inputProblem(err error) error {
-	var input *users.InputError
-	switch {
-	case !errors.As(err, &input):
-		return err
-	case input.Field == "actor":
-		return invalid("The header X-Actor %s.", input.Problem)
-	}
-	return invalid("The field %s %s.", input.Field, input.Problem)
-}
-
-type reasonRequest struct {
+// changeRequest asks for a change of the object whose id is in the path.
+type changeRequest struct {
+	byID
 	Reason string `json:"reason"`
 }
 
-func (a *api) adminDisable(c echo.Context) error {
-	return a.adminChange(c, a.admin.Disable)
+// removeRequest is a changeRequest of the method DELETE, whose reason is in the query.
+type removeRequest struct{ change changeRequest }
+
+func (r *removeRequest) readURL(p *parameters) {
+	r.change.readURL(p)
+	r.change.Reason, _ = p.text("reason", users.MaxReason)
 }
 
-func (a *api) adminEnable(c echo.Context) error {
-	return a.adminChange(c, a.admin.Enable)
-}
-
-// adminChange makes a change that needs a reason alone, and answers the user.
-func (a *api) adminChange(c echo.Context, do func(context.Context, users.Change) error) error {
-	var r reasonRequest
-	if err := bind(c, &r); err != nil {
-		return err
-	}
-	id, err := a.change(c, r.Reason, do)
+// change makes a change in the name of its caller.
+func (o operator) change(ctx context.Context, r changeRequest, do func(context.Context, users.Change) error) error {
+	onBehalfOf, err := o.onBehalfOf()
 	if err != nil {
 		return err
 	}
-	return a.answerPerson(c, id)
+	return do(ctx, users.Change{UserID: r.id, Actor: o.key.Name, OnBehalfOf: onBehalfOf, Reason: r.Reason})
 }
 
-func (a *api) adminSetRoles(c echo.Context) error {
-	var r struct {
-		reasonRequest
-		Roles *[]string `json:"roles"`
+// changed makes a change and returns the user as it is then.
+func (a *api) changed(ctx context.Context, by operator, r changeRequest, do func(context.Context, users.Change) error) (adminUserResponse, error) {
+	if err := by.change(ctx, r, do); err != nil {
+		return adminUserResponse{}, err
 	}
-	if err := bind(c, &r); err != nil {
-		return err
-	}
+	return a.person(ctx, r.id)
+}
+
+func (a *api) adminDisable(ctx context.Context, by operator, r changeRequest) (adminUserResponse, error) {
+	return a.changed(ctx, by, r, a.admin.Disable)
+}
+
+func (a *api) adminEnable(ctx context.Context, by operator, r changeRequest) (adminUserResponse, error) {
+	return a.changed(ctx, by, r, a.admin.Enable)
+}
+
+type setRolesRequest struct {
+	changeRequest
+	Roles *[]string `json:"roles"`
+}
+
+func (r setRolesRequest) check() error {
 	if r.Roles == nil {
 		return invalid("The field roles is missing.")
 	}
-	id, err := a.change(c, r.Reason, func(ctx context.Context, change users.Change) error {
-		return a.admin.SetRoles(ctx, change, *r.Roles)
-	})
-	if err != nil {
-		return err
-	}
-	return a.answerPerson(c, id)
+	return nil
 }
 
-func (a *api) adminSetMetadata(c echo.Context) error {
-	var r struct {
-		reasonRequest
-		Metadata json.RawMessage `json:"metadata"`
-	}
-	if err := bind(c, &r); err != nil {
-		return err
-	}
+func (a *api) adminSetRoles(ctx context.Context, by operator, r setRolesRequest) (adminUserResponse, error) {
+	return a.changed(ctx, by, r.changeRequest, func(ctx context.Context, change users.Change) error {
+		return a.admin.SetRoles(ctx, change, *r.Roles)
+	})
+}
+
+type setMetadataRequest struct {
+	changeRequest
+	Metadata json.RawMessage `json:"metadata"`
+}
+
+func (r setMetadataRequest) check() error {
 	if len(r.Metadata) == 0 {
 		return invalid("The field metadata is missing.")
 	}
-	id, err := a.change(c, r.Reason, func(ctx context.Context, change users.Change) error {
+	return nil
+}
+
+func (a *api) adminSetMetadata(ctx context.Context, by operator, r setMetadataRequest) (adminUserResponse, error) {
+	return a.changed(ctx, by, r.changeRequest, func(ctx context.Context, change users.Change) error {
 		return a.admin.SetMetadata(ctx, change, r.Metadata)
 	})
-	if err != nil {
-		return err
-	}
-	return a.answerPerson(c, id)
 }
 
-func (a *api) adminSignOut(c echo.Context) error {
-	var r reasonRequest
-	if err := bind(c, &r); err != nil {
-		return err
-	}
-	if _, err := a.change(c, r.Reason, a.admin.SignOut); err != nil {
-		return err
-	}
-	return noContent(c)
+type mergeRequest struct {
+	changeRequest
+	From string `json:"from"`
 }
 
-func (a *api) adminDelete(c echo.Context) error {
-	reason, _, err := query(c, "reason", users.MaxReason)
-	if err != nil {
-		return err
+func (a *api) adminMerge(ctx context.Context, by operator, r mergeRequest) (adminUserResponse, error) {
+	from, ok := parseID(r.From)
+	if !ok {
+		return adminUserResponse{}, invalid("The field from is not the id of a user.")
 	}
-	if _, err := a.change(c, reason, a.admin.Delete); err != nil {
-		return err
-	}
-	return noContent(c)
+	return a.changed(ctx, by, r.changeRequest, func(ctx context.Context, change users.Change) error {
+		return a.admin.Merge(ctx, change, from)
+	})
 }
 
-func (a *api) adminEndSession(c echo.Context) error {
-	reason, _, err := query(c, "reason", users.MaxReason)
-	if err != nil {
-		return err
-	}
-	_, err = a.change(c, reason, func(ctx context.Context, change users.Change) error {
+func (a *api) adminSignOut(ctx context.Context, by operator, r changeRequest) (none, error) {
+	return none{}, by.change(ctx, r, a.admin.SignOut)
+}
+
+func (a *api) adminDelete(ctx context.Context, by operator, r removeRequest) (none, error) {
+	return none{}, by.change(ctx, r.change, a.admin.Delete)
+}
+
+func (a *api) adminEndSession(ctx context.Context, by operator, r removeRequest) (none, error) {
+	return none{}, by.change(ctx, r.change, func(ctx context.Context, change users.Change) error {
 		session := change.UserID // the id of this path is a session's
 		return a.admin.EndSession(ctx, change, session)
 	})
+}
+
+type phoneResponse struct {
+	Phone string `json:"phone"`
+}
+
+// adminPhone returns a phone number in clear, and records that it did.
+func (a *api) adminPhone(ctx context.Context, by operator, r byID) (phoneResponse, error) {
+	onBehalfOf, err := by.onBehalfOf()
 	if err != nil {
-		return err
+		return phoneResponse{}, err
 	}
-	return noContent(c)
+	number, err := a.admin.ReadPhone(ctx, r.id, by.key.Name, onBehalfOf)
+	return phoneResponse{number}, err
 }

@@ -1,145 +1,112 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
-	"net/http"
 
 	"github.com/google/uuid"
-	"github.com/labstack/echo/v4"
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/users"
 )
 
-// search is what GET /api/v1/admin/users asks for.
-type search struct {
+// searchRequest asks for a page of the users that match all given criteria.
+type searchRequest struct {
+	limit int
+	count bool
 	query users.Query
 	phone string
-	// none: the search names what belongs to no one.
-	none bool
+	// id, sessionID and requestID name one user each; "" is not given.
+	id, sessionID, requestID string
 }
 
-// narrow keeps the people of one id. Two that differ fit no one.
-func (s *search) narrow(id uuid.UUID) {
-	s.none = s.none || id == uuid.Nil || s.query.ID != uuid.Nil && s.query.ID != id
-	s.query.ID = id
-}
-
-// searchOf reads the parameters of a search.
-func (a *api) searchOf(c echo.Context) (s search, err error) {
-	text := map[string]string{}
-	for _, p := range []struct {
-		name string
-		most int
-	}{
-		{"id", 64},
-		{"phone", 32},
-		{"nickname", maxNickname},
-		{"nicknamePart", maxNickname},
-		{"appId", 128},
-		{"openid", 128},
-		{"unionid", 128},
-		{"sessionId", 64},
-		{"requestId", 128},
-		{"cursor", 256},
-	} {
-		value, given, err := query(c, p.name, p.most)
-		if err != nil {
-			return s, err
-		}
-		if given {
-			text[p.name] = value
-		}
+func (r *searchRequest) readURL(p *parameters) {
+	r.limit, r.count = p.pageSize(defaultPage, maxPage), p.flag("count")
+	r.id, _ = p.text("id", 64)
+	r.phone, _ = p.text("phone", 32)
+	r.query.Nickname, _ = p.text("nickname", maxNickname)
+	r.query.NicknamePart, _ = p.text("nicknamePart", maxNickname)
+	var byApp, byOpenID bool
+	r.query.AppID, byApp = p.text("appId", 128)
+	r.query.OpenID, byOpenID = p.text("openid", 128)
+	r.query.UnionID, _ = p.text("unionid", 128)
+	r.sessionID, _ = p.text("sessionId", 64)
+	r.requestID, _ = p.text("requestId", 128)
+	if byApp != byOpenID && len(p.wrong) == 0 {
+		p.refuse(invalid("The parameters appId and openid go together."))
 	}
-	if (text["appId"] == "") != (text["openid"] == "") {
-		return s, invalid("The parameters appId and openid go together.")
-	}
-	s.phone = text["phone"]
-	s.query = users.Query{
-		Nickname: text["nickname"], NicknamePart: text["nicknamePart"],
-		AppID: text["appId"], OpenID: text["openid"], UnionID: text["unionid"],
-	}
-	if text["cursor"] != "" {
+	if cursor, given := p.text("cursor", 256); given {
 		var ok bool
-		if s.query.Before, ok = parseID(text["cursor"]); !ok || s.query.Before == uuid.Nil {
-			return s, invalid("The parameter cursor is not one that this service gave out.")
+		if r.query.Before, ok = parseID(cursor); !ok || r.query.Before == uuid.Nil {
+			p.badCursor()
 		}
 	}
-	// What is no id of ours belongs to no one.
-	if text["id"] != "" {
-		id, _ := parseID(text["id"])
-		s.narrow(id)
-	}
-	if text["sessionId"] != "" {
-		owner, err := a.sessionOwner(c, text["sessionId"])
-		if err != nil {
-			return s, err
-		}
-		s.narrow(owner)
-	}
-	if text["requestId"] != "" {
-		s.narrow(a.refused.userOf(text["requestId"]))
-	}
-	return s, nil
 }
 
-// sessionOwner is whose session it is; zero where it is no one's.
-func (a *api) sessionOwner(c echo.Context, text string) (uuid.UUID, error) {
+// narrow adds to the query the users that the search names by an id. impossible
+// reports that no user can match.
+func (a *api) narrow(ctx context.Context, r *searchRequest) (impossible bool, err error) {
+	only := func(id uuid.UUID) {
+		impossible = impossible || id == uuid.Nil || r.query.ID != uuid.Nil && r.query.ID != id
+		r.query.ID = id
+	}
+	if r.id != "" {
+		id, _ := parseID(r.id)
+		only(id)
+	}
+	if r.sessionID != "" {
+		owner, err := a.sessionOwner(ctx, r.sessionID)
+		if err != nil {
+			return false, err
+		}
+		only(owner)
+	}
+	if r.requestID != "" {
+		only(a.refused.userOf(r.requestID))
+	}
+	return impossible, nil
+}
+
+// sessionOwner returns the user of a session, or uuid.Nil if there is no such session.
+func (a *api) sessionOwner(ctx context.Context, text string) (uuid.UUID, error) {
 	id, ok := parseID(text)
 	if !ok {
 		return uuid.Nil, nil
 	}
-	owner, err := a.admin.OwnerOf(c.Request().Context(), id)
+	owner, err := a.admin.OwnerOf(ctx, id)
 	if errors.Is(err, auth.ErrNoSession) {
 		return uuid.Nil, nil
 	}
 	return owner, err
 }
 
-// counted reads the parameter count.
-func counted(c echo.Context) (bool, error) {
-	switch text, given, err := query(c, "count", 5); {
-	case err != nil || !given:
-		return false, err
-	case text == "true", text == "false":
-		return text == "true", nil
-	}
-	return false, invalid("The parameter count is true or false.")
+type adminUsers struct {
+	Users      []adminUserResponse `json:"users"`
+	NextCursor string              `json:"nextCursor"`
+	Total      *int                `json:"total"` // null unless it was asked for and can be had
 }
 
-func (a *api) adminFind(c echo.Context) error {
-	limit, err := pageSize(c)
+func (a *api) adminFind(ctx context.Context, _ operator, r searchRequest) (adminUsers, error) {
+	out := adminUsers{Users: []adminUserResponse{}}
+	impossible, err := a.narrow(ctx, &r)
 	if err != nil {
-		return err
+		return out, err
 	}
-	count, err := counted(c)
-	if err != nil {
-		return err
-	}
-	s, err := a.searchOf(c)
-	if err != nil {
-		return err
-	}
-	out := struct {
-		Users      []adminUserAnswer `json:"users"`
-		NextCursor string            `json:"nextCursor"`
-		Total      *int              `json:"total"`
-	}{Users: []adminUserAnswer{}}
-	if s.none {
-		if count {
+	if impossible {
+		if r.count {
 			out.Total = new(int)
 		}
-		return c.JSON(http.StatusOK, out)
+		return out, nil
 	}
-	people, next, err := a.admin.Page(c.Request().Context(), s.query, s.phone, limit)
+	people, next, err := a.admin.Page(ctx, r.query, r.phone, r.limit)
 	if err != nil {
-		return err
+		return out, err
 	}
-	// All who have a part of a nickname cannot be counted in a moment.
-	if count && s.query.NicknamePart == "" {
-		n, err := a.admin.Count(c.Request().Context(), s.query, s.phone)
+	// Counting everyone who has a part of a nickname would take too long.
+	if r.count && r.query.NicknamePart == "" {
+		n, err := a.admin.Count(ctx, r.query, r.phone)
 		if err != nil {
-			return err
+			return out, err
 		}
 		out.Total = &n
 	}
@@ -149,33 +116,15 @@ func (a *api) adminFind(c echo.Context) error {
 	for _, p := range people {
 		out.Users = append(out.Users, renderPerson(p))
 	}
-	return c.JSON(http.StatusOK, out)
+	return out, nil
 }
 
-// adminPhone shows a phone number in clear, and records that it did.
-func (a *api) adminPhone(c echo.Context) error {
-	id, err := pathID(c)
-	if err != nil {
-		return err
-	}
-	reader, onBehalfOf, err := actor(c)
-	if err != nil {
-		return inputProblem(err)
-	}
-	number, err := a.admin.ReadPhone(c.Request().Context(), id, reader, onBehalfOf)
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, struct {
-		Phone string `json:"phone"`
-	}{number})
+type keyResponse struct {
+	Name  string `json:"name"`
+	Scope string `json:"scope"`
 }
 
-// adminKey tells whose key it is, and what it may do.
-func (*api) adminKey(c echo.Context) error {
-	key := keyOf(c)
-	return c.JSON(http.StatusOK, struct {
-		Name  string `json:"name"`
-		Scope string `json:"scope"`
-	}{key.Name, string(key.Scope)})
+// adminKey describes the caller's own key.
+func (*api) adminKey(_ context.Context, by operator, _ none) (keyResponse, error) {
+	return keyResponse{by.key.Name, string(by.key.Scope)}, nil
 }

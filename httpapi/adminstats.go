@@ -1,10 +1,8 @@
 package httpapi
 
 import (
-	"net/http"
+	"context"
 	"time"
-
-	"github.com/labstack/echo/v4"
 )
 
 // Stats holds the statistics of one process.
@@ -71,6 +69,4 @@ type StatsMinute struct {
 	Purged    int                       `json:"purged"`
 }
 
-func (a *api) adminStats(c echo.Context) error {
-	return c.JSON(http.StatusOK, a.stats())
-}
+func (a *api) adminStats(context.Context, operator, none) (Stats, error) { return a.stats(), nil }

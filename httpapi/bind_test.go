@@ -13,7 +13,7 @@ import (
 
 // wished has a field of every sort that requests have, and an object within.
 type wished struct {
-	reasonRequest
+	changeRequest
 	Text   string          `json:"text"`
 	Maybe  *string         `json:"maybe"`
 	List   *[]string       `json:"list"`

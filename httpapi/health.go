@@ -1,12 +1,10 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"math"
-	"net/http"
 	"time"
-
-	"github.com/labstack/echo/v4"
 )
 
 // Health is the state of the service as /readyz reports it.
@@ -37,11 +35,16 @@ var (
 
 // healthz reports that the process is alive. It checks nothing else, so that an outage
 // of the database restarts no pod.
-func (a *api) healthz(c echo.Context) error {
-	return c.JSON(http.StatusOK, struct {
-		Status string `json:"status"`
-	}{"ok"})
+func (*api) healthz(context.Context, client, none) (liveness, error) { return liveness{"ok"}, nil }
+
+type liveness struct {
+	Status string `json:"status"`
 }
+
+// readyRequest may ask to count a degraded service as not ready.
+type readyRequest struct{ strict bool }
+
+func (r *readyRequest) readURL(p *parameters) { _, r.strict = p.c.QueryParams()["strict"] }
 
 type readiness struct {
 	Status         string    `json:"status"`
@@ -56,18 +59,17 @@ type readiness struct {
 // from memory, so that it is fast while the database hangs: otherwise a load balancer
 // would remove all pods, and with them the verification of access tokens, which needs
 // no database.
-func (a *api) readyz(c echo.Context) error {
+func (a *api) readyz(_ context.Context, _ client, r readyRequest) (readiness, error) {
 	h := a.health()
-	_, strict := c.QueryParams()["strict"]
 	switch {
 	case errors.Is(h.Err, ErrSchemaOutdated):
-		return newProblem("schema_outdated", h.Err)
+		return readiness{}, newProblem("schema_outdated", h.Err)
 	case errors.Is(h.Err, ErrShuttingDown):
-		return newProblem("shutting_down", h.Err)
+		return readiness{}, newProblem("shutting_down", h.Err)
 	case h.Err != nil:
-		return newProblem("database_unavailable", h.Err)
-	case strict && h.Degraded != nil:
-		return newProblem("database_unavailable", h.Degraded)
+		return readiness{}, newProblem("database_unavailable", h.Err)
+	case r.strict && h.Degraded != nil:
+		return readiness{}, newProblem("database_unavailable", h.Degraded)
 	}
 	out := readiness{
 		Status: "ready", Since: h.Since.UTC().Truncate(time.Second), RevocationsAge: math.Round(10*h.RevocationsAge.Seconds()) / 10,
@@ -76,5 +78,5 @@ func (a *api) readyz(c echo.Context) error {
 	if h.Degraded != nil {
 		out.Status, out.Database = "degraded", "unavailable"
 	}
-	return c.JSON(http.StatusOK, out)
+	return out, nil
 }

@@ -3,11 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
-	"net/http"
 	"time"
-
-	"github.com/google/uuid"
-	"github.com/labstack/echo/v4"
 
 	"github.com/wugan/wugan/users"
 )
@@ -19,67 +15,48 @@ type ownIdentity struct {
 	CreatedAt time.Time `json:"createdAt"`
 }
 
-func (a *api) identities(c echo.Context, who caller) error {
-	list, err := a.users.Identities(c.Request().Context(), who.userID)
-	if err != nil {
-		return err
-	}
-	out := make([]ownIdentity, len(list))
+type ownIdentities struct {
+	Identities []ownIdentity `json:"identities"`
+}
+
+func (a *api) identities(ctx context.Context, who caller, _ none) (ownIdentities, error) {
+	list, err := a.users.Identities(ctx, who.userID)
+	out := ownIdentities{make([]ownIdentity, len(list))}
 	for n, i := range list {
-		out[n] = ownIdentity{Provider: i.Provider, AppID: i.AppID, CreatedAt: i.CreatedAt.UTC()}
+		out.Identities[n] = ownIdentity{Provider: i.Provider, AppID: i.AppID, CreatedAt: i.CreatedAt.UTC()}
 	}
-	return c.JSON(http.StatusOK, map[string]any{"identities": out})
+	return out, err
+}
+
+type linkRequest struct {
+	Code  string `json:"code"`
+	AppID string `json:"appId"`
+}
+
+func (r linkRequest) check() error {
+	return joinInvalid(checkPrintable("code", r.Code, maxCode), checkText("appId", r.AppID, maxDeviceID))
 }
 
 // linkIdentity adds the identity of a login code to the caller. Codes that are
 // refused count toward the rate of failed logins.
-func (a *api) linkIdentity(c echo.Context, who caller) error {
-	var r struct {
-		Code  string `json:"code"`
-		AppID string `json:"appId"`
-	}
-	if err := bind(c, &r); err != nil {
-		return err
-	}
-	if err := errors.Join(checkPrintable("code", r.Code, maxCode), checkText("appId", r.AppID, maxDeviceID)); err != nil {
-		return err
-	}
-	err := a.withCode(c, r.AppID, "", func(ctx context.Context) error {
+func (a *api) linkIdentity(ctx context.Context, who caller, r linkRequest) (ownIdentities, error) {
+	err := a.withCode(ctx, who.client, r.AppID, "", func() error {
 		return a.auth.Link(ctx, who.userID, r.AppID, r.Code)
 	})
 	if errors.Is(err, users.ErrNotFound) {
-		return newProblem("session_revoked", err) // deleted since the token was issued
+		err = newProblem("session_revoked", err) // deleted since the token was issued
 	}
 	if err != nil {
-		return err
+		return ownIdentities{}, err
 	}
-	return a.identities(c, who)
+	return a.identities(ctx, who, none{})
 }
 
-func (a *api) unlinkIdentity(c echo.Context, who caller) error {
-	if err := a.auth.Unlink(c.Request().Context(), who.userID, c.Param("appId")); err != nil {
-		return err
-	}
-	return noContent(c)
-}
+// unlinkRequest names the app of an identity.
+type unlinkRequest struct{ appID string }
 
-func (a *api) adminMerge(c echo.Context) error {
-	var r struct {
-		reasonRequest
-		From string `json:"from"`
-	}
-	if err := bind(c, &r); err != nil {
-		return err
-	}
-	from, err := uuid.Parse(r.From)
-	if err != nil || len(r.From) != 36 {
-		return invalid("The field from is not the id of a user.")
-	}
-	id, err := a.change(c, r.Reason, func(ctx context.Context, change users.Change) error {
-		return a.admin.Merge(ctx, change, from)
-	})
-	if err != nil {
-		return err
-	}
-	return a.answerPerson(c, id)
+func (r *unlinkRequest) readURL(p *parameters) { r.appID = p.c.Param("appId") }
+
+func (a *api) unlinkIdentity(ctx context.Context, who caller, r unlinkRequest) (none, error) {
+	return none{}, a.auth.Unlink(ctx, who.userID, r.appID)
 }

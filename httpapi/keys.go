@@ -3,7 +3,6 @@ package httpapi
 import (
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -16,25 +15,48 @@ import (
 
 // keyPaths registers paths that need a key of a scope.
 type keyPaths struct {
-	api     *api
-	echo    *echo.Echo
-	needs   apikey.Scope
-	withKey echo.MiddlewareFunc
-	outer   []echo.MiddlewareFunc // run before withKey
+	api   *api
+	echo  *echo.Echo
+	needs apikey.Scope
 }
 
-func (a *api) keyPaths(e *echo.Echo, needs apikey.Scope) keyPaths {
-	return keyPaths{api: a, echo: e, needs: needs, withKey: a.withKey(needs)}
-}
-
-func (k keyPaths) add(method, path string, handler echo.HandlerFunc, inner ...echo.MiddlewareFunc) {
+// add registers a handler that checks the key itself.
+func (k keyPaths) add(method, path string, handler echo.HandlerFunc) {
 	k.api.keyed[path] = append(k.api.keyed[path], k.needs)
-	inner = slices.Concat(k.outer, []echo.MiddlewareFunc{k.withKey}, inner)
-	if method == http.MethodGet {
-		get(k.echo, path, handler, inner...)
-		return
+	add(k.echo, method, path, handler)
+}
+
+// operator is the caller of a path for operators and support.
+type operator struct {
+	key    apikey.Key
+	header http.Header
+}
+
+// operators registers paths for keys of a scope.
+func (a *api) operators(e *echo.Echo, needs apikey.Scope) paths[operator] {
+	return paths[operator]{
+		add: func(method, path string, handler echo.HandlerFunc) { keyPaths{a, e, needs}.add(method, path, handler) },
+		identify: func(c echo.Context) (operator, error) {
+			key, err := a.keyHolder(c, needs)
+			return operator{key, c.Request().Header}, err
+		},
 	}
-	k.echo.Add(method, path, handler, inner...)
+}
+
+// business is the caller of a path for business services.
+type business struct{ name string }
+
+// businesses registers paths for keys of the scope service.
+func (a *api) businesses(e *echo.Echo) paths[business] {
+	return paths[business]{
+		add: func(method, path string, handler echo.HandlerFunc) {
+			keyPaths{a, e, apikey.Service}.add(method, path, handler)
+		},
+		identify: func(c echo.Context) (business, error) {
+			key, err := a.keyHolder(c, apikey.Service)
+			return business{key.Name}, err
+		},
+	}
 }
 
 // withExisting responds 404 on the paths of a scope of which no key is
@@ -61,43 +83,39 @@ func (a *api) missing(path string) bool {
 // absent responds for what is not there.
 func absent(echo.Context) error { return newProblem("not_found", nil) }
 
-// withKey passes requests with a key that has the needed scope. A valid key with
+// keyHolder returns the key of a request if it has the needed scope. A valid key with
 // another scope gets a different error than an unknown key, because that is a mistake
 // of configuration. Wrong keys are limited for each client address.
-func (a *api) withKey(needs apikey.Scope) echo.MiddlewareFunc {
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			if !a.keys.Any(needs) {
-				return absent(c)
-			}
-			text, err := keyText(c.Request().Header)
-			if err != nil {
-				p := newProblem("token_missing", nil)
-				p.Detail = "Send the key as: Authorization: Bearer KEY."
-				return p
-			}
-			key, known, err := a.keyGuesses.check(c, text, a.keys)
-			switch {
-			case err != nil:
-				return err
-			case !known:
-				return newProblem("key_invalid", nil)
-			case !key.Scope.Allows(needs):
-				return newProblem("forbidden", nil)
-			}
-			c.Set(keyKey, key)
-			return next(c)
-		}
+func (a *api) keyHolder(c echo.Context, needs apikey.Scope) (apikey.Key, error) {
+	if !a.keys.Any(needs) {
+		return apikey.Key{}, absent(c)
 	}
+	text, err := keyText(c.Request().Header)
+	if err != nil {
+		p := newProblem("token_missing", nil)
+		p.Detail = "Send the key as: Authorization: Bearer KEY."
+		return apikey.Key{}, p
+	}
+	key, known, err := a.keyGuesses.check(c, text, a.keys)
+	switch {
+	case err != nil:
+		return apikey.Key{}, err
+	case !known:
+		return apikey.Key{}, newProblem("key_invalid", nil)
+	case !key.Scope.Allows(needs):
+		return apikey.Key{}, newProblem("forbidden", nil)
+	}
+	return key, nil
 }
 
-// keyKey is where withKey puts the key of a request.
-const keyKey = "wugan.key"
-
-// keyOf returns the key of a request that withKey passed.
-func keyOf(c echo.Context) apikey.Key {
-	key, _ := c.Get(keyKey).(apikey.Key)
-	return key
+// withKey passes requests with a key that has the needed scope.
+func (a *api) withKey(needs apikey.Scope, next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if _, err := a.keyHolder(c, needs); err != nil {
+			return err
+		}
+		return next(c)
+	}
 }
 
 // keyText reads the key from the Authorization header. Unlike an access token it
@@ -114,22 +132,19 @@ func keyText(h http.Header) (string, error) {
 	return strings.TrimSpace(text), nil
 }
 
-// actor is who makes a change: the key by its name, and beside it whom the
-// header X-Actor names, which is percent-encoded where it is not ASCII.
-func actor(c echo.Context) (name, onBehalfOf string, err error) {
-	values := c.Request().Header.Values("X-Actor")
+// onBehalfOf reads the header X-Actor, which names the person behind the key,
+// percent-encoded where it is not ASCII.
+func (o operator) onBehalfOf() (string, error) {
+	values := o.header.Values("X-Actor")
 	switch {
 	case len(values) == 0:
-		return keyOf(c).Name, "", nil
+		return "", nil
 	case len(values) > 1:
-		return "", "", invalid("The header X-Actor is given twice.")
+		return "", invalid("The header X-Actor is given twice.")
 	}
-	onBehalfOf, err = url.PathUnescape(values[0])
-	if err != nil || !utf8.ValidString(onBehalfOf) {
-		return "", "", invalid("The header X-Actor is not UTF-8, percent-encoded where it is not ASCII.")
+	name, err := url.PathUnescape(values[0])
+	if err != nil || !utf8.ValidString(name) {
+		return "", invalid("The header X-Actor is not UTF-8, percent-encoded where it is not ASCII.")
 	}
-	if err := users.CheckOnBehalfOf(onBehalfOf); err != nil {
-		return "", "", err
-	}
-	return keyOf(c).Name, onBehalfOf, nil
+	return name, users.CheckOnBehalfOf(name)
 }

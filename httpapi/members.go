@@ -32,17 +32,18 @@ func notObject(body []byte) error {
 	return invalid("The body is not a JSON object.")
 }
 
-// setMembers sets the fields of a struct. The path is where its object stands in
-// the body.
+// setMembers sets the fields of a struct and returns what is wrong with all of them.
+// The path is where its object stands in the body.
 func setMembers(members jsonobject.Object, into reflect.Value, path string) error {
+	var wrong []error
 	for _, field := range fieldsOf(into.Type()) {
 		if value, given := members.Get(field.name); given {
 			if err := setMember(value, into.FieldByIndex(field.index), path+field.name); err != nil {
-				return err
+				wrong = append(wrong, err)
 			}
 		}
 	}
-	return nil
+	return joinInvalid(wrong...)
 }
 
 func setMember(value []byte, into reflect.Value, path string) error {

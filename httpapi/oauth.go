@@ -243,7 +243,7 @@ func (a *api) refreshGrant(c echo.Context, f form, appID string) (auth.Tokens, e
 	if err != nil {
 		return auth.Tokens{}, err
 	}
-	return a.rotate(c, auth.RefreshRequest{RefreshToken: token, AppID: appID})
+	return a.rotate(c.Request().Context(), client{c}, auth.RefreshRequest{RefreshToken: token, AppID: appID})
 }
 
 func (a *api) codeGrant(c echo.Context, f form, appID string) (auth.Tokens, error) {
@@ -251,8 +251,13 @@ func (a *api) codeGrant(c echo.Context, f form, appID string) (auth.Tokens, erro
 	if err != nil {
 		return auth.Tokens{}, err
 	}
-	result, err := a.signIn(c, auth.LoginRequest{Code: code, AppID: appID})
-	return result.Tokens, err
+	from := client{c}
+	result, err := a.logIn(c.Request().Context(), from, auth.LoginRequest{Code: code, AppID: appID, Device: from.device()})
+	if err != nil {
+		return auth.Tokens{}, err
+	}
+	from.is(result.Tokens.UserID, result.Tokens.SessionID)
+	return result.Tokens, nil
 }
 
 // readToken reads the form of revocation and introspection. The hint about the
@@ -290,7 +295,7 @@ func (a *api) oauthRevoke(c echo.Context) error {
 	case errors.Is(err, users.ErrUnavailable):
 		return err
 	default:
-		err = a.logoutByRefreshToken(c, token)
+		err = a.logoutByRefreshToken(ctx, client{c}, token)
 	}
 	if err != nil && !errors.Is(err, auth.ErrRefreshInvalid) && !errors.Is(err, verify.ErrInvalid) {
 		return err

@@ -9,6 +9,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -137,6 +138,30 @@ func invalid(format string, args ...any) *problem {
 	return p
 }
 
+// joinInvalid returns one problem with the details of all errors, so that a client is
+// told everything that is wrong with its request at once. It returns nil if all errors
+// are nil.
+func joinInvalid(errs ...error) error {
+	var details []string
+	for _, err := range errs {
+		if err != nil {
+			details = append(details, problemOf(err).Detail)
+		}
+	}
+	if details == nil {
+		return nil
+	}
+	return invalid("%s", strings.Join(details, " "))
+}
+
+// inputProblem names the header or the field that the domain refused.
+func inputProblem(err *users.InputError) *problem {
+	if err.Field == "actor" {
+		return invalid("The header X-Actor %s.", err.Problem)
+	}
+	return invalid("The field %s %s.", err.Field, err.Problem)
+}
+
 // problemOf maps an error to a status and a code. It is the only place that does.
 func problemOf(err error) *problem {
 	var (
@@ -146,10 +171,13 @@ func problemOf(err error) *problem {
 		ended    *auth.RevokedError
 		revoked  *verify.RevokedError
 		fromEcho *echo.HTTPError
+		input    *users.InputError
 	)
 	switch {
 	case errors.As(err, &p):
 		return p
+	case errors.As(err, &input):
+		return inputProblem(input)
 	case errors.As(err, &provider):
 		p := newProblem(provider.Code(), err)
 		if provider.Reason == users.NotOffered {

@@ -161,45 +161,41 @@ func New(c Config) (*echo.Echo, error) {
 
 // routes lists every path of the service.
 func (a *api) routes(e *echo.Echo) {
-	signIn := e.Group("/api/v1/auth")
-	signIn.POST("/login", a.login)
-	signIn.POST("/ticket", a.withAccess(a.issueTicket))
-	signIn.POST("/refresh", a.refresh)
-	signIn.POST("/logout", a.logout)
-	signIn.POST("/logout-all", a.withAccess(a.logoutAll))
+	public, own := anyone(e), a.callers(e)
+	handle(public, http.MethodPost, "/api/v1/auth/login", a.login)
+	handle(own, http.MethodPost, "/api/v1/auth/ticket", a.issueTicket)
+	handle(public, http.MethodPost, "/api/v1/auth/refresh", a.refresh)
+	handle(public, http.MethodPost, "/api/v1/auth/logout", a.logout)
+	handle(own, http.MethodPost, "/api/v1/auth/logout-all", a.logoutAll)
 	a.verifyRoutes(e)
 
-	get(e, "/api/v1/users/me", a.withAccess(a.me))
-	e.PATCH("/api/v1/users/me", a.withAccess(a.updateMe))
-	e.POST("/api/v1/users/me", a.withAccess(a.updateMe)) // wx.request knows no PATCH
-
-	e.DELETE("/api/v1/users/me", a.withAccess(a.closeAccount))
-
-	e.POST("/api/v1/users/me/phone", a.withAccess(a.bindPhone))
-	get(e, "/api/v1/users/me/identities", a.withAccess(a.identities))
-	e.POST("/api/v1/users/me/identities", a.withAccess(a.linkIdentity))
-	e.DELETE("/api/v1/users/me/identities/:appId", a.withAccess(a.unlinkIdentity))
-	e.POST("/api/v1/wechat/check-session", a.withAccess(a.checkSession))
-	e.POST("/api/v1/wechat/decrypt", a.withAccess(a.decrypt))
+	handle(own, http.MethodGet, "/api/v1/users/me", a.me)
+	handle(own, http.MethodPatch, "/api/v1/users/me", a.updateMe)
+	handle(own, http.MethodPost, "/api/v1/users/me", a.updateMe) // wx.request knows no PATCH
+	handle(own, http.MethodDelete, "/api/v1/users/me", a.closeAccount)
+	handle(own, http.MethodPost, "/api/v1/users/me/phone", a.bindPhone)
+	handle(own, http.MethodGet, "/api/v1/users/me/identities", a.identities)
+	handle(own, http.MethodPost, "/api/v1/users/me/identities", a.linkIdentity)
+	handle(own, http.MethodDelete, "/api/v1/users/me/identities/:appId", a.unlinkIdentity)
+	handle(own, http.MethodPost, "/api/v1/wechat/check-session", a.checkSession)
+	handle(own, http.MethodPost, "/api/v1/wechat/decrypt", a.decrypt)
 	get(e, "/api/v1/wechat/push/:appId", a.confirmPush)
 	e.POST("/api/v1/wechat/push/:appId", a.receivePush)
 
-	get(e, "/api/v1/sessions", a.withAccess(a.listSessions))
-	e.DELETE("/api/v1/sessions/:id", a.withAccess(a.endSession))
+	handle(own, http.MethodGet, "/api/v1/sessions", a.listSessions)
+	handle(own, http.MethodDelete, "/api/v1/sessions/:id", a.endSession)
 
 	get(e, "/.well-known/jwks.json", a.jwks)
 	for _, path := range metadataPaths(a.issuer) {
 		get(e, path, a.metadata)
 	}
 
-	gateways := a.keyPaths(e, apikey.Gateway)
-	gateways.add(http.MethodGet, "/api/v1/revocations", a.listRevocations)
+	gateways := keyPaths{a, e, apikey.Gateway}
+	gateways.add(http.MethodGet, "/api/v1/revocations", a.withKey(apikey.Gateway, a.listRevocations))
 
 	e.POST("/oauth2/token", a.oauthToken, inOAuthForm)
 	e.POST("/oauth2/revoke", a.oauthRevoke, inOAuthForm)
-	introspection := gateways
-	introspection.outer = []echo.MiddlewareFunc{a.withClientSecret}
-	introspection.add(http.MethodPost, "/oauth2/introspect", a.oauthIntrospect, inOAuthForm)
+	gateways.add(http.MethodPost, "/oauth2/introspect", a.withClientSecret(a.withKey(apikey.Gateway, inOAuthForm(a.oauthIntrospect))))
 
 	a.adminRoutes(e)
 	a.serviceRoutes(e)
@@ -210,8 +206,8 @@ func (a *api) routes(e *echo.Echo) {
 		get(e, path, echo.WrapHandler(site))
 	}
 
-	get(e, "/healthz", a.healthz)
-	get(e, "/readyz", a.readyz)
+	handle(public, http.MethodGet, "/healthz", a.healthz)
+	handle(public, http.MethodGet, "/readyz", a.readyz)
 
 	routes := e.Routes()
 	for _, r := range routes {
@@ -227,13 +223,19 @@ func (a *api) routes(e *echo.Echo) {
 
 // get registers a path for GET and for HEAD, which net/http answers in the same
 // way without a body (RFC 9110 section 9.1): load balancers probe with it.
-func get(e *echo.Echo, path string, handler echo.HandlerFunc, inner ...echo.MiddlewareFunc) {
-	e.GET(path, handler, inner...)
-	e.HEAD(path, handler, inner...)
+func get(e *echo.Echo, path string, handler echo.HandlerFunc) {
+	e.GET(path, handler)
+	e.HEAD(path, handler)
+}
+
+// add registers a path for a method; get says what that is for GET.
+func add(e *echo.Echo, method, path string, handler echo.HandlerFunc) {
+	if method == http.MethodGet {
+		get(e, path, handler)
+		return
+	}
+	e.Add(method, path, handler)
 }
 
 // everythingBelow ends the routes that only say that nothing is there.
 const everythingBelow = "/*"
-
-// noContent answers 204.
-func noContent(c echo.Context) error { return c.NoContent(http.StatusNoContent) }

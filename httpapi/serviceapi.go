@@ -1,30 +1,28 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strconv"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
 	"github.com/wugan/wugan/events"
-	"github.com/wugan/wugan/internal/apikey"
 	"github.com/wugan/wugan/users"
 )
 
 // serviceRoutes are the paths for business services. All of them need a key of
 // the scope service.
 func (a *api) serviceRoutes(e *echo.Echo) {
-	services := a.keyPaths(e, apikey.Service)
-	services.add(http.MethodGet, "/api/v1/service/users", a.serviceFind)
-	services.add(http.MethodGet, "/api/v1/service/users/:id", a.serviceUser)
-	services.add(http.MethodPatch, "/api/v1/service/users/:id", a.servicePatch)
-	services.add(http.MethodGet, "/api/v1/service/events", a.serviceEvents)
-	services.add(http.MethodPost, "/api/v1/service/wechat/sign", a.serviceSign)
-	services.add(http.MethodGet, "/api/v1/service/wechat/access-token", a.serviceAccessToken)
+	services := a.businesses(e)
+	handle(services, http.MethodGet, "/api/v1/service/users", a.serviceFind)
+	handle(services, http.MethodGet, "/api/v1/service/users/:id", a.serviceUser)
+	handle(services, http.MethodPatch, "/api/v1/service/users/:id", a.servicePatch)
+	handle(services, http.MethodGet, "/api/v1/service/events", a.serviceEvents)
+	handle(services, http.MethodPost, "/api/v1/service/wechat/sign", a.serviceSign)
+	handle(services, http.MethodGet, "/api/v1/service/wechat/access-token", a.serviceAccessToken)
 }
 
 type serviceIdentity struct {
@@ -63,135 +61,109 @@ func renderServiceUser(p users.Person) serviceUserResponse {
 	return out
 }
 
-func (a *api) serviceUser(c echo.Context) error {
-	id, err := pathID(c)
-	if err != nil {
-		return err
-	}
-	return a.respondServiceUser(c, id)
+func (a *api) serviceUser(ctx context.Context, by business, r byID) (serviceUserResponse, error) {
+	p, err := a.directory.Person(ctx, by.name, r.id)
+	return renderServiceUser(p), err
 }
 
-func (a *api) respondServiceUser(c echo.Context, id uuid.UUID) error {
-	p, err := a.directory.Person(c.Request().Context(), keyOf(c).Name, id)
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, renderServiceUser(p))
+// findRequest names people by one of three criteria.
+type findRequest struct {
+	query users.Query
+	phone string
 }
 
-// serviceFind looks people up by one of the three things that name them.
-func (a *api) serviceFind(c echo.Context) error {
-	found := map[string]string{}
-	for _, name := range []string{"appId", "openid", "unionid", "phone"} {
-		value, given, err := query(c, name, 128)
-		if err != nil {
-			return err
-		}
-		if given {
-			found[name] = value
-		}
-	}
-	_, byApp := found["appId"]
-	_, byOpenID := found["openid"]
+func (r *findRequest) readURL(p *parameters) {
+	var byApp, byOpenID, byUnionID, byPhone bool
+	r.query.AppID, byApp = p.text("appId", 128)
+	r.query.OpenID, byOpenID = p.text("openid", 128)
+	r.query.UnionID, byUnionID = p.text("unionid", 128)
+	r.phone, byPhone = p.text("phone", 128)
 	ways := 0
-	for _, way := range []bool{byApp || byOpenID, found["unionid"] != "", found["phone"] != ""} {
-		if way {
+	for _, given := range []bool{byApp || byOpenID, byUnionID, byPhone} {
+		if given {
 			ways++
 		}
 	}
-	if ways != 1 || byApp != byOpenID {
-		return invalid("Name the person by one of: appId and openid, unionid, phone.")
+	if (ways != 1 || byApp != byOpenID) && len(p.wrong) == 0 {
+		p.refuse(invalid("Name the person by one of: appId and openid, unionid, phone."))
 	}
-	q := users.Query{AppID: found["appId"], OpenID: found["openid"], UnionID: found["unionid"]}
-	people, err := a.directory.Find(c.Request().Context(), keyOf(c).Name, q, found["phone"])
-	if err != nil {
-		return err
-	}
-	out := struct {
-		Users []serviceUserResponse `json:"users"`
-	}{make([]serviceUserResponse, len(people))}
+}
+
+type serviceUsers struct {
+	Users []serviceUserResponse `json:"users"`
+}
+
+func (a *api) serviceFind(ctx context.Context, by business, r findRequest) (serviceUsers, error) {
+	people, err := a.directory.Find(ctx, by.name, r.query, r.phone)
+	out := serviceUsers{make([]serviceUserResponse, len(people))}
 	for i, p := range people {
 		out.Users[i] = renderServiceUser(p)
 	}
-	return c.JSON(http.StatusOK, out)
+	return out, err
 }
 
-func (a *api) servicePatch(c echo.Context) error {
-	id, err := pathID(c)
-	if err != nil {
-		return err
-	}
-	var r struct {
-		Metadata json.RawMessage `json:"metadata"`
-		Roles    *[]string       `json:"roles"`
-	}
-	if err := bind(c, &r); err != nil {
-		return err
-	}
+type patchRequest struct {
+	byID
+	Metadata json.RawMessage `json:"metadata"`
+	Roles    *[]string       `json:"roles"`
+}
+
+func (r patchRequest) check() error {
 	if len(r.Metadata) == 0 && r.Roles == nil {
 		return invalid("The fields metadata and roles are both missing: send one of them.")
 	}
-	err = a.directory.Change(c.Request().Context(), keyOf(c).Name, id, r.Metadata, r.Roles)
-	var input *users.InputError
-	switch {
-	case errors.As(err, &input):
-		return invalid("The field %s %s.", input.Field, input.Problem)
-	case err != nil:
-		return err
-	}
-	return a.respondServiceUser(c, id)
+	return nil
 }
 
-// maxEvents is how many events a page holds at most; defaultEvents is how many
-// without a word about it.
+func (a *api) servicePatch(ctx context.Context, by business, r patchRequest) (serviceUserResponse, error) {
+	if err := a.directory.Change(ctx, by.name, r.id, r.Metadata, r.Roles); err != nil {
+		return serviceUserResponse{}, err
+	}
+	return a.serviceUser(ctx, by, r.byID)
+}
+
+// Pages of the feed of events.
 const (
 	defaultEvents = 100
 	maxEvents     = 1000
 )
 
-// serviceEvents is the feed of all users' events. With wait the response is held
-// back until there is something to tell.
-func (a *api) serviceEvents(c echo.Context) error {
-	after, _, err := query(c, "after", 32)
-	if err != nil {
-		return err
-	}
-	wait, err := parseWait(c.QueryParam("wait"))
-	if err != nil {
-		return err
-	}
-	limit := defaultEvents
-	if text, given, err := query(c, "limit", 4); err != nil {
-		return err
-	} else if given {
-		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxEvents {
-			return invalid("The parameter limit is a number from 1 to %d.", maxEvents)
-		}
-	}
-	var kinds []users.EventKind
-	for _, name := range c.QueryParams()["kind"] {
+// feedRequest asks for the events after a cursor.
+type feedRequest struct {
+	after string
+	wait  time.Duration
+	limit int
+	kinds []users.EventKind
+}
+
+func (r *feedRequest) readURL(p *parameters) {
+	r.after, _ = p.text("after", 32)
+	r.wait, r.limit = p.wait(), p.pageSize(defaultEvents, maxEvents)
+	for _, name := range p.c.QueryParams()["kind"] {
 		kind := users.EventKind(name)
 		if !events.Known(kind) {
-			return invalid("The parameter kind is not a kind of event that this service records.")
+			p.refuse(invalid("The parameter kind is not a kind of event that this service records."))
+			return
 		}
-		kinds = append(kinds, kind)
+		r.kinds = append(r.kinds, kind)
 	}
-	if wait > 0 {
-		holdOpen(c)
+}
+
+type feedResponse struct {
+	Cursor string           `json:"cursor"`
+	Events []events.Message `json:"events"`
+}
+
+// serviceEvents is the feed of all users' events. With wait the response is held
+// back until there are events.
+func (a *api) serviceEvents(ctx context.Context, _ business, r feedRequest) (feedResponse, error) {
+	found, cursor, err := a.events.Read(ctx, r.after, r.kinds, r.limit, r.wait, a.stopping)
+	if errors.Is(err, events.ErrCursor) {
+		err = invalid("The parameter after is not a cursor of this feed: leave it out to read everything.")
 	}
-	found, cursor, err := a.events.Read(c.Request().Context(), after, kinds, limit, wait, a.stopping)
-	switch {
-	case errors.Is(err, events.ErrCursor):
-		return invalid("The parameter after is not a cursor of this feed: leave it out to read everything.")
-	case err != nil:
-		return err
-	}
-	out := struct {
-		Cursor string           `json:"cursor"`
-		Events []events.Message `json:"events"`
-	}{cursor, make([]events.Message, len(found))}
+	out := feedResponse{cursor, make([]events.Message, len(found))}
 	for i := range found {
 		out.Events[i] = found[i].Message()
 	}
-	return c.JSON(http.StatusOK, out)
+	return out, err
 }

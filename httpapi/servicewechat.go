@@ -1,13 +1,10 @@
 package httpapi
 
 import (
-	"net/http"
+	"context"
 	"slices"
 	"time"
 	"unicode/utf8"
-
-	"github.com/google/uuid"
-	"github.com/labstack/echo/v4"
 
 	"github.com/wugan/wugan/auth"
 )
@@ -18,25 +15,26 @@ const (
 	maxAppIDText = 128
 )
 
-// serviceSign signs what wx.requestVirtualPayment wants signed under the person's
-// session key. The data may hold any character: it is signed byte for byte and
-// kept nowhere.
-func (a *api) serviceSign(c echo.Context) error {
-	var r struct {
-		UserID string `json:"userId"`
-		AppID  string `json:"appId"`
-		Data   string `json:"data"`
-	}
-	if err := bind(c, &r); err != nil {
-		return err
-	}
-	if err := checkPrintable("appId", r.AppID, maxAppIDText); err != nil {
-		return err
-	}
-	id, err := uuid.Parse(r.UserID)
-	switch {
-	case err != nil || len(r.UserID) != 36:
+type signRequest struct {
+	UserID string `json:"userId"`
+	AppID  string `json:"appId"`
+	Data   string `json:"data"`
+}
+
+func (r signRequest) check() error {
+	return joinInvalid(checkPrintable("appId", r.AppID, maxAppIDText), r.checkUser(), r.checkData())
+}
+
+func (r signRequest) checkUser() error {
+	if _, ok := parseID(r.UserID); !ok {
 		return invalid("The field userId is not the id of a user.")
+	}
+	return nil
+}
+
+// checkData allows any character: the data is signed byte for byte and kept nowhere.
+func (r signRequest) checkData() error {
+	switch {
 	case r.Data == "":
 		return invalid("The field data is missing.")
 	case len(r.Data) > maxSigned:
@@ -44,34 +42,42 @@ func (a *api) serviceSign(c echo.Context) error {
 	case !utf8.ValidString(r.Data):
 		return invalid("The field data is not UTF-8.")
 	}
+	return nil
+}
+
+type signResponse struct {
+	Signature string `json:"signature"`
+}
+
+// serviceSign signs what wx.requestVirtualPayment wants signed under the person's
+// session key.
+func (a *api) serviceSign(ctx context.Context, by business, r signRequest) (signResponse, error) {
 	if !slices.Contains(a.auth.Apps(), r.AppID) {
-		return auth.ErrUnknownApp
+		return signResponse{}, auth.ErrUnknownApp
 	}
-	signature, err := a.directory.Sign(c.Request().Context(), keyOf(c).Name, id, r.AppID, r.Data)
-	if err != nil {
-		return err
+	id, _ := parseID(r.UserID) // check has parsed it before
+	signature, err := a.directory.Sign(ctx, by.name, id, r.AppID, r.Data)
+	return signResponse{signature}, err
+}
+
+// platformTokenRequest names an app.
+type platformTokenRequest struct{ appID string }
+
+func (r *platformTokenRequest) readURL(p *parameters) {
+	var given bool
+	if r.appID, given = p.text("appId", maxAppIDText); !given && len(p.wrong) == 0 {
+		p.refuse(invalid("The parameter appId is missing."))
 	}
-	return c.JSON(http.StatusOK, struct {
-		Signature string `json:"signature"`
-	}{signature})
+}
+
+type platformTokenResponse struct {
+	AccessToken string    `json:"accessToken"`
+	ExpiresAt   time.Time `json:"expiresAt"`
 }
 
 // serviceAccessToken hands out the app's access token of WeChat, so that no other
 // service needs the AppSecret.
-func (a *api) serviceAccessToken(c echo.Context) error {
-	appID, given, err := query(c, "appId", maxAppIDText)
-	if err != nil {
-		return err
-	}
-	if !given {
-		return invalid("The parameter appId is missing.")
-	}
-	token, expires, err := a.directory.PlatformToken(c.Request().Context(), appID)
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, struct {
-		AccessToken string    `json:"accessToken"`
-		ExpiresAt   time.Time `json:"expiresAt"`
-	}{token.Reveal(), expires})
+func (a *api) serviceAccessToken(ctx context.Context, _ business, r platformTokenRequest) (platformTokenResponse, error) {
+	token, expires, err := a.directory.PlatformToken(ctx, r.appID)
+	return platformTokenResponse{token.Reveal(), expires}, err
 }

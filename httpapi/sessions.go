@@ -1,13 +1,13 @@
 package httpapi
 
 import (
-	"net/http"
+	"context"
 	"time"
 
-	"github.com/labstack/echo/v4"
+	"github.com/wugan/wugan/auth"
 )
 
-type sessionAnswer struct {
+type sessionResponse struct {
 	ID         string    `json:"id"`
 	AppID      string    `json:"appId"`
 	DeviceID   string    `json:"deviceId"`
@@ -25,38 +25,35 @@ type sessionAnswer struct {
 // and present a copied refresh token then (docs/en/rotation.md).
 const coarse = time.Hour
 
-func (a *api) listSessions(c echo.Context, who caller) error {
-	list, err := a.auth.Sessions(c.Request().Context(), who.userID)
-	if err != nil {
-		return err
-	}
-	out := make([]sessionAnswer, len(list))
-	for i, s := range list {
-		out[i] = sessionAnswer{
-			ID: s.ID.String(), AppID: s.AppID,
-			DeviceID: s.Device.ID, DeviceName: s.Device.Name, UserAgent: s.Device.UserAgent, IP: s.Device.IP,
-			CreatedAt: s.CreatedAt.UTC(), LastUsedAt: s.LastUsedAt.UTC(), ExpiresAt: s.ExpiresAt.UTC(),
-			Current: s.ID == who.sessionID,
-		}
-		if !out[i].Current {
-			out[i].LastUsedAt, out[i].ExpiresAt = out[i].LastUsedAt.Truncate(coarse), out[i].ExpiresAt.Truncate(coarse)
-			if out[i].LastUsedAt.Before(out[i].CreatedAt) {
-				out[i].LastUsedAt = out[i].CreatedAt
-			}
-		}
-	}
-	return c.JSON(http.StatusOK, struct {
-		Sessions []sessionAnswer `json:"sessions"`
-	}{out})
+type ownSessions struct {
+	Sessions []sessionResponse `json:"sessions"`
 }
 
-func (a *api) endSession(c echo.Context, who caller) error {
-	id, err := pathID(c)
-	if err != nil {
-		return err
+func (a *api) listSessions(ctx context.Context, who caller, _ none) (ownSessions, error) {
+	list, err := a.auth.Sessions(ctx, who.userID)
+	out := ownSessions{make([]sessionResponse, len(list))}
+	for i, s := range list {
+		out.Sessions[i] = renderSession(s, s.ID == who.sessionID)
 	}
-	if err := a.auth.EndSession(c.Request().Context(), who.userID, who.sessionID, id); err != nil {
-		return err
+	return out, err
+}
+
+func renderSession(s auth.Session, current bool) sessionResponse {
+	out := sessionResponse{
+		ID: s.ID.String(), AppID: s.AppID,
+		DeviceID: s.Device.ID, DeviceName: s.Device.Name, UserAgent: s.Device.UserAgent, IP: s.Device.IP,
+		CreatedAt: s.CreatedAt.UTC(), LastUsedAt: s.LastUsedAt.UTC(), ExpiresAt: s.ExpiresAt.UTC(),
+		Current: current,
 	}
-	return noContent(c)
+	if !current {
+		out.LastUsedAt, out.ExpiresAt = out.LastUsedAt.Truncate(coarse), out.ExpiresAt.Truncate(coarse)
+		if out.LastUsedAt.Before(out.CreatedAt) {
+			out.LastUsedAt = out.CreatedAt
+		}
+	}
+	return out
+}
+
+func (a *api) endSession(ctx context.Context, who caller, r byID) (none, error) {
+	return none{}, a.auth.EndSession(ctx, who.userID, who.sessionID, r.id)
 }

@@ -38,12 +38,12 @@ func (r loginRequest) check() error {
 	if r.Ticket != "" {
 		return r.checkTicket()
 	}
+	var phoneCode error
 	if r.PhoneCode != "" {
-		if err := checkPrintable("phoneCode", r.PhoneCode, maxPhoneCode); err != nil {
-			return err
-		}
+		phoneCode = checkPrintable("phoneCode", r.PhoneCode, maxPhoneCode)
 	}
-	return errors.Join(
+	return joinInvalid(
+		phoneCode,
 		checkPrintable("code", r.Code, maxCode),
 		checkText("appId", r.AppID, maxDeviceID),
 		checkText("deviceId", r.DeviceID, maxDeviceID),
@@ -51,7 +51,7 @@ func (r loginRequest) check() error {
 	)
 }
 
-type tokensAnswer struct {
+type tokensResponse struct {
 	AccessToken      string `json:"accessToken"`
 	RefreshToken     string `json:"refreshToken"`
 	TokenType        string `json:"tokenType"`
@@ -59,77 +59,58 @@ type tokensAnswer struct {
 	RefreshExpiresIn int64  `json:"refreshExpiresIn"`
 }
 
-func renderTokens(t auth.Tokens) tokensAnswer {
-	return tokensAnswer{
+func renderTokens(t auth.Tokens) tokensResponse {
+	return tokensResponse{
 		AccessToken: t.AccessToken.Reveal(), RefreshToken: t.RefreshToken.Reveal(), TokenType: "Bearer",
 		ExpiresIn: int64(t.ExpiresIn / time.Second), RefreshExpiresIn: int64(t.RefreshExpiresIn / time.Second),
 	}
 }
 
-func (a *api) login(c echo.Context) error {
-	var r loginRequest
-	if err := bind(c, &r); err != nil {
-		return err
-	}
-	if err := r.check(); err != nil {
-		return err
-	}
-	device := auth.Device{ID: r.DeviceID, Name: r.DeviceName}
+type loginResponse struct {
+	User    userResponse `json:"user"`
+	NewUser bool         `json:"newUser"`
+	tokensResponse
+}
+
+func (a *api) login(ctx context.Context, from client, r loginRequest) (loginResponse, error) {
+	device := from.device()
+	device.ID, device.Name = r.DeviceID, r.DeviceName
 	var result auth.LoginResult
 	var err error
-	if r.Ticket != "" {
-		result, err = a.signInBy(c, r.AppID, device, func(d auth.Device) (auth.LoginResult, error) {
-			return a.auth.LoginByTicket(c.Request().Context(), auth.TicketRequest{
-				Ticket: r.Ticket, AppID: r.AppID, Audience: r.Audience, Device: d,
-			})
-		})
+	if r.Ticket == "" {
+		result, err = a.logIn(ctx, from, auth.LoginRequest{Code: r.Code, AppID: r.AppID, PhoneCode: r.PhoneCode, Device: device})
 	} else {
-		result, err = a.signIn(c, auth.LoginRequest{Code: r.Code, AppID: r.AppID, PhoneCode: r.PhoneCode, Device: device})
+		err = a.withCode(ctx, from, r.AppID, r.DeviceID, func() error {
+			result, err = a.auth.LoginByTicket(ctx, auth.TicketRequest{Ticket: r.Ticket, AppID: r.AppID, Audience: r.Audience, Device: device})
+			return err
+		})
 	}
 	if err != nil {
-		return err
+		return loginResponse{}, err
 	}
-	return c.JSON(http.StatusOK, struct {
-		User    userAnswer `json:"user"`
-		NewUser bool       `json:"newUser"`
-		tokensAnswer
-	}{renderUser(result.User, result.AppID), result.NewUser, renderTokens(result.Tokens)})
+	from.is(result.Tokens.UserID, result.Tokens.SessionID)
+	return loginResponse{renderUser(result.User, result.AppID), result.NewUser, renderTokens(result.Tokens)}, nil
 }
 
-// signIn logs in by a code.
-func (a *api) signIn(c echo.Context, r auth.LoginRequest) (auth.LoginResult, error) {
+// logIn logs in by a code, within the rates of failed logins and of logins of one user.
+func (a *api) logIn(ctx context.Context, from client, r auth.LoginRequest) (result auth.LoginResult, err error) {
 	r.Admit = a.loginRate.admit
-	return a.signInBy(c, r.AppID, r.Device, func(d auth.Device) (auth.LoginResult, error) {
-		r.Device = d
-		return a.auth.Login(c.Request().Context(), r)
-	})
-}
-
-// signInBy logs in within the rate of failed logins. The function is given the
-// device with its address and User-Agent.
-func (a *api) signInBy(c echo.Context, appID string, device auth.Device, login func(auth.Device) (auth.LoginResult, error)) (result auth.LoginResult, err error) {
-	device.IP, device.UserAgent = c.RealIP(), userAgent(c)
-	err = a.withCode(c, appID, device.ID, func(context.Context) error {
-		result, err = login(device)
+	err = a.withCode(ctx, from, r.AppID, r.Device.ID, func() error {
+		result, err = a.auth.Login(ctx, r)
 		return err
 	})
-	if err != nil {
-		return auth.LoginResult{}, err
-	}
-	c.Set(callerKey, callerWith(result.Tokens))
-	return result, nil
+	return result, err
 }
 
 // withCode does what spends a login code, within the rate of failed logins.
-func (a *api) withCode(c echo.Context, appID, deviceID string, do func(context.Context) error) error {
-	ctx := c.Request().Context()
-	done, err := a.loginRate.begin(ctx, c.RealIP(), appID, deviceID)
+func (a *api) withCode(ctx context.Context, from client, appID, deviceID string, do func() error) error {
+	done, err := a.loginRate.begin(ctx, from.ip(), appID, deviceID)
 	if err != nil {
 		return err
 	}
 	failed := true // a panic, too
 	defer func() { done(failed) }()
-	if err = do(ctx); err != nil {
+	if err = do(); err != nil {
 		// An outage is not the client's failure, and a limit of the user's is
 		// not that of the address.
 		status := problemOf(err).Status
@@ -148,68 +129,70 @@ func (r refreshRequest) check() error {
 	return checkPrintable("refreshToken", r.RefreshToken, verify.MaxTokenSize)
 }
 
-func (a *api) refresh(c echo.Context) error {
-	var r refreshRequest
-	if err := bind(c, &r); err != nil {
-		return err
-	}
-	if err := r.check(); err != nil {
-		return err
-	}
-	tokens, err := a.rotate(c, auth.RefreshRequest{RefreshToken: r.RefreshToken})
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, renderTokens(tokens))
+func (a *api) refresh(ctx context.Context, from client, r refreshRequest) (tokensResponse, error) {
+	tokens, err := a.rotate(ctx, from, auth.RefreshRequest{RefreshToken: r.RefreshToken})
+	return renderTokens(tokens), err
 }
 
 // rotate refreshes, and notes for the log whose session it was, refused or not.
-func (a *api) rotate(c echo.Context, r auth.RefreshRequest) (auth.Tokens, error) {
-	r.IP, r.UserAgent = c.RealIP(), userAgent(c)
-	tokens, err := a.auth.Refresh(c.Request().Context(), r)
+func (a *api) rotate(ctx context.Context, from client, r auth.RefreshRequest) (auth.Tokens, error) {
+	r.IP, r.UserAgent = from.ip(), userAgent(from.c)
+	tokens, err := a.auth.Refresh(ctx, r)
 	if tokens.SessionID != uuid.Nil {
-		c.Set(callerKey, callerWith(tokens))
+		from.is(tokens.UserID, tokens.SessionID)
 	}
 	return tokens, err
+}
+
+// logoutRequest may come without a body.
+type logoutRequest struct{ refreshRequest }
+
+func (logoutRequest) bodyOptional() {}
+
+func (r logoutRequest) check() error {
+	if r.RefreshToken == "" {
+		return nil
+	}
+	return r.refreshRequest.check()
 }
 
 // logout accepts a refresh token in the body or, without one, an access token, even if
 // its session has ended or it has just expired. It responds with 204 if the session has
 // already ended, but ends it again: the first call may have reached this database and
 // not its standby.
-func (a *api) logout(c echo.Context) error {
-	var r refreshRequest
-	if _, err := bindIfAny(c, &r); err != nil {
-		return err
-	}
+func (a *api) logout(ctx context.Context, from client, r logoutRequest) (none, error) {
 	var err error
-	if r.RefreshToken == "" {
-		err = a.withSignature(func(c echo.Context, who caller) error {
-			return a.auth.LogoutSession(c.Request().Context(), who.userID, who.sessionID)
-		})(c)
-	} else if err = r.check(); err == nil {
-		err = a.logoutByRefreshToken(c, r.RefreshToken)
+	if r.RefreshToken != "" {
+		err = a.logoutByRefreshToken(ctx, from, r.RefreshToken)
+	} else {
+		err = a.logoutByAccessToken(ctx, from)
 	}
-	if err != nil && !errors.Is(err, verify.ErrRevoked) {
-		return err
+	if errors.Is(err, verify.ErrRevoked) {
+		err = nil
 	}
-	return noContent(c)
+	return none{}, err
 }
 
 // logoutByRefreshToken ends the session that a refresh token names.
-func (a *api) logoutByRefreshToken(c echo.Context, token string) error {
-	named, err := a.auth.Logout(c.Request().Context(), token)
+func (a *api) logoutByRefreshToken(ctx context.Context, from client, token string) error {
+	named, err := a.auth.Logout(ctx, token)
 	if err == nil && named.SessionID != uuid.Nil {
-		c.Set(callerKey, caller{userID: named.UserID, sessionID: named.SessionID})
+		from.is(named.UserID, named.SessionID)
 	}
 	return err
 }
 
-func (a *api) logoutAll(c echo.Context, who caller) error {
-	if err := a.auth.LogoutAll(c.Request().Context(), who.userID, who.sessionID); err != nil {
+// logoutByAccessToken ends the session of the request's access token.
+func (a *api) logoutByAccessToken(ctx context.Context, from client) error {
+	who, err := a.callerBy(from.c, a.signed.VerifyRequest)
+	if err != nil {
 		return err
 	}
-	return noContent(c)
+	return a.auth.LogoutSession(ctx, who.userID, who.sessionID)
+}
+
+func (a *api) logoutAll(ctx context.Context, who caller, _ none) (none, error) {
+	return none{}, a.auth.LogoutAll(ctx, who.userID, who.sessionID)
 }
 
 // userAgent is what the client says of itself, cut to what is worth keeping.

@@ -1,11 +1,8 @@
 package httpapi
 
 import (
-	"errors"
-	"net/http"
+	"context"
 	"time"
-
-	"github.com/labstack/echo/v4"
 
 	"github.com/wugan/wugan/auth"
 )
@@ -20,7 +17,7 @@ func (r loginRequest) checkTicket() error {
 	if r.Code != "" || r.PhoneCode != "" {
 		return invalid("The field ticket stands instead of code and phoneCode: send one or the other.")
 	}
-	return errors.Join(
+	return joinInvalid(
 		checkPrintable("ticket", r.Ticket, maxTicket),
 		checkText("audience", r.Audience, maxAudience),
 		checkText("appId", r.AppID, maxDeviceID),
@@ -29,24 +26,21 @@ func (r loginRequest) checkTicket() error {
 	)
 }
 
-// issueTicket hands the caller over to a web-view or another app. The body may
-// be left out.
-func (a *api) issueTicket(c echo.Context, who caller) error {
-	var r struct {
-		Audience string `json:"audience"`
-	}
-	if _, err := bindIfAny(c, &r); err != nil {
-		return err
-	}
-	if err := checkText("audience", r.Audience, maxAudience); err != nil {
-		return err
-	}
-	ticket, err := a.auth.IssueTicket(c.Request().Context(), who.userID, who.sessionID, who.appID, r.Audience)
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, struct {
-		Ticket    string `json:"ticket"`
-		ExpiresIn int64  `json:"expiresIn"`
-	}{ticket.Reveal(), int64(auth.TicketTTL / time.Second)})
+type ticketRequest struct {
+	Audience string `json:"audience"`
+}
+
+func (ticketRequest) bodyOptional() {}
+
+func (r ticketRequest) check() error { return checkText("audience", r.Audience, maxAudience) }
+
+type ticketResponse struct {
+	Ticket    string `json:"ticket"`
+	ExpiresIn int64  `json:"expiresIn"`
+}
+
+// issueTicket hands the caller over to a web-view or another app.
+func (a *api) issueTicket(ctx context.Context, who caller, r ticketRequest) (ticketResponse, error) {
+	ticket, err := a.auth.IssueTicket(ctx, who.userID, who.sessionID, who.appID, r.Audience)
+	return ticketResponse{ticket.Reveal(), int64(auth.TicketTTL / time.Second)}, err
 }

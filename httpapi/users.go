@@ -1,15 +1,13 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
-	"net/http"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/labstack/echo/v4"
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/users"
@@ -21,9 +19,9 @@ const (
 	maxAvatarURL = 1024
 )
 
-// userAnswer is the user's own view of the account. It has no openid, unionid or
+// userResponse is the user's own view of the account. It has no openid, unionid or
 // session key.
-type userAnswer struct {
+type userResponse struct {
 	ID          string    `json:"id"`
 	AppID       string    `json:"appId"`
 	Nickname    string    `json:"nickname"`
@@ -34,20 +32,20 @@ type userAnswer struct {
 	LastLoginAt time.Time `json:"lastLoginAt"`
 }
 
-func renderUser(u users.User, appID string) userAnswer {
+func renderUser(u users.User, appID string) userResponse {
 	roles := u.Roles
 	if roles == nil {
 		roles = []string{}
 	}
-	return userAnswer{
+	return userResponse{
 		ID: u.ID.String(), AppID: appID, Nickname: u.Nickname, AvatarURL: u.AvatarURL, Phone: u.Phone.Masked(),
 		Roles: roles, CreatedAt: u.CreatedAt.UTC(), LastLoginAt: u.LastLoginAt.UTC(),
 	}
 }
 
-func (a *api) me(c echo.Context, who caller) error {
-	u, err := a.users.User(c.Request().Context(), who.userID)
-	return answerUser(c, who, u, err)
+func (a *api) me(ctx context.Context, who caller, _ none) (userResponse, error) {
+	u, err := a.users.User(ctx, who.userID)
+	return who.account(u, err)
 }
 
 type profileRequest struct {
@@ -56,18 +54,16 @@ type profileRequest struct {
 }
 
 func (r profileRequest) check(avatarHosts []string) error {
+	var nickname, avatar error
 	if r.Nickname != nil {
-		if err := checkText("nickname", *r.Nickname, maxNickname); err != nil {
-			return err
-		}
+		nickname = checkText("nickname", *r.Nickname, maxNickname)
 	}
 	if r.AvatarURL != nil && *r.AvatarURL != "" {
-		if err := checkPrintable("avatarUrl", *r.AvatarURL, maxAvatarURL); err != nil {
-			return err
+		if avatar = checkPrintable("avatarUrl", *r.AvatarURL, maxAvatarURL); avatar == nil {
+			avatar = checkAvatar(*r.AvatarURL, avatarHosts)
 		}
-		return checkAvatar(*r.AvatarURL, avatarHosts)
 	}
-	return nil
+	return joinInvalid(nickname, avatar)
 }
 
 // checkAvatar refuses an avatar that only the user's own device can see.
@@ -97,28 +93,24 @@ func checkAvatar(address string, hosts []string) error {
 	return nil
 }
 
-func (a *api) updateMe(c echo.Context, who caller) error {
-	var r profileRequest
-	if err := bind(c, &r); err != nil {
-		return err
-	}
+func (a *api) updateMe(ctx context.Context, who caller, r profileRequest) (userResponse, error) {
 	if err := r.check(a.avatarHosts); err != nil {
-		return err
+		return userResponse{}, err
 	}
-	u, err := a.users.UpdateProfile(c.Request().Context(), who.userID, users.ProfilePatch(r))
-	return answerUser(c, who, u, err)
+	u, err := a.users.UpdateProfile(ctx, who.userID, users.ProfilePatch(r))
+	return who.account(u, err)
 }
 
-// answerUser writes the caller's account. It responds as for a revoked session if the
-// user was deleted or disabled after the token was issued.
-func answerUser(c echo.Context, who caller, u users.User, err error) error {
+// account returns the caller's account. The error is that of a revoked session if the
+// user was deleted, or of a disabled user, after the token was issued.
+func (who caller) account(u users.User, err error) (userResponse, error) {
 	switch {
 	case errors.Is(err, users.ErrNotFound):
-		return problemOf(&auth.RevokedError{Reason: auth.ReasonAccountClosed})
+		return userResponse{}, &auth.RevokedError{Reason: auth.ReasonAccountClosed}
 	case err != nil:
-		return err
+		return userResponse{}, err
 	case u.Disabled():
-		return auth.ErrUserDisabled
+		return userResponse{}, auth.ErrUserDisabled
 	}
-	return c.JSON(http.StatusOK, renderUser(u, who.appID))
+	return renderUser(u, who.appID), nil
 }

@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -19,42 +21,46 @@ const (
 	ivLength     = 24 // base64 of 16 bytes
 )
 
-func (a *api) bindPhone(c echo.Context, who caller) error {
-	var r struct {
-		Code string `json:"code"`
-	}
-	if err := bind(c, &r); err != nil {
-		return err
-	}
-	if err := checkPrintable("code", r.Code, maxPhoneCode); err != nil {
-		return err
-	}
-	u, err := a.users.BindPhone(c.Request().Context(), who.userID, who.appID, r.Code)
+type phoneRequest struct {
+	Code string `json:"code"`
+}
+
+func (r phoneRequest) check() error { return checkPrintable("code", r.Code, maxPhoneCode) }
+
+// ownPhoneResponse is the caller's account. If the phone number has joined the caller
+// with another user, it is that user's account, with the tokens of a session of that
+// user.
+type ownPhoneResponse struct {
+	userResponse
+	*tokensResponse
+}
+
+func (a *api) bindPhone(ctx context.Context, who caller, r phoneRequest) (ownPhoneResponse, error) {
+	u, err := a.users.BindPhone(ctx, who.userID, who.appID, r.Code)
 	var provider *users.ProviderError
 	if errors.As(err, &provider) && (provider.Reason == users.CodeInvalid || provider.Reason == users.CodeUsed) {
 		// Where there is one code, wx.login gives it; this one is the button's.
 		p := newProblem("invalid_code", err)
 		p.Detail = phoneCodeAdvice
-		return p
+		return ownPhoneResponse{}, p
 	}
 	if err == nil && u.ID != who.userID {
-		return a.answerJoined(c, who, u)
+		return a.joined(ctx, who, u)
 	}
-	return answerUser(c, who, u, err)
+	own, err := who.account(u, err)
+	return ownPhoneResponse{userResponse: own}, err
 }
 
-// answerJoined answers the user whom the caller has become, with the tokens of a
-// session of that user: the caller's own has ended.
-func (a *api) answerJoined(c echo.Context, who caller, u users.User) error {
-	result, err := a.auth.Resume(c.Request().Context(), u.ID, who.appID, auth.Device{IP: c.RealIP(), UserAgent: userAgent(c)})
+// joined opens a session of the user whom the caller has become: the caller's own has
+// ended.
+func (a *api) joined(ctx context.Context, who caller, u users.User) (ownPhoneResponse, error) {
+	result, err := a.auth.Resume(ctx, u.ID, who.appID, who.device())
 	if err != nil {
-		return err
+		return ownPhoneResponse{}, err
 	}
-	c.Set(callerKey, callerWith(result.Tokens))
-	return c.JSON(http.StatusOK, struct {
-		userAnswer
-		tokensAnswer
-	}{renderUser(result.User, who.appID), renderTokens(result.Tokens)})
+	who.is(result.Tokens.UserID, result.Tokens.SessionID)
+	tokens := renderTokens(result.Tokens)
+	return ownPhoneResponse{renderUser(result.User, who.appID), &tokens}, nil
 }
 
 // phoneCodeAdvice is what to do about a phone code that WeChat refused. Another
@@ -62,35 +68,34 @@ func (a *api) answerJoined(c echo.Context, who caller, u users.User) error {
 const phoneCodeAdvice = "WeChat refuses this phone code: it was used, is over five minutes old, or is of another mini program or person. " +
 	"Let the user press the getPhoneNumber button again and send the new code."
 
-func (a *api) checkSession(c echo.Context, who caller) error {
-	valid, err := a.users.CheckSessionKey(c.Request().Context(), who.userID, who.appID)
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, struct {
-		Valid bool `json:"valid"`
-	}{valid})
+type validResponse struct {
+	Valid bool `json:"valid"`
 }
 
-func (a *api) decrypt(c echo.Context, who caller) error {
-	var r struct {
-		EncryptedData string `json:"encryptedData"`
-		IV            string `json:"iv"`
-	}
-	if err := bind(c, &r); err != nil {
-		return err
-	}
-	if err := errors.Join(
+func (a *api) checkSession(ctx context.Context, who caller, _ none) (validResponse, error) {
+	valid, err := a.users.CheckSessionKey(ctx, who.userID, who.appID)
+	return validResponse{valid}, err
+}
+
+type decryptRequest struct {
+	EncryptedData string `json:"encryptedData"`
+	IV            string `json:"iv"`
+}
+
+func (r decryptRequest) check() error {
+	return joinInvalid(
 		checkPrintable("encryptedData", r.EncryptedData, maxEncrypted),
 		checkPrintable("iv", r.IV, ivLength),
-	); err != nil {
-		return err
-	}
-	data, err := a.users.Decrypt(c.Request().Context(), who.userID, who.appID, r.EncryptedData, r.IV)
-	if err != nil {
-		return err
-	}
-	return c.JSON(http.StatusOK, map[string]any{"data": data})
+	)
+}
+
+type decryptResponse struct {
+	Data map[string]json.RawMessage `json:"data"`
+}
+
+func (a *api) decrypt(ctx context.Context, who caller, r decryptRequest) (decryptResponse, error) {
+	data, err := a.users.Decrypt(ctx, who.userID, who.appID, r.EncryptedData, r.IV)
+	return decryptResponse{data}, err
 }
 
 // Pushes verifies and parses WeChat's message push. It returns ErrNoPush for an app
