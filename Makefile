@@ -13,7 +13,7 @@ SOAK     ?= 10m
 # auth/verify is a module of its own, which ./... does not enter.
 MODULES  := ./... github.com/wugan/wugan/auth/verify/...
 
-.PHONY: help run build console dist test test-go test-client lint lint-go lint-client bench e2e soak fuzz vuln tools fmt clean
+.PHONY: help run build console dist test test-go test-client lint lint-go lint-client lint-console bench e2e soak fuzz vuln tools fmt clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,7 +41,7 @@ test-go: ## the Go half of it, on a real PostgreSQL
 test-client: client/node_modules/.package-lock.json ## the client's half
 	cd client && npm test && npm run size && npm run check:package
 
-lint: lint-go lint-client ## golangci-lint with the arrows between packages, shellcheck, eslint, types
+lint: lint-go lint-client lint-console ## golangci-lint with the arrows between packages, shellcheck, eslint, types
 
 lint-go:
 	@scripts/tools golangci-lint
@@ -52,6 +52,9 @@ lint-go:
 
 lint-client: client/node_modules/.package-lock.json
 	cd client && npm run lint && npm run typecheck
+
+lint-console: console/node_modules/.package-lock.json
+	cd console && npm run lint && npm run typecheck
 
 fmt: ## format the Go sources as lint wants them
 	@scripts/tools golangci-lint

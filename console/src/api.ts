@@ -120,7 +120,7 @@ async function call<T>(method: string, path: string, options: Options = {}): Pro
   if (response.ok) return (text ? JSON.parse(text) : undefined) as T
   let problem: { code?: string; detail?: string; requestId?: string } = {}
   try {
-    problem = JSON.parse(text)
+    problem = JSON.parse(text) as typeof problem
   } catch {
     // Not from the service: a proxy in between.
   }
@@ -142,12 +142,12 @@ export const api = {
   events: (user: string, cursor: string) => call<Recorded>('GET', `/users/${id(user)}/events`, { query: { cursor, limit: 50, count: 'true' } }),
   disable: (user: string, reason: string) => call<Person>('POST', `/users/${id(user)}/disable`, { body: { reason } }),
   enable: (user: string, reason: string) => call<Person>('POST', `/users/${id(user)}/enable`, { body: { reason } }),
-  signOut: (user: string, reason: string) => call<void>('POST', `/users/${id(user)}/logout-all`, { body: { reason } }),
-  endSession: (of: string, reason: string) => call<void>('DELETE', `/sessions/${id(of)}`, { query: { reason } }),
+  signOut: (user: string, reason: string) => call<undefined>('POST', `/users/${id(user)}/logout-all`, { body: { reason } }),
+  endSession: (of: string, reason: string) => call<undefined>('DELETE', `/sessions/${id(of)}`, { query: { reason } }),
   setRoles: (user: string, roles: string[], reason: string) => call<Person>('PUT', `/users/${id(user)}/roles`, { body: { roles, reason } }),
   setMetadata: (user: string, metadata: unknown, reason: string) =>
     call<Person>('PUT', `/users/${id(user)}/metadata`, { body: { metadata, reason } }),
   merge: (user: string, from: string, reason: string) => call<unknown>('POST', `/users/${id(user)}/merge`, { body: { from, reason } }),
-  remove: (user: string, reason: string) => call<void>('DELETE', `/users/${id(user)}`, { query: { reason } }),
+  remove: (user: string, reason: string) => call<undefined>('DELETE', `/users/${id(user)}`, { query: { reason } }),
   stats: () => call<Stats>('GET', '/stats'),
 }

@@ -41,7 +41,7 @@ function Header() {
         <button type="button" class="small outline secondary" lang={lang.value === 'zh' ? 'en' : 'zh-CN'} onClick={() => {
           lang.value = lang.value === 'zh' ? 'en' : 'zh'
         }}>{t('nav.language')}</button>
-        {who && <button type="button" class="small secondary" onClick={() => leave('')}>{t('nav.leave')}</button>}
+        {who && <button type="button" class="small secondary" onClick={() => { leave('') }}>{t('nav.leave')}</button>}
       </div>
     </header>
   )

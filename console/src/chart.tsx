@@ -8,7 +8,7 @@ const HEIGHT = 120
 
 /** A line that breaks where there is no value. A value alone is a dot: a line of no length with round ends. */
 function path(values: number[], x: (i: number) => number, y: (n: number) => number): string {
-  return values.map((n, i) => (n > 0 ? `${(values[i - 1] ?? 0) > 0 ? 'L' : 'M'}${x(i)},${y(n)}h0` : '')).join('')
+  return values.map((n, i) => (n > 0 ? `${(values[i - 1] ?? 0) > 0 ? 'L' : 'M'}${String(x(i))},${String(y(n))}h0` : '')).join('')
 }
 
 interface Drawn { title: string; series: Series[]; summary: string; unit?: (n: number) => string; lines?: boolean }
@@ -29,7 +29,7 @@ export function Chart({ title, series, summary, unit = number, lines = false }: 
   return (
     <figure class="chart">
       <figcaption><strong>{title}</strong> <span>{summary}</span></figcaption>
-      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={t('chart.label', { title })} preserveAspectRatio="none">
+      <svg viewBox={`0 0 ${String(WIDTH)} ${String(HEIGHT)}`} role="img" aria-label={t('chart.label', { title })} preserveAspectRatio="none">
         <line class="axis" x1="0" x2={WIDTH} y1={HEIGHT} y2={HEIGHT} />
         {lines
           ? series.map((s) => <path key={s.name} class={'line ' + s.look} d={path(s.values, (i) => left(i) + step / 2, y)} />)

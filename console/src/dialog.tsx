@@ -52,7 +52,7 @@ export function AskDialog({ title, text, confirm, danger, children, check, act, 
           <label>
             {t('do.reason')}
             <input type="text" name="reason" value={reason} maxLength={500} autocomplete="off" aria-describedby={id + 'h'}
-              onInput={(event) => setReason(event.currentTarget.value)} />
+              onInput={(event) => { setReason(event.currentTarget.value) }} />
           </label>
           <small id={id + 'h'} class="help">{t('do.reason.help')}</small>
           {wrong && <p class="wrong" role="alert">{wrong}</p>}

@@ -18,7 +18,7 @@ export function EditRoles({ p, close, changed }: Edit) {
     <AskDialog title={t('person.roles.edit')} text={t('do.roles.text')} confirm={t('do.save')} close={close}
       act={async (reason) => changed(await api.setRoles(p.id, roles, reason), t('do.roles.done'), () => api.setRoles(p.id, p.roles, t('do.undo.reason')))}>
       <label>{t('do.roles.field')}
-        <textarea name="roles" rows={4} value={text} spellcheck={false} onInput={(event) => setText(event.currentTarget.value)} />
+        <textarea name="roles" rows={4} value={text} spellcheck={false} onInput={(event) => { setText(event.currentTarget.value) }} />
       </label>
     </AskDialog>
   )
@@ -45,7 +45,7 @@ export function EditMetadata({ p, close, changed }: Edit) {
     <AskDialog title={t('person.metadata.edit')} text={t('do.metadata.text')} confirm={t('do.save')} close={close} check={check}
       act={async (reason) => changed(await api.setMetadata(p.id, parse(text), reason), t('do.metadata.done'), () => api.setMetadata(p.id, p.metadata, t('do.undo.reason')))}>
       <label>{t('do.metadata.field')}
-        <textarea name="metadata" class="code" rows={8} value={text} spellcheck={false} onInput={(event) => setText(event.currentTarget.value)} />
+        <textarea name="metadata" class="code" rows={8} value={text} spellcheck={false} onInput={(event) => { setText(event.currentTarget.value) }} />
       </label>
     </AskDialog>
   )
@@ -65,7 +65,7 @@ export function MergePerson({ p, close, changed }: Edit) {
         await changed(undefined, t('do.merge.done'))
       }}>
       <label>{t('do.merge.from')}
-        <input type="text" name="from" value={from} autocomplete="off" spellcheck={false} onInput={(event) => setFrom(event.currentTarget.value)} />
+        <input type="text" name="from" value={from} autocomplete="off" spellcheck={false} onInput={(event) => { setFrom(event.currentTarget.value) }} />
       </label>
     </AskDialog>
   )
@@ -83,7 +83,7 @@ export function DeletePerson({ p, close }: { p: Person; close: () => void }) {
         location.hash = '#/'
       }}>
       <label>{t('do.delete.typed', { id: p.id })}
-        <input type="text" name="typed" value={typed} autocomplete="off" spellcheck={false} onInput={(event) => setTyped(event.currentTarget.value)} />
+        <input type="text" name="typed" value={typed} autocomplete="off" spellcheck={false} onInput={(event) => { setTyped(event.currentTarget.value) }} />
       </label>
     </AskDialog>
   )

@@ -38,7 +38,7 @@ export function Events({ id, round }: { id: string; round: number }) {
         </p>}
       </div>
       {line?.events.length === 0 && <Empty>{t('person.events.empty')}</Empty>}
-      <ol class="timeline">{line?.events.map((e, i) => <Entry key={`${i} ${e.at}`} e={e} />)}</ol>
+      <ol class="timeline">{line?.events.map((e, i) => <Entry key={`${String(i)} ${e.at}`} e={e} />)}</ol>
       {error !== undefined && <Failure error={error} retry={() => void load(line)} />}
       {!line && error === undefined && <Loading />}
       {line?.next && <button type="button" class="outline more" aria-busy={busy} disabled={busy} onClick={() => void load(line)}>{t('more.page')}</button>}

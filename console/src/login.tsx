@@ -46,13 +46,13 @@ export function Login() {
         <label>
           {t('login.key')}
           <input type="password" name="key" value={key} autocomplete="off" spellcheck={false} aria-describedby={id + 'k'}
-            {...(wrong ? { 'aria-invalid': true, 'aria-errormessage': id + 'e' } : {})} onInput={(event) => setKey(event.currentTarget.value)} />
+            {...(wrong ? { 'aria-invalid': true, 'aria-errormessage': id + 'e' } : {})} onInput={(event) => { setKey(event.currentTarget.value) }} />
         </label>
         <small id={id + 'k'} class="help">{t('login.key.help')}</small>
         <label>
           {t('login.actor')}
           <input type="text" name="actor" value={actor} maxLength={128} autocomplete="off" aria-describedby={id + 'a'}
-            onInput={(event) => setActor(event.currentTarget.value)} />
+            onInput={(event) => { setActor(event.currentTarget.value) }} />
         </label>
         <small id={id + 'a'} class="help">{t('login.actor.help')}</small>
         <p id={id + 'e'} class="wrong" role="alert">{wrong}</p>

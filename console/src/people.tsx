@@ -21,7 +21,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 
 /** What a text may be, the likeliest first. */
 function guesses(text: string): Way[] {
-  if ([...text].length > 64) return ['requestId']
+  if (Array.from(text).length > 64) return ['requestId']
   if (UUID.test(text)) return ['id', 'sessionId', 'requestId', 'nicknamePart']
   if (/^\+?[\d\s-]{5,32}$/.test(text)) return ['phone', 'nicknamePart']
   if (/^[!-~]{24,}$/.test(text)) return ['unionid', 'requestId', 'nicknamePart']
@@ -79,15 +79,15 @@ export function People() {
       <h1>{t('people.title')}</h1>
       <search><form class="search" onSubmit={(event) => { event.preventDefault(); void search() }}>
         <label>{t('people.by')}
-          <select name="by" value={s.by} onChange={(event) => set({ by: event.currentTarget.value as Way })}>
+          <select name="by" value={s.by} onChange={(event) => { set({ by: event.currentTarget.value as Way }) }}>
             {ways.map((way) => <option key={way} value={way}>{t(`by.${way}` as Word)}</option>)}
           </select>
         </label>
         {s.by === 'openid' && <label>{t('people.app')}
-          <input type="text" name="app" value={s.app} maxLength={128} autocomplete="off" spellcheck={false} onInput={(event) => set({ app: event.currentTarget.value })} />
+          <input type="text" name="app" value={s.app} maxLength={128} autocomplete="off" spellcheck={false} onInput={(event) => { set({ app: event.currentTarget.value }) }} />
         </label>}
         <label class="wide">{t('people.query')}
-          <input type="text" name="q" value={s.text} maxLength={128} autocomplete="off" spellcheck={false} dir="auto" onInput={(event) => set({ text: event.currentTarget.value })} />
+          <input type="text" name="q" value={s.text} maxLength={128} autocomplete="off" spellcheck={false} dir="auto" onInput={(event) => { set({ text: event.currentTarget.value }) }} />
         </label>
         <button type="submit">{t('people.find')}</button>
       </form></search>
@@ -119,7 +119,7 @@ function List({ r }: { r: Result }) {
         {r.people.map((p) => (
           <li key={p.id}>
             <a href={'#/person/' + p.id}>
-              <span class="avatar" aria-hidden="true">{[...p.nickname][0] ?? '·'}</span>
+              <span class="avatar" aria-hidden="true">{Array.from(p.nickname)[0] ?? '·'}</span>
               <strong>{p.nickname ? <Text>{p.nickname}</Text> : t('people.noname')}</strong>
             </a>
             {p.phone && <span class="phone">{p.phone}</span>}

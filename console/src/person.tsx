@@ -40,7 +40,7 @@ interface Shows { p: Person; round: number; set: (p: Person) => void; refresh: (
 function Known({ p, round, set, refresh }: Shows) {
   const [open, setOpen] = useState<Open>('')
   const admin = session.value?.scope === 'admin'
-  const close = () => setOpen('')
+  const close = () => { setOpen('') }
   const changed = async (next: Person | undefined, said: string, undo?: () => Promise<unknown>) => {
     if (next) set(next)
     forgetPeople()
@@ -50,7 +50,7 @@ function Known({ p, round, set, refresh }: Shows) {
   const disable = async (reason: string) =>
     changed(await api.disable(p.id, reason), t('do.disable.done'), () => api.enable(p.id, t('do.undo.reason')))
   const button = (what: Open, label: string, look = 'outline') =>
-    <button type="button" class={look} onClick={() => setOpen(what)}>{label}</button>
+    <button type="button" class={look} onClick={() => { setOpen(what) }}>{label}</button>
   return (
     <>
       <h1>{p.nickname ? <Text>{p.nickname}</Text> : t('people.noname')}</h1>
@@ -111,7 +111,7 @@ function Phone({ p }: { p: Person }) {
       {p.phone}{' '}
       <button type="button" class="small outline secondary" onClick={() => {
         setError(undefined)
-        api.phone(p.id).then((answer) => setClear(answer.phone || t('unknown')), setError)
+        api.phone(p.id).then((answer) => { setClear(answer.phone || t('unknown')) }, setError)
       }}>{t('person.reveal')}</button> <small>{t('person.reveal.help')}</small>
       {error !== undefined && <Failure error={error} />}
     </>

@@ -14,7 +14,7 @@ export function Service() {
     const timer = setInterval(() => {
       if (!document.hidden) void stats.reload()
     }, EVERY)
-    return () => clearInterval(timer)
+    return () => { clearInterval(timer) }
   }, [stats.reload])
   return (
     <>

@@ -27,14 +27,14 @@ export function Sessions({ id, round, changed }: { id: string; round: number; ch
         <>
           {sessions.length === 0 && <Empty>{t('person.sessions.empty')}</Empty>}
           <ul class="rows sessions">
-            {order(sessions).slice(0, shown).map((s) => <Row key={s.id} s={s} end={() => setEnding(s)} />)}
+            {order(sessions).slice(0, shown).map((s) => <Row key={s.id} s={s} end={() => { setEnding(s) }} />)}
           </ul>
-          {sessions.length > shown && <button type="button" class="outline more" onClick={() => setShown(shown + 50)}>
+          {sessions.length > shown && <button type="button" class="outline more" onClick={() => { setShown(shown + 50) }}>
             {t('more', { n: number(Math.min(50, sessions.length - shown)) })}
           </button>}
         </>
       )}</Shown>
-      {ending && <AskDialog danger title={t('session.end')} confirm={t('session.end')} close={() => setEnding(undefined)}
+      {ending && <AskDialog danger title={t('session.end')} confirm={t('session.end')} close={() => { setEnding(undefined) }}
         text={`${ending.deviceName || t('session.unnamed')}: ${t('do.endSession.text')}`}
         act={async (reason) => { await api.endSession(ending.id, reason); await changed() }} />}
     </section>

@@ -57,7 +57,7 @@ export function useResource<T>(load: () => Promise<T>, on: unknown[]): Resource<
     void reload()
     return () => { turn.current++ }
   }, on)
-  return { data: state.data, error: state.error, loading: state.loading, reload, set: (data) => setState({ data, loading: false }) }
+  return { data: state.data, error: state.error, loading: state.loading, reload, set: (data) => { setState({ data, loading: false }) } }
 }
 
 /** A list or a fact in its states: loading, failed, there. */
@@ -76,7 +76,7 @@ export function Copy({ text, of }: { text: string; of: string }) {
   if (!('clipboard' in navigator)) return null
   return (
     <button type="button" class="small outline secondary" aria-label={`${t('copy')} ${of}`} onClick={() => {
-      void navigator.clipboard.writeText(text).then(() => { setDone(true); setTimeout(() => setDone(false), 2000) }).catch(() => undefined)
+      void navigator.clipboard.writeText(text).then(() => { setDone(true); setTimeout(() => { setDone(false) }, 2000) }).catch(() => undefined)
     }}>{done ? t('copied') : t('copy')}</button>
   )
 }
@@ -94,7 +94,7 @@ let last = 0
 export function notify(text: string, undo?: () => Promise<void>): void {
   const notice = { id: ++last, text, undo }
   notices.value = [...notices.value.slice(-2), notice]
-  setTimeout(() => drop(notice.id), 30_000)
+  setTimeout(() => { drop(notice.id) }, 30_000)
 }
 
 function drop(id: number): void {
@@ -113,7 +113,7 @@ function NoticeLine({ notice }: { notice: Notice }) {
         setBusy(true)
         undo().then(() => { drop(notice.id); notify(t('do.undone')) }, (error: unknown) => { drop(notice.id); notify(told(error)) })
       }}>{t('do.undo')}</button>}
-      <button type="button" class="small outline secondary" onClick={() => drop(notice.id)}>{t('dismiss')}</button>
+      <button type="button" class="small outline secondary" onClick={() => { drop(notice.id) }}>{t('dismiss')}</button>
     </div>
   )
 }
