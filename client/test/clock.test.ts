@@ -1,6 +1,6 @@
 /** The rows of the case table (docs/en/client.md) about time: refreshing ahead of it, days away, clocks that are wrong. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { REFRESH } from './support/device'
+import { LOGIN, REFRESH } from './support/device'
 import { loggedIn, scene } from './support/setup'
 import { freeze, outcome, pass, runOut, watched } from './support/time'
 
@@ -175,5 +175,46 @@ describe('clock', () => {
     await runOut()
     expect(next.now).toMatchObject({ ok: true, value: { statusCode: 200 } })
     expect(service.to('/a')).toHaveLength(1)
+  })
+})
+
+describe('the clock', () => {
+  it('8 days ahead: the service is asked first, and refreshes', async () => {
+    const { client, service } = await loggedIn()
+    const real = service as unknown as { now: () => number }
+    const now = Date.now()
+    real.now = () => now
+    vi.setSystemTime(Date.now() + 8 * DAY)
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: true, value: { statusCode: 200 } })
+    expect(service.to(REFRESH)).toHaveLength(1)
+    expect(service.to(LOGIN)).toHaveLength(0)
+  })
+
+  it('a callback that comes late, since the app slept, counts from the sending', async () => {
+    const { client, device } = await loggedIn()
+    device.latency = (path) => (path === REFRESH ? 3000 : 25)
+    const sentAt = Date.now()
+    const refresh = watched(client.refresh())
+    await pass(5900)
+    expect(refresh.now).toBeUndefined()
+    await runOut()
+    expect(client.getSession()).toMatchObject({ receivedAt: sentAt, expiresAt: sentAt + 14400000 })
+  })
+
+  it('tokens that ended while the app slept are renewed before they are sent', async () => {
+    const { client, service, device } = await loggedIn()
+    const request = device.host.request
+    let late: (() => void) | undefined
+    device.host.request = (options: { url: string; success: (result: unknown) => void }) =>
+      request(options.url.endsWith(REFRESH) && !late ? { ...options, success: (result: unknown) => { late = () => { options.success(result) } } } : options)
+    const refresh = watched(client.refresh())
+    await pass(100)
+    vi.setSystemTime(Date.now() + 5 * 3600000)
+    late!()
+    await runOut()
+    expect(refresh.now).toMatchObject({ ok: true })
+    service.calls.length = 0
+    expect(await outcome(client.get('/a'))).toMatchObject({ ok: true, value: { statusCode: 200 } })
+    expect(service.calls.map((call) => call.path)).toEqual([REFRESH, '/a'])
   })
 })

@@ -1,7 +1,7 @@
 /** What an event says of the session: what is true once it has happened. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { AuthEvent } from '../src'
-import { scene } from './support/setup'
+import { loggedIn, scene } from './support/setup'
 import { freeze, outcome } from './support/time'
 
 beforeEach(freeze)
@@ -32,5 +32,16 @@ describe('an event', () => {
     expect(events.map(({ type, session }) => [type, session.state])).toEqual([
       ['loggedIn', 'authenticated'],
     ])
+  })
+
+  it('initial comes once, first, and to who asks for it', async () => {
+    const { client } = await loggedIn()
+    const asked: AuthEvent[] = []
+    const plain: AuthEvent[] = []
+    client.onAuthStateChange((event) => asked.push(event), { initial: true })
+    client.onAuthStateChange((event) => plain.push(event))
+    await outcome(client.refresh())
+    expect(asked.map(({ type, session }) => [type, session.state])).toEqual([['initial', 'authenticated'], ['refreshed', 'authenticated']])
+    expect(plain.map(({ type }) => type)).toEqual(['refreshed'])
   })
 })
