@@ -58,13 +58,16 @@ type Observer interface {
 	Repeated(appID string, outcome Outcome)
 }
 
-// Config configures a Service. All fields are required except Observer,
+// Config configures a Service. All fields are required except DefaultApp, Observer,
 // Revocations, MetadataClaims and IdentityClaims.
 type Config struct {
-	Issuer    string // iss of all tokens, aud of refresh tokens
-	Audience  string // aud of access tokens
-	Apps      []string
-	Lifetimes Lifetimes
+	Issuer   string // iss of all tokens, aud of refresh tokens
+	Audience string // aud of access tokens
+	Apps     []string
+	// DefaultApp is the app of a login that names none, where there are several.
+	// "": such a login is ErrUnknownApp.
+	DefaultApp string
+	Lifetimes  Lifetimes
 
 	AccessKeys, RefreshKeys *Keyring
 
@@ -121,7 +124,7 @@ func New(c Config) (*Service, error) {
 		c.Observer = noObserver{}
 	}
 	return &Service{
-		apps: apps(slices.Clone(c.Apps)),
+		apps: newApps(c),
 		issuer: issuer{
 			name: c.Issuer, audience: c.Audience,
 			access: c.AccessKeys, refresh: c.RefreshKeys,
@@ -337,21 +340,34 @@ func (s *Service) Refresh(ctx context.Context, r RefreshRequest) (Tokens, error)
 func (s *Service) clock() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
 
 // Apps lists the app ids that are configured.
-func (s *Service) Apps() []string { return slices.Clone(s.apps) }
+func (s *Service) Apps() []string { return slices.Clone(s.apps.ids) }
 
-type apps []string
+// apps are the configured app ids.
+type apps struct {
+	ids []string
+	// unnamed is the app of a login that names none; "" where one has to be named.
+	unnamed string
+}
 
-func (a apps) has(id string) bool { return slices.Contains(a, id) }
+func newApps(c Config) apps {
+	a := apps{ids: slices.Clone(c.Apps), unnamed: c.DefaultApp}
+	if len(a.ids) == 1 {
+		a.unnamed = a.ids[0]
+	}
+	return a
+}
+
+func (a apps) has(id string) bool { return slices.Contains(a.ids, id) }
 
 // choose resolves an app id that may be left out where there is no choice.
 func (a apps) choose(id string) (string, error) {
-	switch {
-	case id == "" && len(a) == 1:
-		return a[0], nil
-	case a.has(id):
-		return id, nil
+	if id == "" {
+		id = a.unnamed
 	}
-	return "", ErrUnknownApp
+	if !a.has(id) {
+		return "", ErrUnknownApp
+	}
+	return id, nil
 }
 
 // label returns the app id for a metric: a configured one, or "".

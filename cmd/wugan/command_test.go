@@ -36,7 +36,8 @@ func TestTheProgram(t *testing.T) {
 		{"tells its version", program.tellsItsVersion},
 		{"does not serve without what production needs, and names it in one line", program.needs},
 		{"serves, is healthy, refuses the stand-in's codes, and stops when asked", program.serves},
-		{"dev runs in an empty folder, its three lines work, and a restart keeps everything", program.dev},
+		{"dev runs in an empty folder, its lines work, and a restart keeps everything", program.dev},
+		{"dev lets one person in from four ends, whom the phone number joins", program.devEveryEnd},
 		{"dev says what it ignores, and names the issuer after the port", program.devAlone},
 		{"dev takes lifetimes on the command line", program.devLifetimes},
 		{"migrates up, down and tells its state, on PostgreSQL", program.migratesPostgres},
@@ -46,6 +47,7 @@ func TestTheProgram(t *testing.T) {
 		{"makes, rotates and lists keys without showing them", program.keys},
 		{"backs up while the service runs, and restores while it does not", program.backups},
 		{"plays WeChat for back ends in any language", program.playsWeChat},
+		{"plays another platform, for wugan serve and others", program.playsAlipay},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -167,6 +169,9 @@ func (p program) exitStatuses(t *testing.T) {
 		{"sessions"},
 		{"version", "extra"},
 		{"fakewechat", "extra"},
+		{"fake"},
+		{"fake", "nonsense"},
+		{"fake", "wechat"},
 		{"healthcheck", "--url"},
 	} {
 		out, errs, status := p.run(t, nil, args...)

@@ -32,13 +32,13 @@ func paste(t *testing.T, folder, line string) map[string]any {
 
 func (p program) dev(t *testing.T) {
 	_, err := exec.LookPath("curl")
-	require.NoError(t, err, "the three lines are for curl")
+	require.NoError(t, err, "the lines are for curl")
 	address := freeAddress(t)
 	cmd := p.command(t, []string{"WUGAN_ADDR=" + address}, "dev")
 	folder := cmd.Dir
 	first := p.start(t, cmd)
 	first.ready(t, "http://"+address+"/readyz")
-	require.Eventually(t, func() bool { return len(pasted.FindAllString(first.out.String(), -1)) == 3 }, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return len(pasted.FindAllString(first.out.String(), -1)) == 7 }, 5*time.Second, 10*time.Millisecond)
 	welcome := first.out.String()
 	require.Contains(t, welcome, "NOT FOR PRODUCTION")
 	lines := pasted.FindAllString(welcome, -1)
@@ -49,6 +49,16 @@ func (p program) dev(t *testing.T) {
 	require.NotEmpty(t, id)
 	require.Equal(t, id, paste(t, folder, lines[1])["id"])
 	require.NotEmpty(t, paste(t, folder, lines[2])["refreshToken"])
+	for _, line := range lines[3:] {
+		require.Equal(t, id, paste(t, folder, line)["user"].(map[string]any)["id"], line)
+	}
+	shown := regexp.MustCompile(`(?m)^WUGAN_.* wugan users show .*$`).FindString(welcome)
+	require.NotEmpty(t, shown)
+	show := exec.CommandContext(t.Context(), "sh", "-c", strings.Replace(shown, " wugan ", " "+p.path+" ", 1))
+	show.Dir = folder
+	out, err := show.Output()
+	require.NoError(t, err, shown)
+	require.Len(t, regexp.MustCompile(`(?m)^identity `).FindAll(out, -1), 4, "%s", out)
 	jwks := get(t, "http://"+address+"/.well-known/jwks.json")
 
 	first.stop(t)
@@ -66,6 +76,76 @@ func (p program) dev(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), name)
 	}
+}
+
+// devEveryEnd is one person on four ends, who is four users until the phone number
+// joins them. A page in WeChat's browser has no phone number; it has the unionid.
+func (p program) devEveryEnd(t *testing.T) {
+	address := freeAddress(t)
+	cmd := p.command(t, []string{"WUGAN_ADDR=" + address}, "dev")
+	folder := cmd.Dir
+	p.start(t, cmd).ready(t, "http://"+address+"/readyz")
+	call := func(path, token string, body map[string]any) map[string]any {
+		t.Helper()
+		data, err := json.Marshal(body)
+		require.NoError(t, err)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address+path, bytes.NewReader(data))
+		require.NoError(t, err)
+		r.Header.Set("Content-Type", "application/json")
+		if token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		res, err := http.DefaultClient.Do(r)
+		require.NoError(t, err)
+		defer res.Body.Close()
+		var answer map[string]any
+		require.NoError(t, json.NewDecoder(res.Body).Decode(&answer))
+		require.Equal(t, http.StatusOK, res.StatusCode, "%s %v", path, answer)
+		return answer
+	}
+	login := func(app string) (token, id string) {
+		t.Helper()
+		a := call("/api/v1/auth/login", "", map[string]any{"code": "dev:alice", "appId": app})
+		return a["accessToken"].(string), a["user"].(map[string]any)["id"].(string)
+	}
+	const wechat = "wx00000000000000de"
+	ids := map[string]bool{}
+	for _, app := range []string{wechat, "alipay", "douyin"} {
+		token, id := login(app)
+		require.False(t, ids[id], "until then nobody knows that they are one person")
+		ids[id] = true
+		phone := call("/dev/phone-code", "", map[string]any{"appId": app, "user": "alice"})["code"]
+		require.NotEmpty(t, call("/api/v1/users/me/phone", token, map[string]any{"code": phone})["phone"])
+	}
+	_, one := login(wechat)
+	for _, app := range []string{"alipay", "douyin", "wechat-oauth"} {
+		_, id := login(app)
+		require.Equal(t, one, id, app)
+	}
+	show := p.command(t, []string{"WUGAN_DATABASE_URL=sqlite:" + filepath.Join(folder, ".wugan", "wugan.db")}, "users", "show", one)
+	out, err := show.Output()
+	require.NoError(t, err)
+	var shown []string
+	for _, line := range regexp.MustCompile(`(?m)^identity +(\S+)`).FindAllSubmatch(out, -1) {
+		shown = append(shown, string(line[1]))
+	}
+	require.ElementsMatch(t, []string{"wechat", "alipay", "douyin", "wechat-oauth"}, shown, "%s", out)
+
+	// The platforms without phone numbers, and the page that WeChat opens.
+	for _, app := range []string{"custom", "wecom", "qq", "baidu"} {
+		login(app)
+	}
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+
+		"/connect/oauth2/authorize?appid=wechat-oauth&redirect_uri=http%3A%2F%2Fh5.example.com%2F&response_type=code&scope=snsapi_base&state=s", http.NoBody)
+	require.NoError(t, err)
+	res, err := http.DefaultTransport.RoundTrip(r)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	back, err := res.Location()
+	require.NoError(t, err)
+	require.Equal(t, "s", back.Query().Get("state"))
+	h5 := call("/api/v1/auth/login", "", map[string]any{"code": back.Query().Get("code"), "appId": "wechat-oauth"})
+	require.Equal(t, one, h5["user"].(map[string]any)["id"])
 }
 
 func get(t *testing.T, url string) string {

@@ -27,6 +27,12 @@ func (p program) wechat(t *testing.T) standIn {
 // code asks the control side for a wx.login code.
 func (s standIn) code(t *testing.T, user string) string {
 	t.Helper()
+	return s.codeOf(t, appID, user)
+}
+
+// codeOf asks the control side for a login code in an app.
+func (s standIn) codeOf(t *testing.T, appID, user string) string {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.control+"/login", strings.NewReader(`{"appId":"`+appID+`","user":"`+user+`"}`))

@@ -65,7 +65,7 @@ func rootCommand() *cobra.Command {
 	root.SetVersionTemplate("wugan {{.Version}}\n") // as wugan version prints it
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
-		devCommand(), serveCommand(), migrateCommand(), keysCommand(), fakewechatCommand(),
+		devCommand(), serveCommand(), migrateCommand(), keysCommand(), fakewechatCommand(), fakeCommand(),
 		healthcheckCommand(), usersCommand(), sessionsCommand(), webhooksCommand(), copyCommand(), rekeyCommand(), versionCommand(),
 		backupCommand(), restoreCommand(), checkCommand(), eventsCommand(),
 	)

@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -22,17 +21,10 @@ import (
 	"github.com/wugan/wugan/internal/keyfile"
 	"github.com/wugan/wugan/internal/seal"
 	"github.com/wugan/wugan/internal/secret"
-	"github.com/wugan/wugan/wechat/fakewechat"
-)
-
-// The one mini program of wugan dev, which only the embedded stand-in knows.
-const (
-	devAppID     = "wx00000000000000de"
-	devAppSecret = "00000000000000000000000000000000"
 )
 
 // Dev runs everything on this machine for a first try: a database and keys in the
-// folder data, and a mock server of WeChat. It prints instructions to out.
+// folder data, and a stand-in for each platform. It prints instructions to out.
 func Dev(ctx context.Context, c config.Config, version, data string, out io.Writer) error {
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
@@ -41,17 +33,18 @@ func Dev(ctx context.Context, c config.Config, version, data string, out io.Writ
 		return err
 	}
 	useDevIssuer(&c)
+	if !config.Given("JOIN_BY_PHONE") {
+		c.JoinByPhone = true
+	}
 	ignored := ignoredInDev()
-	fake := fakewechat.New(fakewechat.Options{DevCodes: true, UserRate: -1})
-	fake.AddApp(devAppID, devAppSecret, "dev")
-	stopFake, err := useFake(ctx, &c, fake)
+	fakes, err := startDevFakes(ctx, &c, data)
 	if err != nil {
 		return err
 	}
-	defer stopFake()
+	defer fakes.stop()
 	return Run(ctx, c, Options{
-		Version: version, DevCodes: true,
-		Around: withPlayground(c.Lifetimes(), fake),
+		Version: version, DevCodes: true, DefaultApp: devAppID,
+		Around: withPlayground(c.Lifetimes(), fakes.wechat, fakes.beside),
 		Listening: func(addr net.Addr) {
 			_, _ = io.WriteString(out, ignored+welcome(addr, data))
 		},
@@ -74,12 +67,12 @@ func useDevIssuer(c *config.Config) {
 }
 
 // ignoredInDev says which settings wugan dev does not take, where they are set: it
-// brings a WeChat of its own.
+// brings platforms of its own.
 func ignoredInDev() string {
 	var text strings.Builder
 	for _, name := range []string{"WECHAT_APPS", "APPS_FILE", "WECHAT_API_URL"} {
 		if config.Given(name) {
-			_, _ = fmt.Fprintf(&text, "WUGAN_%s is ignored: wugan dev has an app and a stand-in for WeChat of its own. wugan serve takes it.\n", name)
+			_, _ = fmt.Fprintf(&text, "WUGAN_%s is ignored: wugan dev has apps and stand-ins of its own. wugan serve takes it.\n", name)
 		}
 	}
 	return text.String()
@@ -156,48 +149,54 @@ func keepDataKey(c *config.Config, path string) error {
 	return nil
 }
 
-// useFake serves the stand-in on an address of its own, so that the service
-// talks to it over HTTP as it would to WeChat.
-func useFake(ctx context.Context, c *config.Config, fake *fakewechat.Server) (stop func(), err error) {
-	listener, err := fake.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("start the stand-in for WeChat: %w", err)
-	}
-	server := &http.Server{Handler: fake.Handler(), ReadHeaderTimeout: headersWithin}
-	go func() { _ = server.Serve(listener) }() // ends when stop closes it
-	c.WechatAPI.URL = "http://" + listener.Addr().String()
-	c.ReplaceApps(secret.New(devAppID + ":" + devAppSecret))
-	return func() {
-		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		_ = server.Shutdown(stop)
-	}, nil
-}
-
-// welcome returns the instructions for a new user, with three lines to paste.
+// welcome returns the instructions for a new user, with lines to paste.
 func welcome(addr net.Addr, data string) string {
 	port := "8080"
 	if tcp, ok := addr.(*net.TCPAddr); ok {
 		port = strconv.Itoa(tcp.Port)
 	}
-	base := "http://localhost:" + port
 	kept := filepath.Join(data, "alice.json")
 	field := func(name string) string {
 		return fmt.Sprintf(`$(sed 's/.*"%s":"\([^"]*\)".*/\1/' %s)`, name, kept)
 	}
-	return fmt.Sprintf(`
-wugan dev: everything on this machine, data in %[1]s. NOT FOR PRODUCTION:
+	database := ""
+	if !config.Given("DATABASE_URL") {
+		database = "WUGAN_DATABASE_URL=sqlite:" + filepath.Join(data, "wugan.db") + " "
+	}
+	if !config.Given("DATA_KEY") {
+		database += "WUGAN_DATA_KEY_FILE=" + filepath.Join(data, "data.key") + " "
+	}
+	return strings.NewReplacer(
+		"{DATA}", data, "{BASE}", "http://localhost:"+port, "{KEPT}", kept,
+		"{ACCESS}", field("accessToken"), "{REFRESH}", field("refreshToken"), "{USER}", field("id"),
+		"{POST}", "-H 'Content-Type: application/json' -d", "{OTHERS}", strings.Join(FakeNames(), ", "), "{DATABASE}", database,
+	).Replace(welcomeText)
+}
+
+const welcomeText = `
+wugan dev: everything on this machine, data in {DATA}. NOT FOR PRODUCTION:
 anyone who reaches this address can log in as any user.
 
-Open %[2]s/ in a browser to see what the client does when things break. Or
+Open {BASE}/ in a browser to see what the client does when things break. Or
 paste these in another terminal, in this folder. Log in, ask who you are, refresh:
 
-curl -s %[2]s/api/v1/auth/login -H 'Content-Type: application/json' -d '{"code":"dev:alice"}' | tee %[3]s
-curl -s %[2]s/api/v1/users/me -H "Authorization: Bearer %[4]s"
-curl -s %[2]s/api/v1/auth/refresh -H 'Content-Type: application/json' -d "{\"refreshToken\":\"%[5]s\"}"
+curl -s {BASE}/api/v1/auth/login {POST} '{"code":"dev:alice"}' | tee {KEPT}
+curl -s {BASE}/api/v1/users/me -H "Authorization: Bearer {ACCESS}"
+curl -s {BASE}/api/v1/auth/refresh {POST} "{\"refreshToken\":\"{REFRESH}\"}"
 
-`, data, base, kept, field("accessToken"), field("refreshToken"))
-}
+That was WeChat. The other platforms have an app each, of the name
+{OTHERS}.
+The same person from Alipay, from Douyin and from a page in WeChat's browser: the
+phone number joins them (WUGAN_JOIN_BY_PHONE is on here), and the page has WeChat's
+unionid. What a phone button hands to the client comes from /dev/phone-code:
+
+curl -s {BASE}/api/v1/auth/login {POST} '{"code":"dev:alice","phoneCode":"dev:alice"}' | tee {KEPT}
+curl -s {BASE}/api/v1/auth/login {POST} "{\"code\":\"dev:alice\",\"appId\":\"alipay\",\"phoneCode\":$(curl -s {BASE}/dev/phone-code {POST} '{"appId":"alipay","user":"alice"}' | sed 's/^{"code":\(.*\)}$/\1/')}"
+curl -s {BASE}/api/v1/auth/login {POST} '{"code":"dev:alice","appId":"douyin","phoneCode":"dev:alice"}'
+curl -s {BASE}/api/v1/auth/login {POST} '{"code":"dev:alice","appId":"wechat-oauth"}'
+{DATABASE}wugan users show {USER}
+
+`
 
 // newDataKey returns a new data key in base64.
 func newDataKey(random func([]byte) (int, error)) (string, error) {

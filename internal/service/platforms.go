@@ -14,26 +14,49 @@ import (
 	"github.com/wugan/wugan/internal/secret"
 	"github.com/wugan/wugan/providers"
 	"github.com/wugan/wugan/providers/alipay"
+	"github.com/wugan/wugan/providers/alipay/fakealipay"
 	"github.com/wugan/wugan/providers/baidu"
+	"github.com/wugan/wugan/providers/baidu/fakebaidu"
 	"github.com/wugan/wugan/providers/custom"
+	"github.com/wugan/wugan/providers/custom/fakecustom"
 	"github.com/wugan/wugan/providers/douyin"
+	"github.com/wugan/wugan/providers/douyin/fakedouyin"
 	"github.com/wugan/wugan/providers/qq"
+	"github.com/wugan/wugan/providers/qq/fakeqq"
+	"github.com/wugan/wugan/providers/standin"
 	"github.com/wugan/wugan/providers/wecom"
+	"github.com/wugan/wugan/providers/wecom/fakewecom"
 	"github.com/wugan/wugan/users"
 	"github.com/wugan/wugan/wechat"
+	"github.com/wugan/wugan/wechat/fakeoauth"
 )
 
-// knownPlatforms lists all platforms.
-var knownPlatforms = providers.Registry{
-	wechat.Registration,
-	wechat.OAuthRegistration,
-	alipay.Registration,
-	douyin.Registration,
-	custom.Registration,
-	wecom.Registration,
-	qq.Registration,
-	baidu.Registration,
+// platform is a platform that this service knows.
+type platform struct {
+	providers.Registration
+	// standIn makes its stand-in; nil for WeChat, which has a command of its own.
+	standIn func(standin.Options) (standin.Server, error)
 }
+
+// platforms lists all platforms.
+var platforms = []platform{
+	{wechat.Registration, nil},
+	{wechat.OAuthRegistration, fakeoauth.StandIn},
+	{alipay.Registration, fakealipay.StandIn},
+	{douyin.Registration, fakedouyin.StandIn},
+	{custom.Registration, fakecustom.StandIn},
+	{wecom.Registration, fakewecom.StandIn},
+	{qq.Registration, fakeqq.StandIn},
+	{baidu.Registration, fakebaidu.StandIn},
+}
+
+// knownPlatforms makes the providers of apps.
+var knownPlatforms = func() (out providers.Registry) {
+	for _, one := range platforms {
+		out = append(out, one.Registration)
+	}
+	return out
+}()
 
 // apps are the apps that are configured. It lets the domain talk to their
 // platforms in its own words. The apps may be replaced at any time; a call that is

@@ -14,9 +14,10 @@ import (
 // before the client notices.
 var playgroundLives = map[string]time.Duration{"30s": 30 * time.Second, "1s": time.Second}
 
-// withPlayground puts the playground in front of the service. Tokens of all its
+// withPlayground puts the playground in front of the service and of what beside puts
+// beside it. Tokens of all its
 // lives are of the same sessions, keys and issuer: only their exp differs.
-func withPlayground(p auth.Lifetimes, fake *fakewechat.Server) func(http.Handler, func(auth.Lifetimes) (http.Handler, error)) (http.Handler, error) {
+func withPlayground(p auth.Lifetimes, fake *fakewechat.Server, beside func(http.Handler) http.Handler) func(http.Handler, func(auth.Lifetimes) (http.Handler, error)) (http.Handler, error) {
 	return func(service http.Handler, api func(auth.Lifetimes) (http.Handler, error)) (http.Handler, error) {
 		lives := make(map[string]http.Handler, len(playgroundLives))
 		for name, life := range playgroundLives {
@@ -29,6 +30,6 @@ func withPlayground(p auth.Lifetimes, fake *fakewechat.Server) func(http.Handler
 			}
 			lives[name] = handler
 		}
-		return playground.New(playground.Config{Service: service, Lives: lives, RefuseWeChat: fake.Refuse})
+		return playground.New(playground.Config{Service: beside(service), Lives: lives, RefuseWeChat: fake.Refuse})
 	}
 }

@@ -41,7 +41,7 @@ func playgroundPod(t *testing.T, w *world, change ...func(*config.Config)) *pod 
 	log, err := newLogger(c, w.log)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
-	s, err := New(ctx, c, Options{Now: w.clock.Now, DevCodes: true, Around: withPlayground(c.Lifetimes(), w.wechat)}, log)
+	s, err := New(ctx, c, Options{Now: w.clock.Now, DevCodes: true, Around: withPlayground(c.Lifetimes(), w.wechat, func(h http.Handler) http.Handler { return h })}, log)
 	require.NoError(t, err)
 	require.NoError(t, s.revocations.Sync(ctx, s.db, time.Time{}))
 	p := &pod{w: w, service: s, server: httptest.NewServer(s.Handler())}

@@ -36,6 +36,8 @@ type Options struct {
 	Version string
 	// DevCodes accepts codes of the form dev:NAME, for wugan dev.
 	DevCodes bool
+	// DefaultApp is the app of a login that names none, where there are several.
+	DefaultApp string
 	// Around puts something around the service's handler; api makes another one
 	// like it, with its own lifetimes of access tokens. nil: nothing.
 	Around func(service http.Handler, api func(auth.Lifetimes) (http.Handler, error)) (http.Handler, error)
@@ -170,7 +172,7 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 	people := users.New(db, s.apps, box, c.PhoneDailyLimit, now).JoinByPhone(c.JoinByPhone)
 	api := func(p auth.Lifetimes) (http.Handler, error) {
 		signIn, err := auth.New(auth.Config{
-			Issuer: c.Issuer, Audience: c.Audience, Apps: s.apps.ids(), Lifetimes: p,
+			Issuer: c.Issuer, Audience: c.Audience, Apps: s.apps.ids(), DefaultApp: o.DefaultApp, Lifetimes: p,
 			AccessKeys: access, RefreshKeys: refresh,
 			Store: db, Exchanger: s.apps, People: people, Tickets: db, Vault: box,
 			Now: now, Revocations: s.revocations, Observer: s.metrics,

@@ -7,8 +7,11 @@ package standin
 import (
 	"context"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -23,6 +26,11 @@ type Options struct {
 	// DevCodes lets a code of the form "dev:NAME" log NAME in, as often as it is
 	// used.
 	DevCodes bool
+	// PlatformKey is the platform's own key, asked for where it signs its
+	// responses; nil for a new one.
+	PlatformKey func() (*rsa.PrivateKey, error)
+	// NewKey makes the keys of new apps; nil for a new key of 2048 bits each time.
+	NewKey func() (*rsa.PrivateKey, error)
 }
 
 // State is what a stand-in knows of a code.
@@ -41,6 +49,7 @@ type Desk struct {
 	opts Options
 
 	mu     sync.Mutex
+	offset time.Duration
 	codes  map[string]*code
 	faults []Fault
 	calls  []string
@@ -68,11 +77,30 @@ func NewDesk(opts Options) *Desk {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
+	if opts.NewKey == nil {
+		opts.NewKey = NewKey
+	}
 	return &Desk{opts: opts, codes: map[string]*code{}}
 }
 
-// Now is the time at the stand-in.
-func (d *Desk) Now() time.Time { return d.opts.Now() }
+// Now is the time at the stand-in: that of the Options, moved.
+func (d *Desk) Now() time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.now()
+}
+
+func (d *Desk) now() time.Time { return d.opts.Now().Add(d.offset) }
+
+// MoveClock moves the stand-in's time, back as well as forth.
+func (d *Desk) MoveClock(by time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.offset += by
+}
+
+// NewKey makes a key for a new app.
+func (d *Desk) NewKey() (*rsa.PrivateKey, error) { return d.opts.NewKey() }
 
 // Issue makes a code of a user in an app. The kind keeps codes of different
 // calls apart.
@@ -80,7 +108,7 @@ func (d *Desk) Issue(appID, kind, user string, life time.Duration) string {
 	text := rand.Text()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.codes[text] = &code{app: appID, kind: kind, user: user, expires: d.opts.Now().Add(life)}
+	d.codes[text] = &code{app: appID, kind: kind, user: user, expires: d.now().Add(life)}
 	return text
 }
 
@@ -97,7 +125,7 @@ func (d *Desk) Take(appID, kind, text string) (user string, state State) {
 		return "", Unknown
 	case c.used:
 		return "", Used
-	case !d.opts.Now().Before(c.expires):
+	case !d.now().Before(c.expires):
 		return "", Unknown
 	}
 	c.used = true
@@ -170,11 +198,7 @@ func ID(kind, scope, user string) string {
 // platform, for a person has one.
 func Phone(user string) string {
 	sum := sha256.Sum256([]byte("phone\x00" + user))
-	digits := make([]byte, 8)
-	for i := range digits {
-		digits[i] = '0' + sum[i]%10
-	}
-	return "139" + string(digits)
+	return fmt.Sprintf("138%08d", binary.BigEndian.Uint32(sum[:])%100_000_000)
 }
 
 // Serve serves a stand-in on an address until stop is called.

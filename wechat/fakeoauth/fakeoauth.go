@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/wugan/wugan/providers/standin"
+	"github.com/wugan/wugan/wechat/fakewechat"
 )
 
 // Server is the stand-in. It may be used by many goroutines at once.
@@ -128,7 +129,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 		out["is_snapshotuser"] = 1
 	}
 	if a.Platform != "" {
-		out["unionid"] = standin.ID("wechat-union", a.Platform, user)
+		out["unionid"] = fakewechat.UnionID(a.Platform, user)
 	}
 	answer(w, out)
 }

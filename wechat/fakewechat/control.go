@@ -4,11 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/wugan/wugan/providers/standin"
 )
 
 // ControlHandler is the control side by JSON over HTTP; docs/en/fakewechat.md
@@ -19,15 +19,15 @@ import (
 // are {"error": "..."}.
 func (s *Server) ControlHandler() http.Handler {
 	mux := http.NewServeMux()
-	handle(mux, "GET /apps", func(*http.Request, *struct{}) (any, error) { return map[string]any{"apps": s.listApps()}, nil })
-	handle(mux, "POST /apps", func(_ *http.Request, a *App) (any, error) {
+	standin.Handle(mux, "GET /apps", func(*http.Request, *struct{}) (any, error) { return map[string]any{"apps": s.listApps()}, nil })
+	standin.Handle(mux, "POST /apps", func(_ *http.Request, a *App) (any, error) {
 		if a.ID == "" || a.Secret == "" {
 			return nil, errors.New("id and secret are needed")
 		}
 		s.SetApp(*a)
 		return a, nil
 	})
-	handle(mux, "POST /users", func(_ *http.Request, u *User) (any, error) {
+	standin.Handle(mux, "POST /users", func(_ *http.Request, u *User) (any, error) {
 		if u.Name == "" {
 			return nil, errors.New("name is needed")
 		}
@@ -36,22 +36,22 @@ func (s *Server) ControlHandler() http.Handler {
 		defer s.mu.Unlock()
 		return s.user(u.Name), nil
 	})
-	handle(mux, "POST /login", func(_ *http.Request, who *who) (any, error) {
+	standin.Handle(mux, "POST /login", func(_ *http.Request, who *who) (any, error) {
 		code, err := s.Login(who.AppID, who.User)
 		return map[string]any{"code": code, "openid": OpenID(who.AppID, who.User), "unionid": s.unionID(who)}, err
 	})
-	handle(mux, "POST /phone-code", func(_ *http.Request, who *who) (any, error) {
+	standin.Handle(mux, "POST /phone-code", func(_ *http.Request, who *who) (any, error) {
 		code, err := s.PhoneCode(who.AppID, who.User)
 		return map[string]any{"code": code}, err
 	})
-	handle(mux, "POST /encrypt", func(_ *http.Request, in *struct {
+	standin.Handle(mux, "POST /encrypt", func(_ *http.Request, in *struct {
 		who
 		Payload json.RawMessage `json:"payload"`
 	},
 	) (any, error) {
 		return s.Encrypt(in.AppID, in.User, in.Payload)
 	})
-	handle(mux, "POST /sign", func(_ *http.Request, in *struct {
+	standin.Handle(mux, "POST /sign", func(_ *http.Request, in *struct {
 		who
 		RawData string `json:"rawData"`
 	},
@@ -59,7 +59,7 @@ func (s *Server) ControlHandler() http.Handler {
 		signature, err := s.Sign(in.AppID, in.User, in.RawData)
 		return map[string]any{"signature": signature}, err
 	})
-	handle(mux, "POST /virtual-payment", func(_ *http.Request, in *struct {
+	standin.Handle(mux, "POST /virtual-payment", func(_ *http.Request, in *struct {
 		who
 		SignData  string `json:"signData"`
 		Signature string `json:"signature"`
@@ -68,18 +68,18 @@ func (s *Server) ControlHandler() http.Handler {
 		fits, err := s.VirtualPayment(in.AppID, in.User, in.SignData, in.Signature)
 		return map[string]any{"valid": fits}, err
 	})
-	handle(mux, "POST /session-key/renew", func(_ *http.Request, who *who) (any, error) {
+	standin.Handle(mux, "POST /session-key/renew", func(_ *http.Request, who *who) (any, error) {
 		return struct{}{}, s.RenewKey(who.AppID, who.User)
 	})
-	handle(mux, "POST /token/supersede", func(_ *http.Request, in *struct {
+	standin.Handle(mux, "POST /token/supersede", func(_ *http.Request, in *struct {
 		AppID string `json:"appId"`
 	},
 	) (any, error) {
 		return struct{}{}, s.SupersedeToken(in.AppID)
 	})
-	handle(mux, "GET /clock", func(*http.Request, *struct{}) (any, error) { return s.clock(), nil })
-	handle(mux, "POST /clock", s.controlClock)
-	handle(mux, "GET /calls", func(r *http.Request, _ *struct{}) (any, error) {
+	standin.Handle(mux, "GET /clock", func(*http.Request, *struct{}) (any, error) { return s.clock(), nil })
+	standin.Handle(mux, "POST /clock", s.controlClock)
+	standin.Handle(mux, "GET /calls", func(r *http.Request, _ *struct{}) (any, error) {
 		calls := []Call{}
 		for _, c := range s.Calls() {
 			path, app := r.URL.Query().Get("path"), r.URL.Query().Get("appId")
@@ -89,34 +89,34 @@ func (s *Server) ControlHandler() http.Handler {
 		}
 		return map[string]any{"calls": calls}, nil
 	})
-	handle(mux, "DELETE /calls", func(*http.Request, *struct{}) (any, error) { s.ResetCalls(); return struct{}{}, nil })
-	handle(mux, "GET /misuses", func(*http.Request, *struct{}) (any, error) {
+	standin.Handle(mux, "DELETE /calls", func(*http.Request, *struct{}) (any, error) { s.ResetCalls(); return struct{}{}, nil })
+	standin.Handle(mux, "GET /misuses", func(*http.Request, *struct{}) (any, error) {
 		return map[string]any{"misuses": append([]string{}, s.Misuses()...)}, nil
 	})
-	handle(mux, "GET /faults", func(*http.Request, *struct{}) (any, error) { return map[string]any{"faults": s.Faults()}, nil })
-	handle(mux, "POST /faults", func(_ *http.Request, in *faultJSON) (any, error) {
+	standin.Handle(mux, "GET /faults", func(*http.Request, *struct{}) (any, error) { return map[string]any{"faults": s.Faults()}, nil })
+	standin.Handle(mux, "POST /faults", func(_ *http.Request, in *faultJSON) (any, error) {
 		f, err := in.fault()
 		if err != nil {
 			return nil, err
 		}
 		return map[string]any{"id": s.SetFault(f)}, nil
 	})
-	handle(mux, "DELETE /faults", func(*http.Request, *struct{}) (any, error) { s.ClearFaults(); return struct{}{}, nil })
-	handle(mux, "DELETE /faults/{id}", func(r *http.Request, _ *struct{}) (any, error) {
+	standin.Handle(mux, "DELETE /faults", func(*http.Request, *struct{}) (any, error) { s.ClearFaults(); return struct{}{}, nil })
+	standin.Handle(mux, "DELETE /faults/{id}", func(r *http.Request, _ *struct{}) (any, error) {
 		id, err := strconv.Atoi(r.PathValue("id"))
 		if err != nil || !s.ClearFault(id) {
 			return nil, fmt.Errorf("there is no fault %s", r.PathValue("id"))
 		}
 		return struct{}{}, nil
 	})
-	handle(mux, "POST /refuse", func(r *http.Request, in *struct {
+	standin.Handle(mux, "POST /refuse", func(r *http.Request, in *struct {
 		Refuse bool `json:"refuse"`
 	},
 	) (any, error) {
 		return struct{}{}, s.Refuse(r.Context(), in.Refuse)
 	})
-	handle(mux, "POST /push", func(r *http.Request, p *Push) (any, error) { return s.SendPush(r.Context(), *p) })
-	handle(mux, "POST /push/verify-url", func(r *http.Request, in *struct {
+	standin.Handle(mux, "POST /push", func(r *http.Request, p *Push) (any, error) { return s.SendPush(r.Context(), *p) })
+	standin.Handle(mux, "POST /push/verify-url", func(r *http.Request, in *struct {
 		URL   string `json:"url"`
 		Token string `json:"token"`
 	},
@@ -174,35 +174,4 @@ func (s *Server) controlClock(_ *http.Request, in *struct {
 		return nil, errors.New("either move or set is needed")
 	}
 	return s.clock(), nil
-}
-
-// handle registers a call whose body, for a POST, is decoded into T.
-func handle[T any](mux *http.ServeMux, pattern string, f func(*http.Request, *T) (any, error)) {
-	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		var in T
-		if r.Method == http.MethodPost {
-			if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
-				reply(w, http.StatusUnsupportedMediaType, map[string]string{"error": "the body has to be application/json (curl --json)"})
-				return
-			}
-			d := json.NewDecoder(io.LimitReader(r.Body, 1<<20))
-			d.DisallowUnknownFields()
-			if err := d.Decode(&in); err != nil {
-				reply(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
-				return
-			}
-		}
-		out, err := f(r, &in)
-		if err != nil {
-			reply(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
-			return
-		}
-		reply(w, http.StatusOK, out)
-	})
-}
-
-func reply(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // the client has gone
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/wugan/wugan/providers/standin"
 )
 
 // Options say how a [Server] behaves. The zero value is a faithful stand-in.
@@ -307,8 +309,7 @@ func (s *Server) user(name string) User {
 		u.CountryCode = "86"
 	}
 	if u.Phone == "" {
-		sum := sha256.Sum256([]byte("phone\x00" + name))
-		u.Phone = fmt.Sprintf("138%08d", binary.BigEndian.Uint32(sum[:])%100_000_000)
+		u.Phone = standin.Phone(name)
 	}
 	return u
 }

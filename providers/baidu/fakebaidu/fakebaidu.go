@@ -24,7 +24,8 @@ type Server struct {
 	*standin.Desk
 
 	mu     sync.Mutex
-	apps   map[string]App // by AppKey
+	apps   map[string]App    // by AppKey
+	ids    map[string]string // AppKeys by the ids of the settings
 	tokens map[string]token
 }
 
@@ -43,7 +44,7 @@ const (
 
 // New makes a stand-in without apps.
 func New(opts standin.Options) *Server {
-	return &Server{Desk: standin.NewDesk(opts), apps: map[string]App{}, tokens: map[string]token{}}
+	return &Server{Desk: standin.NewDesk(opts), apps: map[string]App{}, ids: map[string]string{}, tokens: map[string]token{}}
 }
 
 // SetApp adds or replaces an app.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/wugan/wugan/internal/standardwebhooks"
@@ -18,7 +19,10 @@ import (
 // Server is the stand-in.
 type Server struct {
 	*standin.Desk
+
+	mu     sync.Mutex
 	secret standardwebhooks.Secret
+	text   string // of the secret, where an app brought it
 }
 
 // New makes a stand-in that knows the app's secret.
@@ -36,7 +40,10 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, 64<<10))
 	seconds, err2 := strconv.ParseInt(r.Header.Get(standardwebhooks.HeaderTimestamp), 10, 64)
 	at := time.Unix(seconds, 0)
-	want := s.secret.Sign(r.Header.Get(standardwebhooks.HeaderID), at, body)
+	s.mu.Lock()
+	shared := s.secret
+	s.mu.Unlock()
+	want := shared.Sign(r.Header.Get(standardwebhooks.HeaderID), at, body)
 	if err != nil || err2 != nil || s.Now().Sub(at).Abs() > 5*time.Minute ||
 		subtle.ConstantTimeCompare([]byte(want), []byte(r.Header.Get(standardwebhooks.HeaderSignature))) != 1 {
 		problem(w, http.StatusUnauthorized, "signature_invalid")
