@@ -13,7 +13,9 @@ SOAK     ?= 10m
 # auth/verify is a module of its own, which ./... does not enter.
 MODULES  := ./... github.com/wugan/wugan/auth/verify/...
 
-.PHONY: help run build console dist test test-go test-client lint lint-go lint-client lint-console bench e2e soak fuzz vuln tools fmt clean
+DOCS_PORT ?= 5173
+
+.PHONY: help run build console docs docs-serve dist test test-go test-client lint lint-go lint-client lint-console bench e2e soak fuzz vuln tools fmt clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +29,12 @@ build: ## the static binary bin/wugan
 console: console/node_modules/.package-lock.json ## the pages of the binary: console and HTTP API
 	console/build.sh console httpapi/console/page
 	console/build.sh apidocs httpapi/docs/page
+
+docs: docs/node_modules/.package-lock.json ## the documentation as a site, into docs/.vitepress/dist; a dead link fails
+	cd docs && npm run build
+
+docs-serve: docs/node_modules/.package-lock.json ## the same while you write, at http://localhost:5173/ (DOCS_PORT)
+	cd docs && npm run dev -- --port $(DOCS_PORT)
 
 dist: ## what a release consists of, in dist/: binaries, .deb, SBOMs, checksums
 	scripts/dist dist $(VERSION)
@@ -87,7 +95,7 @@ tools: ## install the pinned tools (goose, golangci-lint …) into .tools/bin
 	scripts/tools golangci-lint goose govulncheck
 
 clean: ## remove what was built and installed here
-	rm -rf bin dist .tools coverage.out client/node_modules console/node_modules
+	rm -rf bin dist .tools coverage.out client/node_modules console/node_modules docs/node_modules docs/.vitepress/{cache,dist}
 
 # npm writes this file last, so it is older than the lock file whenever an
 # install is due.
@@ -99,4 +107,9 @@ client/node_modules/.package-lock.json: client/package-lock.json client/package.
 console/node_modules/.package-lock.json: console/package-lock.json console/package.json
 	@scripts/need node=nodejs npm
 	cd console && npm ci --no-audit --no-fund
+	@touch $@
+
+docs/node_modules/.package-lock.json: docs/package-lock.json docs/package.json
+	@scripts/need node=nodejs npm
+	cd docs && npm ci --no-audit --no-fund
 	@touch $@
