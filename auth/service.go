@@ -386,7 +386,7 @@ func loginOutcome(r LoginResult, err error) string {
 	case err == nil:
 		return "known_user"
 	case errors.As(err, &provider):
-		return provider.Code()
+		return provider.Outcome()
 	case errors.Is(err, ErrUnknownApp):
 		return "unknown_app"
 	case errors.Is(err, ErrTooManyLogins):

@@ -130,7 +130,7 @@ func (a *attempts[K]) count(client K) error {
 }
 
 func tooMany(retryAfter time.Duration) *problem {
-	p := newProblem("rate_limited", nil)
+	p := newProblem(codeRateLimited, nil)
 	p.retryAfter = retryAfter
 	return p
 }

@@ -53,7 +53,7 @@ func readBody(c echo.Context) ([]byte, error) {
 	coding := strings.Join(c.Request().Header.Values(echo.HeaderContentEncoding), ",")
 	if coding != "" && !strings.EqualFold(coding, "identity") && c.Request().ContentLength != 0 {
 		c.Response().Header().Set(echo.HeaderAcceptEncoding, "identity")
-		p := newProblem("unsupported_media_type", nil)
+		p := newProblem(codeUnsupportedMediaType, nil)
 		p.Detail = "The body is compressed: send it as it is, without Content-Encoding."
 		return nil, p
 	}
@@ -71,7 +71,7 @@ func checkJSON(h http.Header) error {
 		return nil
 	}
 	media, params, err := mime.ParseMediaType(kind)
-	p := newProblem("unsupported_media_type", nil)
+	p := newProblem(codeUnsupportedMediaType, nil)
 	switch charset := params["charset"]; {
 	case err != nil:
 		p.Detail = "The header Content-Type is malformed: send the body as application/json in UTF-8."
@@ -87,7 +87,7 @@ func checkJSON(h http.Header) error {
 
 // readProblem says why a body could not be read.
 func readProblem(err error) error {
-	if p := problemOf(err); p.Code == "body_too_large" {
+	if p := problemOf(err); p.Code == codeBodyTooLarge {
 		return p
 	}
 	var network net.Error

@@ -69,7 +69,7 @@ func TestWhatIsNoObjectIsRefused(t *testing.T) {
 		var got wished
 		err := bind(bound(t, body), &got)
 		require.Error(t, err, body)
-		require.Equal(t, "invalid_request", problemOf(err).Code, body)
+		require.Equal(t, codeInvalidRequest, problemOf(err).Code, body)
 		require.Contains(t, problemOf(err).Detail, says, body)
 	}
 }

@@ -63,13 +63,13 @@ func (a *api) readyz(_ context.Context, _ client, r readyRequest) (readiness, er
 	h := a.health()
 	switch {
 	case errors.Is(h.Err, ErrSchemaOutdated):
-		return readiness{}, newProblem("schema_outdated", h.Err)
+		return readiness{}, newProblem(codeSchemaOutdated, h.Err)
 	case errors.Is(h.Err, ErrShuttingDown):
-		return readiness{}, newProblem("shutting_down", h.Err)
+		return readiness{}, newProblem(codeShuttingDown, h.Err)
 	case h.Err != nil:
-		return readiness{}, newProblem("database_unavailable", h.Err)
+		return readiness{}, newProblem(codeDatabaseUnavailable, h.Err)
 	case r.strict && h.Degraded != nil:
-		return readiness{}, newProblem("database_unavailable", h.Degraded)
+		return readiness{}, newProblem(codeDatabaseUnavailable, h.Degraded)
 	}
 	out := readiness{
 		Status: "ready", Since: h.Since.UTC().Truncate(time.Second), RevocationsAge: math.Round(10*h.RevocationsAge.Seconds()) / 10,

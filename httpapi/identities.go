@@ -44,7 +44,7 @@ func (a *api) linkIdentity(ctx context.Context, who caller, r linkRequest) (ownI
 		return a.auth.Link(ctx, who.userID, r.AppID, r.Code)
 	})
 	if errors.Is(err, users.ErrNotFound) {
-		err = newProblem("session_revoked", err) // deleted since the token was issued
+		err = newProblem(codeSessionRevoked, err) // deleted since the token was issued
 	}
 	if err != nil {
 		return ownIdentities{}, err

@@ -54,7 +54,7 @@ func (g *keyGuesses) check(c echo.Context, text string, keys *apikey.Set) (key a
 }
 
 func guessedTooOften(err error) error {
-	if p := problemOf(err); p.Code == "rate_limited" {
+	if p := problemOf(err); p.Code == codeRateLimited {
 		p.Detail = "Too many wrong keys have come from this address: wait for the seconds that Retry-After names."
 	}
 	return err

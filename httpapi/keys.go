@@ -81,7 +81,7 @@ func (a *api) missing(path string) bool {
 }
 
 // absent responds for what is not there.
-func absent(echo.Context) error { return newProblem("not_found", nil) }
+func absent(echo.Context) error { return newProblem(codeNotFound, nil) }
 
 // keyHolder returns the key of a request if it has the needed scope. A valid key with
 // another scope gets a different error than an unknown key, because that is a mistake
@@ -92,7 +92,7 @@ func (a *api) keyHolder(c echo.Context, needs apikey.Scope) (apikey.Key, error) 
 	}
 	text, err := keyText(c.Request().Header)
 	if err != nil {
-		p := newProblem("token_missing", nil)
+		p := newProblem(codeTokenMissing, nil)
 		p.Detail = "Send the key as: Authorization: Bearer KEY."
 		return apikey.Key{}, p
 	}
@@ -101,9 +101,9 @@ func (a *api) keyHolder(c echo.Context, needs apikey.Scope) (apikey.Key, error) 
 	case err != nil:
 		return apikey.Key{}, err
 	case !known:
-		return apikey.Key{}, newProblem("key_invalid", nil)
+		return apikey.Key{}, newProblem(codeKeyInvalid, nil)
 	case !key.Scope.Allows(needs):
-		return apikey.Key{}, newProblem("forbidden", nil)
+		return apikey.Key{}, newProblem(codeForbidden, nil)
 	}
 	return key, nil
 }

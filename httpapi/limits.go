@@ -52,7 +52,7 @@ func withLimits(next echo.HandlerFunc) echo.HandlerFunc {
 			return next(c) // it has nothing to do with the body
 		}
 		if r.ContentLength > maxBody {
-			return newProblem("body_too_large", nil)
+			return newProblem(codeBodyTooLarge, nil)
 		}
 		if r.ContentLength != 0 {
 			r.Body = http.MaxBytesReader(c.Response(), r.Body, maxBody)

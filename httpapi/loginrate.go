@@ -70,7 +70,7 @@ func (l *loginRate) begin(ctx context.Context, ip, appID, deviceID string) (done
 		finish, err = l.devices.begin(ctx, device)
 	}
 	if err != nil {
-		if p := problemOf(err); p.Code == "rate_limited" {
+		if p := problemOf(err); p.Code == codeRateLimited {
 			p.Detail = "Too many logins from this address have failed: wait for the seconds that Retry-After names."
 		}
 		return nil, err

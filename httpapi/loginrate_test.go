@@ -60,7 +60,7 @@ func TestFourSecondsWorthOfFailuresMayComeAtOnce(t *testing.T) {
 	var p *problem
 	require.ErrorAs(t, l.check("203.0.113.7"), &p)
 	require.Equal(t, http.StatusTooManyRequests, p.Status)
-	require.Equal(t, "rate_limited", p.Code)
+	require.Equal(t, codeRateLimited, p.Code)
 	require.InDelta(t, 200*time.Millisecond, p.retryAfter, float64(time.Microsecond), "then one more may be tried")
 	clock.now = clock.now.Add(p.retryAfter + time.Microsecond)
 	require.NoError(t, l.check("203.0.113.7"))

@@ -109,7 +109,7 @@ func (a *api) withRecovery(next echo.HandlerFunc) echo.HandlerFunc {
 			default:
 				a.log.ErrorContext(c.Request().Context(), "panic", slog.String("requestId", requestID(c)),
 					slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
-				err = newProblem("internal", fmt.Errorf("panic: %v", p))
+				err = newProblem(codeInternal, fmt.Errorf("panic: %v", p))
 			}
 		}()
 		return next(c)

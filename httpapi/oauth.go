@@ -73,7 +73,7 @@ func oauthErrorOf(err error) error {
 	p := problemOf(err)
 	e := &oauthError{
 		Code: oauthInvalidGrant, Description: describe(p.Detail), status: http.StatusBadRequest,
-		outcome: p.Code, retryAfter: p.retryAfter, cause: p.cause,
+		outcome: p.Code.String(), retryAfter: p.retryAfter, cause: p.cause,
 	}
 	if p.Reason != "" {
 		e.Description += " Reason: " + p.Reason + "."
@@ -87,9 +87,9 @@ func oauthErrorOf(err error) error {
 		e.Code, e.status = oauthTemporarilyDown, p.Status
 	case p.Status >= http.StatusInternalServerError:
 		e.Code, e.status = oauthServerError, p.Status
-	case p.Code == "unknown_app":
+	case p.Code == codeUnknownApp:
 		e.Code, e.Description = oauthInvalidClient, "The client_id is not the appid of an app that is configured."
-	case p.Code == "invalid_request":
+	case p.Code == codeInvalidRequest:
 		e.Code = oauthInvalidRequest
 	}
 	return e

@@ -24,7 +24,7 @@ type parameters struct {
 
 func (p *parameters) err() error {
 	if p.absent {
-		return newProblem("not_found", nil)
+		return newProblem(codeNotFound, nil)
 	}
 	return joinInvalid(p.wrong...)
 }

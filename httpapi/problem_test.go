@@ -90,7 +90,7 @@ func TestEveryErrorOfTheDomainHasItsStatusAndCode(t *testing.T) {
 		fmt.Errorf("exchange: %w", &users.ProviderError{Reason: users.CodeUsed}): "400 code_used",
 	} {
 		recorder := answerOf(t, http.MethodGet, fmt.Errorf("wrapped: %w", err))
-		var p problem
+		var p verify.Problem
 		require.NoError(t, json.Unmarshal(recorder.Body.Bytes(), &p), want)
 		require.Equal(t, want, fmt.Sprint(recorder.Code, " ", p.Code), err)
 		require.Equal(t, recorder.Code, p.Status)
@@ -98,27 +98,40 @@ func TestEveryErrorOfTheDomainHasItsStatusAndCode(t *testing.T) {
 }
 
 func TestEveryCodeIsAWholeProblem(t *testing.T) {
-	for code, k := range kinds {
-		recorder := answerOf(t, http.MethodGet, newProblem(code, errors.New("SELECT secret FROM table")))
-		var p problem
-		require.NoError(t, json.Unmarshal(recorder.Body.Bytes(), &p), code)
-		require.Equal(t, k.status, recorder.Code, code)
-		require.Equal(t, "urn:wugan:error:"+code, p.Type)
-		require.Equal(t, code, p.Code)
+	codes := map[string]bool{}
+	for c, k := range kinds {
+		text := k.code
+		require.Regexp(t, `^[a-z_]+$`, text)
+		require.False(t, codes[text], "%s stands for two codes", text)
+		codes[text] = true
+		recorder := answerOf(t, http.MethodGet, newProblem(code(c), errors.New("SELECT secret FROM table")))
+		var p verify.Problem
+		require.NoError(t, json.Unmarshal(recorder.Body.Bytes(), &p), text)
+		require.Equal(t, k.status, recorder.Code, text)
+		require.Equal(t, "urn:wugan:error:"+text, p.Type)
+		require.Equal(t, text, p.Code)
 		require.Equal(t, "request-1", p.RequestID)
-		require.NotEmpty(t, p.Title, code)
-		require.True(t, strings.HasSuffix(p.Detail, "."), "%s: a sentence that says what to do", code)
+		require.NotEmpty(t, p.Title, text)
+		require.True(t, strings.HasSuffix(p.Detail, "."), "%s: a sentence that says what to do", text)
 		header := recorder.Header()
 		require.Equal(t, MIMEProblem, header.Get("Content-Type"))
 		require.Equal(t, "no-store", header.Get("Cache-Control"))
-		require.Equal(t, k.status == http.StatusUnauthorized, header.Get("WWW-Authenticate") != "", code)
-		require.Equal(t, code == "token_missing", header.Get("WWW-Authenticate") == "Bearer", code)
+		require.Equal(t, k.status == http.StatusUnauthorized, header.Get("WWW-Authenticate") != "", text)
+		require.Equal(t, text == "token_missing", header.Get("WWW-Authenticate") == "Bearer", text)
 		if k.status == http.StatusServiceUnavailable {
-			require.Regexp(t, `^[1-9]\d*$`, header.Get("Retry-After"), code)
+			require.Regexp(t, `^[1-9]\d*$`, header.Get("Retry-After"), text)
 		}
 		require.NotContains(t, recorder.Body.String(), "SELECT", "the cause is for the log")
 	}
-	require.Equal(t, "internal", newProblem("no_such_code", nil).Code)
+}
+
+func TestAPlatformsRefusalHasOneNameInResponsesAndMetrics(t *testing.T) {
+	for reason := range providerCodes {
+		for _, provider := range []string{"", "wechat", "wechat-oauth", "alipay", "custom"} {
+			err := &users.ProviderError{Reason: reason, Provider: provider}
+			require.Equal(t, err.Outcome(), problemOf(err).Code.String(), "%s of %q", reason, provider)
+		}
+	}
 }
 
 func TestAWaitIsRoundedUpToWholeSeconds(t *testing.T) {

@@ -40,7 +40,7 @@ func (a *api) bindPhone(ctx context.Context, who caller, r phoneRequest) (ownPho
 	var provider *users.ProviderError
 	if errors.As(err, &provider) && (provider.Reason == users.CodeInvalid || provider.Reason == users.CodeUsed) {
 		// Where there is one code, wx.login gives it; this one is the button's.
-		p := newProblem("invalid_code", err)
+		p := newProblem(codeInvalidCode, err)
 		p.Detail = phoneCodeAdvice
 		return ownPhoneResponse{}, p
 	}
@@ -182,9 +182,9 @@ func (a *api) receivePush(c echo.Context) error {
 
 func pushProblem(err error) error {
 	if errors.Is(err, ErrNoPush) {
-		return newProblem("not_found", nil)
+		return newProblem(codeNotFound, nil)
 	}
-	p := newProblem("forbidden", err)
+	p := newProblem(codeForbidden, err)
 	p.Detail = "The signature is not one of WeChat's for this app: compare token and EncodingAESKey with WeChat's console."
 	return p
 }

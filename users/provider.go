@@ -41,10 +41,15 @@ const (
 // wechatFamily begins the names of the providers whose codes begin with wechat_.
 const wechatFamily = "wechat"
 
-// Code returns the public error code of the reason, for responses and metrics.
-func (e *ProviderError) Code() string {
+// Wechat reports whether the provider is one of those with codes of their own: its
+// name begins with wechat.
+func (e *ProviderError) Wechat() bool { return strings.HasPrefix(e.Provider, wechatFamily) }
+
+// Outcome returns the label of the reason in metrics. It is the same as the error code
+// in responses.
+func (e *ProviderError) Outcome() string {
 	family := "provider_"
-	if strings.HasPrefix(e.Provider, wechatFamily) {
+	if e.Wechat() {
 		family = "wechat_"
 	}
 	switch e.Reason {

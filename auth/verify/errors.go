@@ -45,26 +45,34 @@ func invalid(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrInvalid, fmt.Sprintf(format, args...))
 }
 
-// Code returns the error code that the service's responses use for err:
-// token_missing, token_invalid, token_expired, session_revoked or
-// keys_unavailable; "internal" for an error that is not of this package, and ""
-// for nil.
+// The error codes that [Code] returns. All but
+// CodeKeysUnavailable are those of the service, too.
+const (
+	CodeTokenMissing    = "token_missing"
+	CodeTokenInvalid    = "token_invalid"
+	CodeTokenExpired    = "token_expired"
+	CodeSessionRevoked  = "session_revoked"
+	CodeKeysUnavailable = "keys_unavailable"
+	CodeInternal        = "internal" // an error that is not of this package
+)
+
+// Code returns the error code for err, and "" for nil.
 func Code(err error) string {
 	switch {
 	case err == nil:
 		return ""
 	case errors.Is(err, ErrKeysUnavailable):
-		return "keys_unavailable"
+		return CodeKeysUnavailable
 	case errors.Is(err, ErrRevoked):
-		return "session_revoked"
+		return CodeSessionRevoked
 	case errors.Is(err, ErrExpired):
-		return "token_expired"
+		return CodeTokenExpired
 	case errors.Is(err, ErrMissing):
-		return "token_missing"
+		return CodeTokenMissing
 	case errors.Is(err, ErrInvalid), errors.Is(err, ErrUnknownKey):
-		return "token_invalid"
+		return CodeTokenInvalid
 	default:
-		return "internal"
+		return CodeInternal
 	}
 }
 
@@ -74,7 +82,7 @@ func Challenge(err error) string {
 	code := Code(err)
 	problem := problems[code]
 	switch {
-	case code == "token_missing":
+	case code == CodeTokenMissing:
 		// RFC 6750 section 3.1: without authentication information no error code.
 		return "Bearer"
 	case problem.Status == http.StatusUnauthorized:

@@ -117,27 +117,27 @@ type Problem struct {
 // problems holds the same problems as the service itself, word for word, so that a
 // client handles both alike. Only keys_unavailable is specific to this package.
 var problems = map[string]Problem{
-	"token_missing": {
+	CodeTokenMissing: {
 		Title: "Access token missing", Status: http.StatusUnauthorized,
 		Detail: "Send the access token as: Authorization: Bearer TOKEN.",
 	},
-	"token_invalid": {
+	CodeTokenInvalid: {
 		Title: "Access token refused", Status: http.StatusUnauthorized,
 		Detail: "It is not an access token of this service: refresh the tokens and send the request again.",
 	},
-	"token_expired": {
+	CodeTokenExpired: {
 		Title: "Access token expired", Status: http.StatusUnauthorized,
 		Detail: "Refresh the tokens at POST /api/v1/auth/refresh and send the request again.",
 	},
-	"session_revoked": {
+	CodeSessionRevoked: {
 		Title: "Session ended", Status: http.StatusUnauthorized,
 		Detail: "The session was ended: log in again.",
 	},
-	"keys_unavailable": {
+	CodeKeysUnavailable: {
 		Title: "Keys unavailable", Status: http.StatusServiceUnavailable,
 		Detail: "The keys that check access tokens cannot be had now: keep the tokens and try again after the seconds that Retry-After names.",
 	},
-	"internal": {
+	CodeInternal: {
 		Title: "Internal error", Status: http.StatusInternalServerError,
 		Detail: "This is a fault of the service; the log holds more under the request id.",
 	},
@@ -151,7 +151,7 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	code := Code(err)
 	problem, ok := problems[code]
 	if !ok {
-		code, problem = "internal", problems["internal"]
+		code, problem = CodeInternal, problems[CodeInternal]
 	}
 	problem.Type, problem.Code = "urn:wugan:error:"+code, code
 	problem.RequestID = requestID(w.Header(), r.Header)
