@@ -16,5 +16,5 @@ export default tseslint.config(
       '@typescript-eslint/no-non-null-assertion': 'off',
     },
   },
-  { files: ['**/*.mjs', 'vite.config.ts'], ...tseslint.configs.disableTypeChecked },
+  { files: ['**/*.mjs', '*.config.ts'], ...tseslint.configs.disableTypeChecked },
 )

@@ -31,7 +31,7 @@ function App({ spec }: { spec: Spec }) {
       main.current?.focus({ preventScroll: true })
     }
     addEventListener('hashchange', moved)
-    return () => removeEventListener('hashchange', moved)
+    return () => { removeEventListener('hashchange', moved) }
   }, [])
   return (
     <>
@@ -39,9 +39,9 @@ function App({ spec }: { spec: Spec }) {
       <header>
         <a class="name" href="#"><strong>wugan</strong></a>
         <span>{t('api')}</span>
-        <input type="search" placeholder={t('filter')} aria-label={t('filter')} value={filter} onInput={(event) => setFilter(event.currentTarget.value)} />
+        <input type="search" placeholder={t('filter')} aria-label={t('filter')} value={filter} onInput={(event) => { setFilter(event.currentTarget.value) }} />
         <a href="./openapi.yaml">openapi.yaml</a>
-        <button type="button" onClick={() => choose(lang.value === 'zh' ? 'en' : 'zh')}>{t('language')}</button>
+        <button type="button" onClick={() => { choose(lang.value === 'zh' ? 'en' : 'zh') }}>{t('language')}</button>
       </header>
       <div class="frame">
         <Menu spec={spec} filter={filter} />
@@ -118,7 +118,7 @@ function Menu({ spec, filter }: { spec: Spec; filter: string }) {
 
 async function load<T>(path: string): Promise<T> {
   const response = await fetch(path)
-  if (!response.ok) throw new Error(`${path}: HTTP ${response.status}`)
+  if (!response.ok) throw new Error(`${path}: HTTP ${String(response.status)}`)
   return await response.json() as T
 }
 

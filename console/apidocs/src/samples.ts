@@ -35,14 +35,17 @@ export function encode(type: string, value: unknown): string {
   return type === FORM_TYPE ? new URLSearchParams(value as Record<string, string>).toString() : JSON.stringify(value)
 }
 
+/** A value as it stands in an address. */
+const asText = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value))
+
 /** The path with its parameters filled in: the example of each, or its name in braces. */
 function filled(operation: Operation): string {
   const query = operation.parameters
     .filter((p) => p.in === 'query' && p.required)
-    .map((p) => `${p.name}=${encodeURIComponent(String(p.example ?? p.name.toUpperCase()))}`)
+    .map((p) => `${p.name}=${encodeURIComponent(asText(p.example ?? p.name.toUpperCase()))}`)
   const path = operation.path.replace(/\{(\w+)\}/g, (_, name: string) => {
     const { example } = operation.parameters.find((p) => p.name === name) ?? {}
-    return example === undefined ? name.toUpperCase() : encodeURIComponent(String(example))
+    return example === undefined ? name.toUpperCase() : encodeURIComponent(asText(example))
   })
   return path + (query.length > 0 ? '?' + query.join('&') : '')
 }

@@ -28,7 +28,7 @@ function limits(schema: Schema): string {
   if (schema.minimum !== undefined) out.push(t('limit.from', { n: schema.minimum }))
   if (schema.maximum !== undefined) out.push(t('limit.to', { n: schema.maximum }))
   if (schema.maxItems !== undefined) out.push(t('limit.items', { n: schema.maxItems }))
-  if (schema.default !== undefined) out.push(t('limit.default', { n: String(schema.default) }))
+  if (schema.default !== undefined) out.push(t('limit.default', { n: typeof schema.default === 'string' ? schema.default : JSON.stringify(schema.default) }))
   return out.join(' · ')
 }
 

@@ -124,7 +124,7 @@ export class Spec {
   at<T extends object>(value: MayRef<T>): T {
     let found: unknown = value
     while (typeof found === 'object' && found !== null && '$ref' in found) {
-      const path = String((found as Ref).$ref).slice(2).split('/')
+      const path = (found as Ref).$ref.slice(2).split('/')
       found = path.reduce<unknown>((at, part) => (at as Record<string, unknown>)[part.replace(/~1/g, '/').replace(/~0/g, '~')], this.document)
     }
     return found as T

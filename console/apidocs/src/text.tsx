@@ -40,7 +40,7 @@ export function Code({ text, label, children }: { text: string; label?: string; 
   const copy = async () => {
     await navigator.clipboard.writeText(text)
     setCopied(true)
-    setTimeout(() => setCopied(false), 1500)
+    setTimeout(() => { setCopied(false) }, 1500)
   }
   return (
     <figure>

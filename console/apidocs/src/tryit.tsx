@@ -27,7 +27,7 @@ export function TryIt({ operation, origin }: { operation: Operation; origin: str
 
   const send = async () => {
     const missing = operation.parameters.find((p) => p.in === 'path' && !values[p.name])
-    if (missing) return setFailure(t('try.missing', { name: missing.name }))
+    if (missing) { setFailure(t('try.missing', { name: missing.name })); return }
     setSending(true)
     setFailure('')
     setOutcome(undefined)
@@ -48,17 +48,17 @@ export function TryIt({ operation, origin }: { operation: Operation; origin: str
         <label>
           <span><code>{p.name}</code> {t(`in.${p.in}`)}</span>
           <input value={values[p.name] ?? ''} required={p.in === 'path'} autocomplete="off" spellcheck={false}
-            onInput={(event) => setValues({ ...values, [p.name]: event.currentTarget.value })} />
+            onInput={(event) => { setValues({ ...values, [p.name]: event.currentTarget.value }) }} />
         </label>
       ))}
       {body && (
         <label>
           <span>{t('try.body')} <code>{body.type}</code></span>
-          <textarea rows={Math.min(12, text.split('\n').length + 1)} spellcheck={false} value={text} onInput={(event) => setText(event.currentTarget.value)} />
+          <textarea rows={Math.min(12, text.split('\n').length + 1)} spellcheck={false} value={text} onInput={(event) => { setText(event.currentTarget.value) }} />
         </label>
       )}
       {destroys(operation) && (
-        <label class="sure"><input type="checkbox" required checked={sure} onChange={(event) => setSure(event.currentTarget.checked)} /> {t('try.sure')}</label>
+        <label class="sure"><input type="checkbox" required checked={sure} onChange={(event) => { setSure(event.currentTarget.checked) }} /> {t('try.sure')}</label>
       )}
       <button type="submit" disabled={sending}>{t(sending ? 'try.sending' : 'try.send')}</button>
       <div role="status">
@@ -118,7 +118,7 @@ async function exchange(operation: Operation, origin: string, values: Record<str
   })
   const text = await response.text()
   return {
-    status: `${response.status} ${response.statusText}`.trim(),
+    status: `${String(response.status)} ${response.statusText}`.trim(),
     ms: Math.round(performance.now() - started),
     headers: [...response.headers].map(([name, value]) => `${name}: ${value}`).join('\n'),
     body: pretty(text),
