@@ -47,3 +47,35 @@ func TestTheEventsPageListsEveryKindAndNoOther(t *testing.T) {
 	slices.Sort(promised)
 	require.Equal(t, promised, namesIn(table, "(?m)^\\| (`[a-z_]+`(?:, `[a-z_]+`)*) \\|"))
 }
+
+// Every operation has a row on the page of the HTTP API, except those for the files
+// of pages, what repeats a row, and what a gateway may use as method of verify.
+func TestTheHTTPPageListsEveryOperation(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/en/http.md")
+	require.NoError(t, err)
+	listed := map[string]bool{}
+	for _, row := range regexp.MustCompile("(?m)^\\| ((?:(?:GET|POST|PUT|PATCH|DELETE)(?:, )?)+) `(/[^`]+)`").FindAllStringSubmatch(string(page), -1) {
+		for method := range strings.SplitSeq(row[1], ", ") {
+			listed[method+" "+row[2]] = true
+		}
+	}
+	listed["POST /api/v1/users/me"] = true // named in the row of PATCH
+	path := ""
+	for line := range strings.SplitSeq(string(spec(t)), "\n") {
+		if m := regexp.MustCompile(`^  (/\S+):$`).FindStringSubmatch(line); m != nil {
+			path = m[1]
+		}
+		m := regexp.MustCompile(`^    (get|post|put|patch|delete):( &\w+)?$`).FindStringSubmatch(line)
+		file := strings.HasPrefix(path, "/console") || strings.HasPrefix(path, "/docs") || strings.HasPrefix(path, "/openapi")
+		if m == nil || file || strings.Contains(path, "openid-configuration") || strings.Contains(path, "{issuerPath}") {
+			continue
+		}
+		operation := strings.ToUpper(m[1]) + " " + path
+		if strings.HasSuffix(path, "/auth/verify") && m[1] != "get" {
+			continue
+		}
+		require.True(t, listed[operation], "docs/en/http.md has no row for %s", operation)
+		delete(listed, operation)
+	}
+	require.Equal(t, map[string]bool{"GET /metrics": true}, listed, "docs/en/http.md names operations that are not in the document")
+}
