@@ -2,7 +2,7 @@
 // limit, because absolute figures of one machine mean little. It starts a private
 // PostgreSQL with fsync on, pgbench, the service as one process, and a mock server
 // of WeChat. It writes the results to docs/en/performance.md and
-// docs/images/performance.svg.
+// docs/images/performance-en.svg, and the same in Chinese.
 package main
 
 import (
@@ -20,7 +20,7 @@ import (
 func main() {
 	var o options
 	flag.DurationVar(&o.each, "each", 10*time.Second, "how long each figure is measured")
-	flag.StringVar(&o.docs, "docs", "docs", "folder that gets en/performance.md and images/performance.svg; empty: print only")
+	flag.StringVar(&o.docs, "docs", "docs", "folder that gets the pages and pictures of the figures, in both languages; empty: print only")
 	flag.StringVar(&o.binary, "binary", "", "the wugan binary (default: build it)")
 	flag.StringVar(&o.profile, "profile", "", "folder that gets CPU profiles of the service under 64 clients")
 	flag.StringVar(&o.algorithm, "alg", "HS256", "algorithm of the access keys")

@@ -101,7 +101,7 @@ func (r results) write(folder string) error {
 		return err
 	}
 	images := filepath.Join(folder, "images")
-	if err := os.WriteFile(filepath.Join(images, "performance.svg"), []byte(picture), 0o644); err != nil { // a picture
+	if err := os.WriteFile(filepath.Join(images, "performance-en.svg"), []byte(picture), 0o644); err != nil { // a picture
 		return err
 	}
 	return os.WriteFile(filepath.Join(images, "performance-zh.svg"), []byte(inChinese.Replace(picture)), 0o644) // a picture

@@ -2,7 +2,7 @@
 // PLAYGROUND_URL. Everything is done with the keyboard.
 import assert from 'node:assert/strict'
 import { createRequire } from 'node:module'
-import { readFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { after, before, test } from 'node:test'
 import { chromium } from 'playwright-core'
 
@@ -141,6 +141,20 @@ test('in Chinese, every button shows what it promises', async (t) => {
   }
   assert.equal(await page.locator('#noticed').innerText(), '毫无察觉')
 })
+
+// With SCREENSHOTS=$PWD/docs/images these are the pictures of both READMEs.
+for (const [language, locale] of [['en', 'en-GB'], ['zh', 'zh-CN']]) {
+  test(`on a small desktop, what has just been played is seen without scrolling, ${language}`, async (t) => {
+    const page = await open(t, { locale, viewport: { width: 1280, height: 800 } })
+    const { told } = await play(page, 'five')
+    const { y, height } = await page.getByText(told, { exact: true }).last().boundingBox()
+    assert.ok(y > 0 && y + height <= 800, `from ${y} to ${y + height}`)
+    if (process.env.SCREENSHOTS) {
+      await mkdir(process.env.SCREENSHOTS, { recursive: true })
+      await page.screenshot({ path: `${process.env.SCREENSHOTS}/playground-${language}.png` })
+    }
+  })
+}
 
 test('the language follows the browser, can be changed, and is remembered', async (t) => {
   const page = await open(t, { locale: 'zh-TW' })
