@@ -13,9 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/http2"
 
+	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/gateway"
 )
 
@@ -323,4 +325,56 @@ func TestAMalformedChunkIsARequestNotUnderstood(t *testing.T) {
 			require.Equal(t, "client_gone", line["outcome"])
 		}
 	}
+}
+
+// ended fills the feed of revocations with sessions that have just ended.
+func ended(n int) func(*Config, *http.Server) {
+	return func(c *Config, _ *http.Server) {
+		ids := make([]uuid.UUID, n)
+		for i := range ids {
+			ids[i] = uuid.New()
+		}
+		c.Revocations.Add(c.Now(), auth.ReasonLoggedOut, ids...)
+	}
+}
+
+// slowly reads a response at about eight megabytes a second, which is slower than
+// the limit of a whole response allows.
+func (r *raw) slowly() (n int64, err error) {
+	part := make([]byte, 1<<20)
+	for {
+		got, err := io.ReadFull(r.Conn, part)
+		n += int64(got)
+		if err != nil {
+			return n, err
+		}
+		time.Sleep(120 * time.Millisecond)
+	}
+}
+
+const feedRequest = "GET /api/v1/revocations HTTP/1.1\nHost: x\nConnection: close\nAuthorization: Bearer " + testGateway + "\n\n"
+
+func TestASlowReaderOfTheRevocationFeedGetsTheWhole(t *testing.T) {
+	t.Parallel()
+	const sessions = 250_000
+	s := newSite(t, soon, ended(sessions))
+	conn := s.dial()
+	conn.write(feedRequest)
+	began := time.Now()
+	n, err := conn.slowly()
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF, "it is closed after the last byte")
+	require.Greater(t, n, int64(sessions*150))
+	require.Greater(t, time.Since(began), 3*time.Second, "longer than a response may take")
+}
+
+func TestAStopWaitsForNoSlowReaderOfTheRevocationFeed(t *testing.T) {
+	t.Parallel()
+	const sessions = 250_000
+	s := newSite(t, soon, ended(sessions))
+	conn := s.dial()
+	conn.write(feedRequest)
+	s.stop()
+	n, err := conn.slowly()
+	require.Error(t, err)
+	require.Less(t, n, int64(sessions*150), "the limit of the whole response holds")
 }

@@ -94,6 +94,7 @@ func (p *parameters) wait() time.Duration {
 		p.refuse(err)
 	case wait > 0:
 		holdOpen(p.c)
+		answerBy(p.c, time.Now().Add(wait+answerWithin))
 	}
 	return wait
 }

@@ -38,7 +38,7 @@ func (a *api) listRevocations(c echo.Context) error {
 	}
 	h.Set(echo.HeaderContentType, echo.MIMEApplicationJSON)
 	c.Response().WriteHeader(http.StatusOK)
-	a.writeRevocations(c.Response(), feed)
+	a.writeRevocations(steadyWriter{c, a.stopping}, feed)
 	return nil
 }
 
@@ -103,6 +103,28 @@ func parseWait(text string) (time.Duration, error) {
 // pass for that.
 func holdOpen(c echo.Context) {
 	_ = http.NewResponseController(c.Response()).SetReadDeadline(time.Time{})
+}
+
+// steadyWriter writes a response that may be long, or that begins after a wait. Each
+// write has the time of a whole response, so a reader that is slow gets all of it, and
+// one that stops reading is left. When the service stops, no time is added.
+type steadyWriter struct {
+	c        echo.Context
+	stopping <-chan struct{}
+}
+
+func (w steadyWriter) Write(p []byte) (int, error) {
+	select {
+	case <-w.stopping:
+	default:
+		answerBy(w.c, time.Now().Add(answerWithin))
+	}
+	return w.c.Response().Write(p)
+}
+
+// answerBy sets until when the response must be written.
+func answerBy(c echo.Context, deadline time.Time) {
+	_ = http.NewResponseController(c.Response()).SetWriteDeadline(deadline)
 }
 
 // awaitRevocations reads the feed, and holds it back for as long as the reader
