@@ -2,11 +2,13 @@ package main
 
 import (
 	"bufio"
+	"encoding/base64"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -120,20 +122,41 @@ var importRows = flag.Int("import-rows", 5000, "how many people the test of a la
 func TestALargeFileIsImportedInBatches(t *testing.T) {
 	commandStores(t, func(t *testing.T, w *world) {
 		t.Setenv("WUGAN_WECHAT_APPS", appID+":"+appSecret)
-		w.pod()
+		t.Setenv("WUGAN_METADATA_CLAIMS", "oldId")
+		p := w.pod()
+		person := func(n int) string { return fmt.Sprintf("number-%d", n) }
 		path := filepath.Join(t.TempDir(), "people.csv")
 		f, err := os.Create(path)
 		require.NoError(t, err)
 		to := bufio.NewWriter(f)
 		_, _ = fmt.Fprintln(to, "appId,openid,unionid,nickname,phone,metadata,createdAt")
 		for n := range *importRows {
-			_, _ = fmt.Fprintf(to, "%s,openid-of-number-%010d,unionid-of-number-%d,name %d,13%09d,\"{\"\"oldId\"\":%d}\",2024-01-01T08:%02d:%02dZ\n", appID, n, n, n, n, n, n/60%60, n%60)
+			_, _ = fmt.Fprintf(to, "%s,%s,%s,name %d,13%09d,\"{\"\"oldId\"\":%d}\",2024-01-01T08:%02d:%02dZ\n",
+				appID, fakewechat.OpenID(appID, person(n)), fakewechat.UnionID("platform", person(n)), n, n, n, n/60%60, n%60)
 		}
 		require.NoError(t, to.Flush())
 		require.NoError(t, f.Close())
 		began := time.Now()
 		require.Contains(t, ok(t, "users", "import", path), fmt.Sprintf("%d users created", *importRows))
 		t.Logf("%d people in %s", *importRows, time.Since(began).Round(time.Second/10))
+		for n := 0; n < *importRows; n += *importRows / 50 {
+			in := p.login(person(n))
+			require.Equal(t, 200, in.status, "%s", in.body)
+			var said struct {
+				NewUser     bool
+				AccessToken string
+				User        struct{ Nickname, CreatedAt string }
+			}
+			require.NoError(t, json.Unmarshal(in.body, &said))
+			require.False(t, said.NewUser)
+			require.Equal(t, fmt.Sprintf("name %d", n), said.User.Nickname)
+			require.Equal(t, fmt.Sprintf("2024-01-01T08:%02d:%02dZ", n/60%60, n%60), said.User.CreatedAt)
+			payload, err := base64.RawURLEncoding.DecodeString(strings.Split(said.AccessToken, ".")[1])
+			require.NoError(t, err)
+			var claims struct{ OldID int }
+			require.NoError(t, json.Unmarshal(payload, &claims))
+			require.Equal(t, n, claims.OldID, "the id of the old system")
+		}
 		began = time.Now()
 		require.Contains(t, ok(t, "users", "import", path), fmt.Sprintf("%d were known", *importRows))
 		t.Logf("again in %s", time.Since(began).Round(time.Second/10))

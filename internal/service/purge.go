@@ -16,6 +16,9 @@ const (
 	// tokens are told from foreign ones.
 	purgeEvery = 10 * time.Minute
 	purgeKeep  = 24 * time.Hour
+	// purgeShare bounds the share of the time in which a pass may run: a pass walks
+	// the whole table, which takes a minute or so for a million sessions.
+	purgeShare = 10
 	// A SQLite file whose newest time differs by more than stepDoubted from the
 	// machine's clock is not purged for holdFor: the clock may be wrong, and
 	// nothing else tells.
@@ -42,9 +45,8 @@ func (s *Service) purge(ctx context.Context, k keeping, log *slog.Logger) {
 	case <-ctx.Done():
 		return
 	}
-	tick := time.NewTicker(purgeEvery)
-	defer tick.Stop()
 	for {
+		began := time.Now()
 		if err := s.mayPurge(); err != nil {
 			log.ErrorContext(ctx, "nothing is purged: the time is in doubt", "error", err)
 		} else {
@@ -54,9 +56,14 @@ func (s *Service) purge(ctx context.Context, k keeping, log *slog.Logger) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-time.After(restAfterPurge(time.Since(began))):
 		}
 	}
+}
+
+// restAfterPurge returns the pause after a pass that took so long.
+func restAfterPurge(took time.Duration) time.Duration {
+	return max(purgeEvery, (purgeShare-1)*took)
 }
 
 // mayPurge returns an error while the clock is not trusted.

@@ -47,3 +47,9 @@ func TestClientsThatCameTogetherDoNotRenewTogether(t *testing.T) {
 	}
 	require.Greater(t, len(lives), 6)
 }
+
+func TestAPurgeOfALargeTableRestsLonger(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, purgeEvery, restAfterPurge(time.Second))
+	require.Equal(t, 18*time.Minute, restAfterPurge(2*time.Minute))
+}

@@ -69,28 +69,46 @@ func (j Job) Run(ctx context.Context, file io.ReadSeeker) (Result, error) {
 	if err != nil {
 		return r, err
 	}
+	// The next batch is prepared while the database works on one.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	batches := make(chan batch, 1)
+	go func() {
+		defer close(batches)
+		for {
+			b := j.batch(in)
+			select {
+			case batches <- b:
+			case <-ctx.Done():
+				return
+			}
+			if b.err != nil || len(b.people) == 0 {
+				return
+			}
+		}
+	}()
 	for done := 0; ; {
-		batch, lines, err := j.batch(in)
-		if err != nil {
-			return r, err
+		b := <-batches
+		if b.err != nil {
+			return r, b.err
 		}
-		if len(batch) == 0 {
-			return r, nil
+		if len(b.people) == 0 {
+			return r, ctx.Err()
 		}
-		out, err := j.Store.ImportUsers(ctx, batch, !j.DryRun)
+		out, err := j.Store.ImportUsers(ctx, b.people, !j.DryRun)
 		if err != nil {
 			return r, fmt.Errorf("after %d lines, which are imported: %w", done, err)
 		}
 		for _, n := range out.PhoneTaken {
 			r.Problems++
-			j.Problem(lines[n], "has a phone number that another user holds")
+			j.Problem(b.lines[n], "has a phone number that another user holds")
 		}
 		if len(out.PhoneTaken) > 0 {
-			r.Withheld += len(batch)
+			r.Withheld += len(b.people)
 		} else {
 			r.Created, r.Linked, r.Known = r.Created+out.Created, r.Linked+out.Linked, r.Known+out.Known
 		}
-		done += len(batch)
+		done += len(b.people)
 		j.Progress(done, r.Lines)
 	}
 }
@@ -163,35 +181,43 @@ func (j Job) check(ctx context.Context, file io.Reader, r *Result) error {
 	return ctx.Err()
 }
 
-// batch reads the next people, and the lines on which they stand.
-func (j Job) batch(in source) (batch []users.Imported, lines []int, err error) {
-	for len(batch) < BatchSize {
+// batch holds the next people of a file and the lines on which they stand; nobody
+// at its end.
+type batch struct {
+	people []users.Imported
+	lines  []int
+	err    error
+}
+
+func (j Job) batch(in source) (b batch) {
+	fail := func(err error) batch { return batch{err: err} }
+	for len(b.people) < BatchSize {
 		line, one, problem, err := in.next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil || problem != "" {
-			return nil, nil, errors.New("the file was changed while it was read")
+			return fail(errors.New("the file was changed while it was read"))
 		}
 		p, phone, err := one.person(j.Apps)
 		if err != nil {
-			return nil, nil, errors.New("the file was changed while it was read")
+			return fail(errors.New("the file was changed while it was read"))
 		}
 		if p.CreatedAt.IsZero() {
 			p.CreatedAt = j.Now
 		}
 		if p.UserID, err = idAt(p.CreatedAt); err != nil {
-			return nil, nil, err
+			return fail(err)
 		}
 		if phone != "" {
 			if p.SealedPhone, err = j.Vault.Seal([]byte(phone), users.PhoneAssociatedData(p.UserID)); err != nil {
-				return nil, nil, err
+				return fail(err)
 			}
 			p.PhoneHashes = j.Vault.Hashes(string(phone))
 		}
-		batch, lines = append(batch, p), append(lines, line)
+		b.people, b.lines = append(b.people, p), append(b.lines, line)
 	}
-	return batch, lines, nil
+	return b
 }
 
 // idAt makes a UUID of version 7 of a time, so that people stay in the order in

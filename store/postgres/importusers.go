@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -101,18 +102,14 @@ WHERE owner IS NOT NULL
 ORDER BY n
 ON CONFLICT DO NOTHING`
 	)
-	for _, sql := range []string{settingsSQL, tableSQL} {
-		if _, err := tx.Exec(ctx, sql); err != nil {
-			return out, err
-		}
+	if _, err := together(ctx, tx, settingsSQL, tableSQL); err != nil {
+		return out, err
 	}
 	if err := copyImported(ctx, tx, batch); err != nil {
 		return out, err
 	}
-	for _, sql := range []string{`ANALYZE importing`, lockSQL, ownersSQL} {
-		if _, err := tx.Exec(ctx, sql); err != nil {
-			return out, err
-		}
+	if _, err := together(ctx, tx, `ANALYZE importing`, lockSQL, ownersSQL); err != nil {
+		return out, err
 	}
 	rows, err := tx.Query(ctx, takenSQL)
 	if err != nil {
@@ -121,11 +118,7 @@ ON CONFLICT DO NOTHING`
 	if out.PhoneTaken, err = pgx.CollectRows(rows, pgx.RowTo[int]); err != nil || len(out.PhoneTaken) > 0 {
 		return out, err
 	}
-	created, err := tx.Exec(ctx, usersSQL)
-	if err != nil {
-		return out, err
-	}
-	added, err := tx.Exec(ctx, identitiesSQL)
+	added, err := together(ctx, tx, usersSQL, identitiesSQL)
 	if err != nil {
 		return out, err
 	}
@@ -133,11 +126,28 @@ ON CONFLICT DO NOTHING`
 	if err := tx.QueryRow(ctx, countSQL).Scan(&out.Created, &identities); err != nil {
 		return out, err
 	}
-	if created.RowsAffected() != int64(out.Created) || added.RowsAffected() != int64(identities) {
+	if added[0] != int64(out.Created) || added[1] != int64(identities) {
 		return out, errOvertook
 	}
 	out.Linked, out.Known = identities-out.Created, len(batch)-identities
 	return out, nil
+}
+
+// together runs statements in one round trip and returns how many rows each has
+// changed. They name a table of this transaction, so nothing is prepared.
+func together(ctx context.Context, tx pgx.Tx, statements ...string) ([]int64, error) {
+	results, err := tx.Conn().PgConn().Exec(ctx, strings.Join(statements, ";")).ReadAll()
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]int64, len(results))
+	for i, r := range results {
+		if r.Err != nil {
+			return nil, r.Err
+		}
+		rows[i] = r.CommandTag.RowsAffected()
+	}
+	return rows, nil
 }
 
 func copyImported(ctx context.Context, tx pgx.Tx, batch []users.Imported) error {

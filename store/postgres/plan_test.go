@@ -74,3 +74,39 @@ FROM pg_stat_user_tables t WHERE relname = $1`, table).Scan(&read))
 		require.Less(t, read, strangers, "rows of %s read by %d logins and %d refreshes", table, 2*times, times)
 	}
 }
+
+func TestAPurgeReadsALivingSessionOnce(t *testing.T) {
+	address := pgtest.Migrated(t)
+	admin := connect(t, address)
+	const living = 20_000
+	_, err := admin.ExecContext(t.Context(), `
+WITH people AS (
+    INSERT INTO users (id, created_at, last_login_at) SELECT gen_random_uuid(), now(), now() FROM generate_series(1, $1::int)
+    RETURNING id
+)
+INSERT INTO sessions (user_id, id, app_id, device_id, device_name, user_agent, ip, created_at, rotated_at, expires_at)
+SELECT id, gen_random_uuid(), 'wx0000000000000001', '', '', '', '', now(), now(), now() + interval '7 days' FROM people`, living)
+	require.NoError(t, err)
+	_, err = admin.ExecContext(t.Context(), `ANALYZE sessions`)
+	require.NoError(t, err)
+	elsewhere := connect(t, pgtest.Superuser(t))
+	read := func() (n int) {
+		conn := connect(t, address)
+		require.NoError(t, conn.QueryRowContext(t.Context(), `
+SELECT seq_tup_read + (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes i WHERE i.relid = t.relid)
+FROM pg_stat_user_tables t WHERE relname = 'sessions'`).Scan(&n))
+		require.NoError(t, conn.Close())
+		return n
+	}
+	require.NoError(t, admin.Close())
+	settled(t, elsewhere, name(t, address))
+	before := read()
+	s, err := postgres.Open(t.Context(), address, lifetimes)
+	require.NoError(t, err)
+	n, err := s.Purge(t.Context(), time.Now(), time.Now())
+	require.NoError(t, err)
+	require.Zero(t, n)
+	require.NoError(t, s.Close())
+	settled(t, elsewhere, name(t, address))
+	require.Less(t, read()-before, living+living/10)
+}
