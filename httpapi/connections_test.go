@@ -352,14 +352,14 @@ func (r *raw) slowly() (n int64, err error) {
 	}
 }
 
-const feedRequest = "GET /api/v1/revocations HTTP/1.1\nHost: x\nConnection: close\nAuthorization: Bearer " + testGateway + "\n\n"
+const askForFeed = "GET /api/v1/revocations HTTP/1.1\nHost: x\nConnection: close\nAuthorization: Bearer " + testGateway + "\n\n"
 
 func TestASlowReaderOfTheRevocationFeedGetsTheWhole(t *testing.T) {
 	t.Parallel()
 	const sessions = 250_000
 	s := newSite(t, soon, ended(sessions))
 	conn := s.dial()
-	conn.write(feedRequest)
+	conn.write(askForFeed)
 	began := time.Now()
 	n, err := conn.slowly()
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF, "it is closed after the last byte")
@@ -372,7 +372,7 @@ func TestAStopWaitsForNoSlowReaderOfTheRevocationFeed(t *testing.T) {
 	const sessions = 250_000
 	s := newSite(t, soon, ended(sessions))
 	conn := s.dial()
-	conn.write(feedRequest)
+	conn.write(askForFeed)
 	s.stop()
 	n, err := conn.slowly()
 	require.Error(t, err)
