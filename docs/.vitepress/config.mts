@@ -83,7 +83,7 @@ export default defineConfig({
     root: {
       label: '简体中文',
       lang: 'zh-CN',
-      description: '微信小程序的无感登录：登录一次，一直在线',
+      description: '微信小程序的无感登录：一次登录，一直有效',
       themeConfig: {
         nav: nav('/', [['上手', 'start'], ['保护后端', 'verify'], ['部署', 'operate-one'], ['原理', 'rotation'], ['对比', 'compare'], ['常见问题', 'faq']]),
         sidebar: sidebar('zh', '/'),
