@@ -47,7 +47,7 @@ const types = async (entry, extension = '') => {
 }
 
 /** What not everybody needs: files of their own. The frameworks' and the web pages' are for bundlers alone. */
-const PARTS = ['account', 'devtools', 'guard', 'lasting', 'socket', 'stream']
+const PARTS = ['account', 'alipay', 'baidu', 'devtools', 'douyin', 'guard', 'lasting', 'socket', 'stream', 'wecom']
 const FRAMEWORKS = ['react', 'vue', 'weixin']
 
 for (const folder of ['dist', 'miniprogram_dist']) {

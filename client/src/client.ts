@@ -21,7 +21,7 @@ export function createClient(options: ClientOptions): Client {
     { login: auth + 'login', refresh: auth + 'refresh', logout: auth + 'logout', me: '/api/v1/users/me' },
     options.paths,
   )
-  const place = createPlaces(options.maxConcurrent || 9)
+  const place = createPlaces(options.maxConcurrent || host.maxConcurrent || 9)
   const tasks = createTasks()
 
   const session = createSessions(options, storageKey, now, {

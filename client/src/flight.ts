@@ -4,7 +4,7 @@
  * whoever waits is settled, because the promise settles.
  */
 import { type Grant, parsed, readTokens } from './answers'
-import { AuthError, type ClientError, NetworkError } from './errors'
+import { AuthError, ClientError, NetworkError } from './errors'
 import { gone, type Sessions } from './session'
 import { type Ended, OVER } from './store'
 import { locked } from './tabs'
@@ -96,7 +96,7 @@ export function createFlights(
     if (!getCode && !host.login) return Promise.reject(new AuthError('login_required', 'call login(code)'))
     const code = getCode
       ? limit(Promise.resolve().then(getCode), milliseconds, nothing).catch((cause: ClientError) => {
-          throw cause instanceof NetworkError ? cause : new AuthError('no_code', '', { cause })
+          throw cause instanceof ClientError ? cause : new AuthError('no_code', '', { cause })
         })
       : call(host, 'login', {}, milliseconds).answer.then((result: { code?: string }) => result.code)
     return code.then((value) => {

@@ -26,11 +26,16 @@ export interface Host {
   request: HostFunction
   uploadFile?: HostFunction
   downloadFile?: HostFunction
-  /** Answers `{ code }`. Hosts without it need `getCode`, or an explicit `login(code)`. */
+  /**
+   * Answers `{ code }`. Hosts without it need `getCode`, or an explicit `login(code)`. A `ClientError` that `fail` is given
+   * is what the login rejects with: a guest is an `AuthError` of the code `no_identity`, anything else is a `NetworkError`.
+   */
   login?: HostFunction
   getStorageSync: (key: string) => unknown
   setStorageSync: (key: string, value: string) => void
   removeStorageSync: (key: string) => void
+  /** How many requests of each kind the platform runs at once, less one that is kept for login and refresh. @default 9 */
+  maxConcurrent?: number
   onAppShow?: (listener: () => void) => void
   offAppShow?: (listener: () => void) => void
   /** Used to remove what a failed download left behind. */

@@ -267,7 +267,8 @@ export interface ClientOptions {
   storageKey?: string
   paths?: Partial<Paths>
   /**
-   * A new login code without the user noticing, within 10 s.
+   * A new login code without the user noticing, within 10 s. A `ClientError` that it throws is what the login rejects with;
+   * another error is the `cause` of an `AuthError` `no_code`.
    * @default host.login
    */
   getCode?: () => string | Promise<string>
@@ -304,7 +305,7 @@ export interface ClientOptions {
   deadline?: number
   /**
    * Requests on the wire at once, of each kind: `wx.request` allows 10, and one place is kept for login and refresh.
-   * @default 9
+   * @default the host's own, else 9
    */
   maxConcurrent?: number
   /**

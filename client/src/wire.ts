@@ -1,5 +1,5 @@
 /** One call to the host, and how many there may be at once. It knows nothing of tokens. */
-import { NetworkError } from './errors'
+import { ClientError, NetworkError } from './errors'
 import type { Host, HostResult } from './host'
 import { join } from './url'
 
@@ -39,7 +39,7 @@ export const wait = (milliseconds: number): Promise<void> =>
 export function limit<T>(work: Promise<T>, milliseconds: number, late: () => void): Promise<T> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      reject(new NetworkError('timeout', 'no answer within ' + milliseconds + ' ms'))
+      reject(new NetworkError('timeout', 'no answer in ' + milliseconds + ' ms'))
       late()
     }, milliseconds)
     void work.then(resolve, reject).then(() => {
@@ -65,7 +65,8 @@ export function call(host: Host, method: HostMethod, options: object, timeout: n
         return
       }
       const text = cause.errMsg || cause.message || ''
-      reject(new NetworkError(/time.?out/i.test(text) ? 'timeout' : 'network', method + ' failed: ' + text, { cause }))
+      // A host that knows better says so itself: that nobody is logged in to its app, say.
+      reject(cause instanceof ClientError ? cause : new NetworkError(/time.?out/i.test(text) ? 'timeout' : 'network', method + ' failed: ' + text, { cause }))
     }
     try {
       task = (host[method] as (options: object) => HostTask | undefined)(Object.assign({}, options, { timeout, success: resolve, fail, complete: nothing }))

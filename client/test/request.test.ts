@@ -252,6 +252,6 @@ describe('sending again', () => {
     const { client, service } = await loggedIn({ timeout: 5000 })
     service.script('/a', { kind: 'hang' }, { kind: 'hang' })
     expect(await outcome(client.get('/a'))).toMatchObject({ ok: false, error: { code: 'timeout' } })
-    expect(await outcome(client.get('/a', undefined, { timeout: 100 }))).toMatchObject({ ok: false, error: { message: 'no answer within 100 ms' } })
+    expect(await outcome(client.get('/a', undefined, { timeout: 100 }))).toMatchObject({ ok: false, error: { message: 'no answer in 100 ms' } })
   })
 })

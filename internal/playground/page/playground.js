@@ -170,7 +170,7 @@
   function limit(work, milliseconds, late) {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        reject(new NetworkError("timeout", "no answer within " + milliseconds + " ms"));
+        reject(new NetworkError("timeout", "no answer in " + milliseconds + " ms"));
         late();
       }, milliseconds);
       void work.then(resolve, reject).then(() => {
@@ -190,7 +190,7 @@
           return;
         }
         const text2 = cause.errMsg || cause.message || "";
-        reject(new NetworkError(/time.?out/i.test(text2) ? "timeout" : "network", method + " failed: " + text2, { cause }));
+        reject(cause instanceof ClientError ? cause : new NetworkError(/time.?out/i.test(text2) ? "timeout" : "network", method + " failed: " + text2, { cause }));
       };
       try {
         task = host[method](Object.assign({}, options, { timeout, success: resolve, fail, complete: nothing }));
@@ -451,7 +451,7 @@
     const newCode = (milliseconds) => {
       if (!getCode && !host.login) return Promise.reject(new AuthError("login_required", "call login(code)"));
       const code = getCode ? limit(Promise.resolve().then(getCode), milliseconds, nothing).catch((cause) => {
-        throw cause instanceof NetworkError ? cause : new AuthError("no_code", "", { cause });
+        throw cause instanceof ClientError ? cause : new AuthError("no_code", "", { cause });
       }) : call(host, "login", {}, milliseconds).answer.then((result) => result.code);
       return code.then((value) => {
         if (!value) throw new NetworkError("no_code", "");
@@ -786,7 +786,7 @@
       { login: auth + "login", refresh: auth + "refresh", logout: auth + "logout", me: "/api/v1/users/me" },
       options.paths
     );
-    const place = createPlaces(options.maxConcurrent || 9);
+    const place = createPlaces(options.maxConcurrent || host.maxConcurrent || 9);
     const tasks = createTasks();
     const session = createSessions(options, storageKey, now, {
       isBusy: () => flights.isBusy(),
