@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,13 +32,17 @@ type program func(t *testing.T, issuer string) string
 func programs(t *testing.T) map[string]program {
 	t.Helper()
 	need(t, "/usr/bin/python3=python3", "/usr/lib/python3/dist-packages/jwt/__init__.py=python3-jwt",
-		"/usr/lib/python3/dist-packages/jwcrypto/__init__.py=python3-jwcrypto", "node=nodejs", "npm")
-	node := installed(t, "node")
+		"/usr/lib/python3/dist-packages/jwcrypto/__init__.py=python3-jwcrypto", "node=nodejs", "npm",
+		"php=php-cli", "/usr/share/php/phpseclib3/autoload.php=php-phpseclib3", "/usr/share/php/GuzzleHttp/autoload.php=php-guzzlehttp-guzzle",
+		"/usr/share/php/Symfony/Component/Cache/autoload.php=php-symfony-cache",
+		"javac=default-jdk-headless", "/usr/share/java/jackson-databind.jar=libjackson2-databind-java")
+	node, classes := installed(t, "node"), compiled(t, "java")
 	start := func(name string, args ...string) program {
 		return func(t *testing.T, issuer string) string {
 			t.Helper()
 			address := devserver.FreeAddress(t)
-			devserver.Run(t, "http://"+address+"/healthz", []string{"AUTH_URL=" + issuer, "ADDR=" + address, "PYTHONDONTWRITEBYTECODE=1"}, name, args...)
+			devserver.Run(t, "http://"+address+"/healthz", []string{"AUTH_URL=" + issuer, "ADDR=" + address, "PYTHONDONTWRITEBYTECODE=1", "CACHE=" + t.TempDir()},
+				name, withAddress(args, address)...)
 			return "http://" + address + "/orders"
 		}
 	}
@@ -46,7 +51,30 @@ func programs(t *testing.T) map[string]program {
 		"Node with jose":   start("node", filepath.Join(node, "service.mjs")),
 		"Python, PyJWT":    start("/usr/bin/python3", "python/service.py", "wugan_pyjwt"),
 		"Python, jwcrypto": start("/usr/bin/python3", "python/service.py", "wugan_jwcrypto"),
+		"PHP, phpseclib":   start("php", "-S", "ADDR", "php/service.php"),
+		"Java, the JDK":    start("java", "-cp", classes, "Service"),
 	}
+}
+
+// withAddress puts the address in the place of ADDR.
+func withAddress(args []string, address string) []string {
+	args = slices.Clone(args)
+	if i := slices.Index(args, "ADDR"); i >= 0 {
+		args[i] = address
+	}
+	return args
+}
+
+// compiled compiles the Java files of a folder and returns the class path.
+func compiled(t *testing.T, folder string) string {
+	t.Helper()
+	const libraries = "/usr/share/java/jackson-databind.jar:/usr/share/java/jackson-core.jar:/usr/share/java/jackson-annotations.jar"
+	target := t.TempDir()
+	command := exec.CommandContext(t.Context(), "javac", "-cp", libraries, "-d", target,
+		filepath.Join(folder, "Wugan.java"), filepath.Join(folder, "Service.java"))
+	output, err := command.CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	return target + ":" + libraries
 }
 
 func need(t *testing.T, specs ...string) {
@@ -205,6 +233,6 @@ func TestThePagesShowTheFilesAsTheyAre(t *testing.T) {
 	}
 	require.ElementsMatch(t, []string{
 		"go/main.go", "node/wugan.mjs", "python/keys.py", "python/wugan_pyjwt.py", "python/wugan_jwcrypto.py",
-		"java/SecurityConfig.java", "php/wugan.php",
+		"java/Wugan.java", "java/SecurityConfig.java", "php/wugan.php",
 	}, shown)
 }
