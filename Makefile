@@ -49,7 +49,7 @@ test-go: ## the Go half of it, on a real PostgreSQL
 test-client: client/node_modules/.package-lock.json ## the client's half
 	cd client && npm test && npm run size && npm run check:package
 
-lint: lint-go lint-client lint-console ## golangci-lint with the arrows between packages, shellcheck, eslint, types
+lint: lint-go lint-client lint-console docs ## golangci-lint with the arrows between packages, shellcheck, eslint, types, links of the documentation
 
 lint-go:
 	@scripts/tools golangci-lint
