@@ -37,6 +37,7 @@ import (
 
 const (
 	testApp     = "wx4f4bc4dec97d474b"
+	otherApp    = "wx0123456789abcdef"
 	testGateway = "gateway-key-for-tests-0123456789abcdef"
 	testAdmin   = "admin-key-for-tests-0123456789abcdefgh"
 	testService = "service-key-of-the-tests-0123456789"
@@ -44,8 +45,7 @@ const (
 )
 
 // site is the whole HTTP side on a server of its own, with a store in a file.
-// Of the platform there is only what a code stands for: code-NAME is NAME, and
-// any other code is refused.
+// platform_test.go has its platform.
 type site struct {
 	t        testing.TB
 	server   *http.Server
@@ -55,48 +55,6 @@ type site struct {
 	log      *book
 	stop     func() // tells the service that it is about to stop
 	moved    *movable
-}
-
-type platform struct {
-	users.Provider
-	users.Platform
-	mu       sync.Mutex
-	calls    int
-	underway int
-	most     int
-	wait     chan struct{} // where not nil, calls wait until it is closed
-}
-
-func (p *platform) ExchangeCode(ctx context.Context, _, code string) (auth.ProvenIdentity, error) {
-	p.mu.Lock()
-	p.calls++
-	p.underway++
-	p.most = max(p.most, p.underway)
-	wait := p.wait
-	p.mu.Unlock()
-	defer func() {
-		p.mu.Lock()
-		p.underway--
-		p.mu.Unlock()
-	}()
-	if wait != nil {
-		select {
-		case <-wait:
-		case <-ctx.Done():
-			return auth.ProvenIdentity{}, ctx.Err()
-		}
-	}
-	name, ok := strings.CutPrefix(code, "code-")
-	if !ok {
-		return auth.ProvenIdentity{}, &users.ProviderError{Reason: users.CodeInvalid}
-	}
-	return auth.ProvenIdentity{Provider: "wechat", Account: "default", OpenID: name, SessionKey: secret.New("tiihtNczf5v6AKRyjwEUhQ==")}, nil
-}
-
-func (p *platform) counts() (calls, most int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.calls, p.most
 }
 
 // noPushes has no app with a message push.
@@ -181,9 +139,10 @@ func newSite(t testing.TB, change ...func(*Config, *http.Server)) *site {
 	case <-time.After(10 * time.Second):
 		t.Fatal("the revocations are not known")
 	}
+	people := users.New(store, s.platform, box, 5, s.moved.Now)
 	service, err := auth.New(auth.Config{
-		Issuer: issuerName, Audience: issuerName, Apps: []string{testApp}, Lifetimes: lifetimes,
-		AccessKeys: access, RefreshKeys: refresh, Store: store, Exchanger: s.platform, Vault: box,
+		Issuer: issuerName, Audience: issuerName, Apps: []string{testApp, otherApp}, DefaultApp: testApp, Lifetimes: lifetimes,
+		AccessKeys: access, RefreshKeys: refresh, Store: store, Exchanger: s.platform, People: people, Tickets: store, Vault: box,
 		Now: s.moved.Now, Revocations: revocations,
 	})
 	require.NoError(t, err)
@@ -191,7 +150,7 @@ func newSite(t testing.TB, change ...func(*Config, *http.Server)) *site {
 	s.stop = sync.OnceFunc(func() { close(stopping) })
 	t.Cleanup(s.stop)
 	c := Config{
-		Auth: service, Users: users.New(store, s.platform, box, 5, s.moved.Now),
+		Auth: service, Users: people,
 		Admin:       auth.NewAdministration(store, box, s.moved.Now, revocations),
 		Verifier:    verify.New(issuerName, issuerName, access, verify.WithRevocations(revocations), verify.WithClock(s.moved.Now)),
 		Expired:     verify.New(issuerName, issuerName, access, verify.WithLeeway(verify.MaxLeeway), verify.WithClock(s.moved.Now)),
@@ -224,7 +183,7 @@ func newSite(t testing.TB, change ...func(*Config, *http.Server)) *site {
 	checker := apicheck.New(t, OpenAPI)
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	s.client = &http.Client{Transport: checker.Transport(transport), Timeout: 20 * time.Second}
+	s.client = &http.Client{Transport: checker.Transport(transport), Timeout: time.Minute}
 	return s
 }
 

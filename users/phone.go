@@ -95,12 +95,13 @@ func (s *Service) bindOrJoin(ctx context.Context, id uuid.UUID, phone string) (U
 	}
 	hashes := s.vault.Hashes(phone)
 	u, err := s.store.BindPhone(ctx, PhoneBinding{UserID: id, Sealed: sealed, Hashes: hashes, Now: s.clock()})
-	if !s.joinByPhone || !errors.Is(err, ErrPhoneTaken) {
+	if s.joined == nil || !errors.Is(err, ErrPhoneTaken) {
 		return u, err
 	}
-	into, _, err := s.store.Merge(ctx, Merge{
+	merge := Merge{
 		From: id, Hashes: hashes, Reseal: ResealPhone(s.vault), Actor: ActorSystem, Reason: "the same verified phone number", Now: s.clock(),
-	})
+	}
+	into, ended, err := s.store.Merge(ctx, merge)
 	if errors.Is(err, ErrNotFound) {
 		if _, err := s.store.User(ctx, id); err != nil {
 			return User{}, err
@@ -110,6 +111,7 @@ func (s *Service) bindOrJoin(ctx context.Context, id uuid.UUID, phone string) (U
 	if err != nil {
 		return User{}, err
 	}
+	s.joined(merge.Now, ended...)
 	return s.store.User(ctx, into)
 }
 

@@ -23,9 +23,9 @@ type Service struct {
 	provider   Provider
 	vault      Vault
 	phoneLimit int
-	// joinByPhone: see JoinByPhone.
-	joinByPhone bool
-	now         func() time.Time
+	// joined is what JoinByPhone was given, or nil.
+	joined func(at time.Time, ended ...uuid.UUID)
+	now    func() time.Time
 }
 
 // New returns a Service. A user may ask for phone numbers phoneLimit times a day;
@@ -35,11 +35,10 @@ func New(store Store, provider Provider, vault Vault, phoneLimit int, now func()
 }
 
 // JoinByPhone makes a verified phone number that another user holds join the two,
-// as [Merge.Hashes] says, and returns the Service. It is called before use.
-func (s *Service) JoinByPhone(on bool) *Service {
-	s.joinByPhone = on
-	return s
-}
+// as [Merge.Hashes] says. Each join calls joined with its time and the sessions that
+// it has ended, so that this process refuses their tokens without delay. JoinByPhone
+// is called before use.
+func (s *Service) JoinByPhone(joined func(at time.Time, ended ...uuid.UUID)) { s.joined = joined }
 
 // User returns a user with the phone number in clear text. Errors: ErrNotFound,
 // ErrUnavailable.

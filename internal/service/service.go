@@ -17,6 +17,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/auth/verify"
 	"github.com/wugan/wugan/events"
@@ -169,7 +171,10 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 	}
 	// Once for the service itself, and in wugan dev again for the playground's
 	// tokens of another life.
-	people := users.New(db, s.apps, box, c.PhoneDailyLimit, now).JoinByPhone(c.JoinByPhone)
+	people := users.New(db, s.apps, box, c.PhoneDailyLimit, now)
+	if c.JoinByPhone {
+		people.JoinByPhone(func(at time.Time, ended ...uuid.UUID) { s.revocations.Add(at, auth.ReasonMerged, ended...) })
+	}
 	api := func(p auth.Lifetimes) (http.Handler, error) {
 		signIn, err := auth.New(auth.Config{
 			Issuer: c.Issuer, Audience: c.Audience, Apps: s.apps.ids(), DefaultApp: o.DefaultApp, Lifetimes: p,
