@@ -15,7 +15,7 @@ func devCommand() *cobra.Command {
 		Use:   "dev",
 		Short: "Run everything on this machine for a first try: no WeChat account, no database",
 		Long: `Run everything on this machine for a first try: a SQLite file, generated keys and
-a stand-in for WeChat, which takes any code of the form dev:NAME. It is not for
+a mock server of WeChat, which takes any code of the form dev:NAME. It is not for
 production: anyone who reaches it can log in as any user.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := devSettings(cmd)

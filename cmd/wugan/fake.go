@@ -14,8 +14,8 @@ func fakeCommand() *cobra.Command {
 	var o service.FakeOptions
 	c := &cobra.Command{
 		Use:   "fake PROVIDER",
-		Short: "Run the stand-in for another platform's server API, to test back ends of any language against",
-		Long: `Run the stand-in for another platform's server API, to test back ends of any
+		Short: "Run the mock server of another platform's API, to test back ends of any language against",
+		Long: `Run the mock server of another platform's API, to test back ends of any
 language against: ` + strings.Join(service.FakeNames(), ", ") + `.
 For WeChat itself there is wugan fakewechat. The secrets and keys of its apps are in
 apps.yaml in the data folder, which is a file of apps for WUGAN_APPS_FILE. They are

@@ -15,7 +15,7 @@ func fakewechatCommand() *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use:   "fakewechat",
-		Short: "Run the stand-in for WeChat's server API, to test back ends of any language against",
+		Short: "Run the mock server of WeChat's API, to test back ends of any language against",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for _, text := range apps {
 				a, err := fakewechat.ParseApp(text)

@@ -24,7 +24,7 @@ import (
 )
 
 // Dev runs everything on this machine for a first try: a database and keys in the
-// folder data, and a stand-in for each platform. It prints instructions to out.
+// folder data, and a mock server of each platform. It prints instructions to out.
 func Dev(ctx context.Context, c config.Config, version, data string, out io.Writer) error {
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
@@ -72,7 +72,7 @@ func ignoredInDev() string {
 	var text strings.Builder
 	for _, name := range []string{"WECHAT_APPS", "APPS_FILE", "WECHAT_API_URL"} {
 		if config.Given(name) {
-			_, _ = fmt.Fprintf(&text, "WUGAN_%s is ignored: wugan dev has apps and stand-ins of its own. wugan serve takes it.\n", name)
+			_, _ = fmt.Fprintf(&text, "WUGAN_%s is ignored: wugan dev has apps and mock servers of its own. wugan serve takes it.\n", name)
 		}
 	}
 	return text.String()

@@ -43,7 +43,7 @@ func startDevFakes(ctx context.Context, c *config.Config, data string) (*devFake
 	f.wechat.AddApp(devAppID, devAppSecret, providers.DefaultAccount)
 	listener, err := f.wechat.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, fmt.Errorf("start the stand-in for WeChat: %w", err)
+		return nil, fmt.Errorf("start the mock server of WeChat: %w", err)
 	}
 	server := &http.Server{Handler: f.wechat.Handler(), ReadHeaderTimeout: headersWithin}
 	go func() { _ = server.Serve(listener) }() // ends when stop closes it
@@ -57,7 +57,7 @@ func startDevFakes(ctx context.Context, c *config.Config, data string) (*devFake
 	base, stopOthers, err := standin.Serve(ctx, "127.0.0.1:0", mux)
 	if err != nil {
 		stopWeChat()
-		return nil, fmt.Errorf("start the stand-ins: %w", err)
+		return nil, fmt.Errorf("start the mock servers: %w", err)
 	}
 	f.stop = func() { stopWeChat(); stopOthers() }
 
@@ -79,7 +79,7 @@ func startDevFakes(ctx context.Context, c *config.Config, data string) (*devFake
 		}
 		if err != nil {
 			f.stop()
-			return nil, fmt.Errorf("start the stand-in for %s: %w", one.Name, err)
+			return nil, fmt.Errorf("start the mock server of %s: %w", one.Name, err)
 		}
 		f.others[one.Name] = fake
 		mux.Handle("/"+one.Name+"/", http.StripPrefix("/"+one.Name, fake.Handler()))
