@@ -60,8 +60,10 @@ type site struct {
 // noPushes has no app with a message push.
 type noPushes struct{}
 
-func (noPushes) Confirm(string, url.Values) (string, error)    { return "", ErrNoPush }
-func (noPushes) Read(string, url.Values, []byte) (Push, error) { return Push{}, ErrNoPush }
+func (noPushes) Confirm(string, url.Values) (string, error) { return "", ErrNoPush }
+func (noPushes) Read(context.Context, string, url.Values, []byte) (Push, error) {
+	return Push{}, ErrNoPush
+}
 
 // movable is a clock.
 type movable struct {

@@ -99,17 +99,20 @@ func (a *api) decrypt(ctx context.Context, who caller, r decryptRequest) (decryp
 }
 
 // Pushes verifies and parses WeChat's message push. It returns ErrNoPush for an app
-// without a configured push; any other error means that the message is not from
-// WeChat.
+// without a configured push, and ErrPush for a message that is not from WeChat.
 type Pushes interface {
 	// Confirm returns the response to WeChat's check of the address.
 	Confirm(appID string, query url.Values) (string, error)
-	// Read verifies a message and returns its meaning.
-	Read(appID string, query url.Values, body []byte) (Push, error)
+	// Read verifies a message and returns its meaning. Errors: ErrNoPush, ErrPush,
+	// and any other for a message that has to come again.
+	Read(ctx context.Context, appID string, query url.Values, body []byte) (Push, error)
 }
 
 // ErrNoPush is returned for an app without a configured message push.
 var ErrNoPush = errors.New("no message push is configured for this app")
+
+// ErrPush is returned for a message that the platform did not send.
+var ErrPush = errors.New("the message push is not valid")
 
 // Push is a message from WeChat about one user.
 type Push struct {
@@ -152,7 +155,7 @@ func (a *api) receivePush(c echo.Context) error {
 		return err
 	}
 	appID := c.Param("appId")
-	push, err := a.pushes.Read(appID, c.QueryParams(), body)
+	push, err := a.pushes.Read(c.Request().Context(), appID, c.QueryParams(), body)
 	if err != nil {
 		return pushProblem(err)
 	}
@@ -181,8 +184,11 @@ func (a *api) receivePush(c echo.Context) error {
 }
 
 func pushProblem(err error) error {
-	if errors.Is(err, ErrNoPush) {
+	switch {
+	case errors.Is(err, ErrNoPush):
 		return newProblem(codeNotFound, nil)
+	case !errors.Is(err, ErrPush):
+		return err
 	}
 	p := newProblem(codeForbidden, err)
 	p.Detail = "The signature is not one of WeChat's for this app: compare token and EncodingAESKey with WeChat's console."

@@ -82,6 +82,9 @@ type Config struct {
 	// Around wraps the transport, whichever it is: for tracing that keeps
 	// addresses, headers and bodies to itself. nil for nothing.
 	Around func(http.RoundTripper) http.RoundTripper
+	// Memory is where a platform's client keeps what it is handed between calls.
+	// Platforms that need it cannot be used without.
+	Memory Memory
 	// Now is the clock of app tokens' lives, of signatures' timestamps and of
 	// what Observe is told; nil for time.Now. Timeouts, pauses and circuits go
 	// by the process's own clock.

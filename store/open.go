@@ -25,6 +25,7 @@ type Store interface {
 	users.Store
 	users.RekeyStore
 	users.ImportStore
+	users.PlatformStore
 	events.WebhookStore
 
 	// Writable returns users.ErrUnavailable if the database does not accept

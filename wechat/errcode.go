@@ -61,8 +61,9 @@ func classify(a providers.API, code int) providers.Kind {
 // codes are WeChat's that this package tells apart, and those that its
 // documentation names for our calls.
 var codes = []string{
-	"-1", "40001", "40013", "40014", "40029", "40125", "40163", "40164", "40226", "40243", "41002", "41004", "41008", "42001",
+	"-1", "40001", "40013", "40014", "40029", "40125", "40163", "40164", "40226", "40243", "41002", "41004", "41008", "41018", "42001",
 	"43101", "45009", "45011", "48001", "48004", "50002", "87007", "87009", "89501", "89503", "89506", "89507",
+	"61003", "61004", "61005", "61006", "61023", "61024",
 }
 
 func classifyAny(a providers.API, code int) providers.Kind {
@@ -81,6 +82,8 @@ func classifyAny(a providers.API, code int) providers.Kind {
 		return providers.KindStaleSessionKey
 	case 40013, 40125, 41002, 41004, 40243, // appid or secret wrong, missing, frozen
 		40164, 89501, 89503, 89506, 89507, // this address is not allowed, or waits for the administrator
+		61003, 61023, // the mini program has not authorized the third-party platform, or no longer
+		61004,               // this address is not on the third-party platform's list
 		45009,               // the app's quota of the day is spent: raise or clear it
 		48001, 48004, 50002: // the app has no right to the call, or lost it
 		return providers.KindRejectedApp
@@ -90,5 +93,8 @@ func classifyAny(a providers.API, code int) providers.Kind {
 		}
 		return providers.KindRejectedApp // without an access token, 40001 is about the secret
 	}
+	// 61005 and 61006 (the ticket is expired or invalid) end with the next push, and
+	// 61024 and 41018 (a token of another kind, no component_appid) would be a fault
+	// of ours: like unknown codes, they are no refusal of the user.
 	return providers.KindUnexpected
 }

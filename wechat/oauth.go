@@ -17,13 +17,17 @@ const OAuthName = "wechat-oauth"
 // same call (developers.weixin.qq.com, Official Account web authorization and
 // website application).
 var OAuthRegistration = providers.Registration{
-	Name: OAuthName, Codes: codes,
+	Name: OAuthName, Codes: codes, Optional: []string{memberToken, memberAESKey},
 	New: func(app providers.App, cfg providers.Config) (providers.Provider, error) {
+		push, err := newPushReader(app, cfg)
+		if err != nil {
+			return nil, err
+		}
 		caller, err := providers.NewCaller(OAuthName, app.APIURL, []providers.API{apiOAuth}, cfg)
 		if err != nil {
 			return nil, fmt.Errorf("apiURL: %w", err)
 		}
-		return &oauthProvider{app: app, caller: caller}, nil
+		return &oauthProvider{pushReader: push, app: app, caller: caller}, nil
 	},
 }
 
@@ -31,6 +35,7 @@ var apiOAuth = api("oauth2_access_token", http.MethodGet, "/sns/oauth2/access_to
 
 // oauthProvider is one Official Account or website application.
 type oauthProvider struct {
+	pushReader
 	app    providers.App
 	caller *providers.Caller
 }

@@ -11,18 +11,23 @@ import (
 
 // Registration is the provider of mini programs and mini games.
 var Registration = providers.Registration{
-	Name: Name, Codes: codes,
+	Name: Name, Codes: codes, Optional: []string{memberToken, memberAESKey},
 	New: func(app providers.App, cfg providers.Config) (providers.Provider, error) {
+		push, err := newPushReader(app, cfg)
+		if err != nil {
+			return nil, err
+		}
 		client, err := New(Config{BaseURL: app.APIURL, Apps: []App{{ID: app.ID, Secret: app.Secret}}, Config: cfg})
 		if err != nil {
 			return nil, err
 		}
-		return &provider{client: client, appID: app.ID}, nil
+		return &provider{pushReader: push, client: client, appID: app.ID}, nil
 	},
 }
 
 // provider is one mini program.
 type provider struct {
+	pushReader
 	client *Client
 	appID  string
 }
@@ -34,6 +39,7 @@ var _ interface {
 	providers.Decrypter
 	providers.DataSigner
 	providers.AppTokenHolder
+	providers.PushReader
 } = (*provider)(nil)
 
 // Exchange implements providers.Provider.

@@ -18,10 +18,8 @@ import (
 	"github.com/wugan/wugan/providers"
 )
 
-// ErrPush is returned for an invalid message push: a wrong signature, a body that
-// cannot be decrypted or parsed, another app, or an old timestamp. As with
-// [providers.ErrDecrypt], it is one value for all causes.
-var ErrPush = errors.New("wechat: the message push is not valid")
+// ErrPush is [providers.ErrPush].
+var ErrPush = providers.ErrPush
 
 // The events by which WeChat reports what its users do with their data
 // (developers.weixin.qq.com, mini program, security guide, "change of an
@@ -177,30 +175,49 @@ func (p *Push) VerifyURL(query url.Values) (echo string, err error) {
 // Parse verifies and parses a POST request: its query and its body, in XML or JSON.
 // Every error is [ErrPush].
 func (p *Push) Parse(query url.Values, body []byte) (Event, error) {
+	m, timestamp, err := p.open(query, body)
+	if err != nil {
+		return Event{}, err
+	}
+	return p.event(m, timestamp)
+}
+
+// open verifies a message and returns its members and the timestamp of the query.
+func (p *Push) open(query url.Values, body []byte) (m map[string]string, timestamp string, err error) {
 	if p.key.Empty() {
 		timestamp, nonce, signature, ok := p.query(query, "signature")
 		if !ok || !equalHex(p.sign(timestamp, nonce), signature) {
-			return Event{}, ErrPush
+			return nil, "", ErrPush
 		}
-		return p.event(body, timestamp)
+		m, err := members(body)
+		return m, timestamp, err
 	}
 	// In safe mode "signature" is sent as well, and says nothing of the body.
 	timestamp, nonce, signature, ok := p.query(query, "msg_signature")
 	if !ok {
-		return Event{}, ErrPush
+		return nil, "", ErrPush
 	}
 	outer, ok := parseMessage(body)
 	if !ok || outer["Encrypt"] == "" {
-		return Event{}, ErrPush
+		return nil, "", ErrPush
 	}
 	if !equalHex(p.sign(timestamp, nonce, outer["Encrypt"]), signature) {
-		return Event{}, ErrPush
+		return nil, "", ErrPush
 	}
 	plain, ok := p.decrypt(outer["Encrypt"])
 	if !ok {
-		return Event{}, ErrPush
+		return nil, "", ErrPush
 	}
-	return p.event(plain, timestamp)
+	m, err = members(plain)
+	return m, timestamp, err
+}
+
+func members(body []byte) (map[string]string, error) {
+	m, ok := parseMessage(body)
+	if !ok {
+		return nil, ErrPush
+	}
+	return m, nil
 }
 
 // query returns the signed parameters. It refuses a duplicate parameter, because it is
@@ -258,9 +275,8 @@ func (p *Push) decrypt(encrypted string) ([]byte, bool) {
 	return rest[:n], true
 }
 
-func (p *Push) event(body []byte, timestamp string) (Event, error) {
-	m, ok := parseMessage(body)
-	if !ok || m["MsgType"] == "" {
+func (p *Push) event(m map[string]string, timestamp string) (Event, error) {
+	if m["MsgType"] == "" {
 		return Event{}, ErrPush
 	}
 	e := Event{

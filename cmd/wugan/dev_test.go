@@ -135,6 +135,9 @@ func (p program) devEveryEnd(t *testing.T) {
 	for _, app := range []string{"custom", "wecom", "qq", "baidu"} {
 		login(app)
 	}
+	require.Eventually(t, func() bool {
+		return post("http://"+address+"/api/v1/auth/login", `{"appId":"wechat-component","code":"dev:alice"}`) == http.StatusOK
+	}, 10*time.Second, 50*time.Millisecond, "the ticket was pushed")
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+
 		"/connect/oauth2/authorize?appid=wechat-oauth&redirect_uri=http%3A%2F%2Fh5.example.com%2F&response_type=code&scope=snsapi_base&state=s", http.NoBody)
 	require.NoError(t, err)

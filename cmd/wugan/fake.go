@@ -38,6 +38,7 @@ made at the first start; apps that are in the file are taken as they are.`,
 	c.Flags().StringVar(&o.URL, "url", "", "address under which others reach the platform; that of --listen where it is not set")
 	c.Flags().StringVar(&o.Data, "data", "", "folder for apps.yaml and its keys; .wugan/fake-PROVIDER where it is not set")
 	c.Flags().StringArrayVar(&o.Apps, "app", nil, "id of an app; may be repeated")
+	c.Flags().StringVar(&o.Push, "push", "", "address of the service that the platform pushes to, such as http://localhost:8080")
 	c.Flags().BoolVar(&o.NoDevCodes, "no-dev-codes", false, "refuse codes of the form dev:NAME")
 	return c
 }

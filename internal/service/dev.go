@@ -46,6 +46,9 @@ func Dev(ctx context.Context, c config.Config, version, data string, out io.Writ
 		Version: version, DevCodes: true, DefaultApp: devAppID,
 		Around: withPlayground(c.Lifetimes(), fakes.wechat, fakes.beside),
 		Listening: func(addr net.Addr) {
+			for _, fake := range fakes.others {
+				go keepPushing(ctx, fake, "http://"+localAddress(addr))
+			}
 			_, _ = io.WriteString(out, ignored+welcome(addr, data))
 		},
 	})
@@ -151,10 +154,6 @@ func keepDataKey(c *config.Config, path string) error {
 
 // welcome returns the instructions for a new user, with lines to paste.
 func welcome(addr net.Addr, data string) string {
-	port := "8080"
-	if tcp, ok := addr.(*net.TCPAddr); ok {
-		port = strconv.Itoa(tcp.Port)
-	}
 	kept := filepath.Join(data, "alice.json")
 	field := func(name string) string {
 		return fmt.Sprintf(`$(sed 's/.*"%s":"\([^"]*\)".*/\1/' %s)`, name, kept)
@@ -167,10 +166,18 @@ func welcome(addr net.Addr, data string) string {
 		database += "WUGAN_DATA_KEY_FILE=" + filepath.Join(data, "data.key") + " "
 	}
 	return strings.NewReplacer(
-		"{DATA}", data, "{BASE}", "http://localhost:"+port, "{KEPT}", kept,
+		"{DATA}", data, "{BASE}", "http://"+localAddress(addr), "{KEPT}", kept,
 		"{ACCESS}", field("accessToken"), "{REFRESH}", field("refreshToken"), "{USER}", field("id"),
 		"{POST}", "-H 'Content-Type: application/json' -d", "{OTHERS}", strings.Join(FakeNames(), ", "), "{DATABASE}", database,
 	).Replace(welcomeText)
+}
+
+// localAddress is an address that is listened on, as this machine reaches it.
+func localAddress(addr net.Addr) string {
+	if tcp, ok := addr.(*net.TCPAddr); ok {
+		return "localhost:" + strconv.Itoa(tcp.Port)
+	}
+	return addr.String()
 }
 
 const welcomeText = `

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -39,6 +40,9 @@ type FakeOptions struct {
 	// Apps are the ids of the apps; the name of the platform where there are none
 	// here and in apps.yaml.
 	Apps []string
+	// Push is the address of the service that is told what the platform sends
+	// unasked; "" for none.
+	Push string
 	// NoDevCodes switches off codes of the form dev:NAME.
 	NoDevCodes bool
 }
@@ -101,12 +105,35 @@ func Fake(ctx context.Context, o FakeOptions, out io.Writer) error {
 	server := &http.Server{Handler: fake.Handler(), ReadHeaderTimeout: headersWithin}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
+	if o.Push != "" {
+		go keepPushing(ctx, fake, strings.TrimRight(o.Push, "/"))
+	}
 	_, _ = fmt.Fprintf(out, "fake %s: at %s, its control side at %s, apps %s in %s\n", o.Provider, o.URL, control, strings.Join(ids, ", "), path)
 	select {
 	case err = <-failed:
 		return err
 	case <-ctx.Done():
 		return server.Close() // a stand-in needs no graceful end
+	}
+}
+
+// keepPushing sends what a platform sends unasked, until the service accepts it, and
+// again every ten minutes.
+func keepPushing(ctx context.Context, fake standin.Server, base string) {
+	pusher, does := fake.(standin.Pusher)
+	if !does {
+		return
+	}
+	for {
+		wait := 10 * time.Minute
+		if pusher.PushTo(ctx, base) != nil {
+			wait = 200 * time.Millisecond
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
 	}
 }
 

@@ -91,6 +91,9 @@ func TestEveryPlatformHasAStandInThatOthersCanTestAgainst(t *testing.T) {
 				w.log.secrets(code)
 				return p.do("POST", "/api/v1/auth/login", "", map[string]any{"appId": app, "code": code}).status
 			}
+			if one.Name == wechat.ComponentName {
+				f.call("POST", "/push", 200, map[string]any{"url": p.server.URL})
+			}
 			code := f.code("/login", "app-a", "alice")
 			require.NotEqual(t, 200, login("app-a", "dev:alice"))
 			require.Equal(t, 200, login("app-a", code))

@@ -100,6 +100,12 @@ func keySet(t *testing.T, algorithm string) *auth.KeySet {
 // forget loses the rows of a table, as a failover may.
 func (w *world) forget(table string) {
 	w.t.Helper()
+	w.exec("DELETE FROM " + table)
+}
+
+// exec runs a statement on the database behind the service's back.
+func (w *world) exec(statement string) {
+	w.t.Helper()
 	driver, address := "pgx", w.database
 	if path, is := strings.CutPrefix(w.database, "sqlite:"); is {
 		driver, address = "sqlite", "file:"+path+"?_busy_timeout=5000"
@@ -107,7 +113,7 @@ func (w *world) forget(table string) {
 	db, err := sql.Open(driver, address)
 	require.NoError(w.t, err)
 	defer db.Close()
-	_, err = db.ExecContext(w.t.Context(), "DELETE FROM "+table) //nolint:gosec // a table that the test names
+	_, err = db.ExecContext(w.t.Context(), statement)
 	require.NoError(w.t, err)
 }
 

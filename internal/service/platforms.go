@@ -28,6 +28,7 @@ import (
 	"github.com/wugan/wugan/providers/wecom/fakewecom"
 	"github.com/wugan/wugan/users"
 	"github.com/wugan/wugan/wechat"
+	"github.com/wugan/wugan/wechat/fakecomponent"
 	"github.com/wugan/wugan/wechat/fakeoauth"
 )
 
@@ -42,6 +43,7 @@ type platform struct {
 var platforms = []platform{
 	{wechat.Registration, nil},
 	{wechat.OAuthRegistration, fakeoauth.StandIn},
+	{wechat.ComponentRegistration, fakecomponent.StandIn},
 	{alipay.Registration, fakealipay.StandIn},
 	{douyin.Registration, fakedouyin.StandIn},
 	{custom.Registration, fakecustom.StandIn},

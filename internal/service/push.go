@@ -1,57 +1,78 @@
 package service
 
 import (
+	"context"
+	"errors"
 	"net/url"
 
 	"github.com/wugan/wugan/httpapi"
+	"github.com/wugan/wugan/providers"
 	"github.com/wugan/wugan/wechat"
 )
 
-// pushes reads the message push of each app that has one.
-type pushes map[string]*wechat.Push
+// pushes reads the messages of the platforms. The readers are those of the apps, and
+// those of WECHAT_PUSH by appid, whose apps may stand anywhere or nowhere.
+type pushes struct {
+	apps *apps
+	more map[string]*wechat.Push
+}
 
 var _ httpapi.Pushes = pushes{}
 
-// Confirm implements httpapi.Pushes.
-func (p pushes) Confirm(appID string, query url.Values) (string, error) {
-	push, ok := p[appID]
-	if !ok {
-		return "", httpapi.ErrNoPush
+// of returns the reader of an id in the address of a push. Apps with one id have the
+// same settings for it, so any of them reads the message.
+func (p pushes) of(id string) (providers.PushReader, bool) {
+	for _, app := range p.apps.current.Load().by {
+		if reader, is := app.provider.(providers.PushReader); is && reader.PushID() == id {
+			return reader, true
+		}
 	}
-	return push.VerifyURL(query)
+	return nil, false
+}
+
+// Confirm implements httpapi.Pushes.
+func (p pushes) Confirm(id string, query url.Values) (string, error) {
+	var (
+		echo string
+		err  = httpapi.ErrNoPush
+	)
+	if reader, ok := p.of(id); ok {
+		echo, err = reader.ConfirmPush(query)
+	} else if push, ok := p.more[id]; ok {
+		echo, err = push.VerifyURL(query)
+	}
+	if errors.Is(err, providers.ErrPush) {
+		err = httpapi.ErrPush
+	}
+	return echo, err
 }
 
 // Read implements httpapi.Pushes.
-func (p pushes) Read(appID string, query url.Values, body []byte) (httpapi.Push, error) {
-	push, ok := p[appID]
-	if !ok {
-		return httpapi.Push{}, httpapi.ErrNoPush
-	}
-	event, err := push.Parse(query, body)
-	if err != nil {
+func (p pushes) Read(ctx context.Context, id string, query url.Values, body []byte) (httpapi.Push, error) {
+	push, err := p.read(ctx, id, query, body)
+	switch {
+	case errors.Is(err, providers.ErrPush):
+		return httpapi.Push{}, httpapi.ErrPush
+	case err != nil:
 		return httpapi.Push{}, err
 	}
-	return meaning(event), nil
+	return httpapi.Push{
+		Kind: kindsOfPush[push.Kind], OpenID: push.Subject, At: push.At, Profile: push.Profile, Phone: push.Phone, Reason: push.Reason,
+	}, nil
 }
 
-// meaning returns the action for an event. An event of a plugin is not about data
-// of the mini program: it is recorded and changes nothing.
-func meaning(event wechat.Event) httpapi.Push {
-	out := httpapi.Push{OpenID: event.OpenID, At: event.CreateTime}
-	switch event.Event {
-	case wechat.EventUserInfoModified:
-		out.Kind, out.Profile, out.Reason = httpapi.PushWithdrawn, !event.InPlugin(), "WeChat removed a nickname or an avatar"
-	case wechat.EventUserAuthorizationRevoke:
-		out.Kind, out.Reason = httpapi.PushWithdrawn, "authorization withdrawn in WeChat: "+event.What()
-		out.Profile, out.Phone = event.Withdrew()
-	case wechat.EventUserAuthorizationCancellation:
-		out.Kind, out.Reason = httpapi.PushClosed, "account closed in WeChat"
-		if event.InPlugin() {
-			out.Kind = httpapi.PushWithdrawn
-		}
+func (p pushes) read(ctx context.Context, id string, query url.Values, body []byte) (providers.Push, error) {
+	if reader, ok := p.of(id); ok {
+		return reader.ReadPush(ctx, query, body)
 	}
-	if event.InPlugin() {
-		out.Reason += ", in a plugin"
+	if push, ok := p.more[id]; ok {
+		return push.Privacy(query, body)
 	}
-	return out
+	return providers.Push{}, httpapi.ErrNoPush
+}
+
+var kindsOfPush = map[providers.PushKind]httpapi.PushKind{
+	providers.PushOther:     httpapi.PushOther,
+	providers.PushWithdrawn: httpapi.PushWithdrawn,
+	providers.PushClosed:    httpapi.PushClosed,
 }

@@ -149,7 +149,9 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 	s.keys = &keyWatcher{config: c, access: access, refresh: refresh}
 	s.revocations = auth.NewRevocations(c.LongestAccessTTL(appSettings), s.clock, log)
 	s.metrics = s.newMetrics(c, o.Version, appIDs(appSettings))
+	kept := &memory{box: box}
 	s.apps = newApps(providers.Config{
+		Memory:    kept,
 		Transport: providers.NewTransport(), Around: o.Tracing.Calls,
 		Observe: func(o providers.Observation) { s.metrics.Provider(o.Provider, o.API, o.Code, o.Outcome, o.Took) },
 	}, o.DevCodes)
@@ -163,6 +165,7 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 		return nil, err
 	}
 	s.db = db
+	kept.db.Store(&db)
 	if err := s.doubt(ctx); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -208,7 +211,7 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 				verify.WithCache(0), verify.WithClock(func() time.Time { return time.Time{} })),
 			Revocations: s.revocations, AccessKeys: access, Issuer: c.Issuer,
 			Health: s.Health,
-			Pushes: pushes(messages),
+			Pushes: pushes{s.apps, messages},
 			Keys:   s.operators, LoginRate: c.LoginRate,
 			Stats: s.Stats, NoConsole: c.Console == "off",
 			Directory: users.NewDirectory(db, s.apps, box, now), Events: events.NewFeed(db),

@@ -1,6 +1,7 @@
 package standin
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -65,6 +66,13 @@ type Encrypter interface {
 type Visited interface {
 	// SetUser says who sits before them.
 	SetUser(name string)
+}
+
+// Pusher is a Server whose platform sends messages to the service unasked.
+type Pusher interface {
+	// PushTo sends what the service under this address needs before anybody can
+	// log in.
+	PushTo(ctx context.Context, base string) error
 }
 
 // who is a user in an app.
@@ -147,6 +155,16 @@ func Control(s Server, has func(appID string) bool) http.Handler {
 		}
 		s.SetFault(Fault{Path: in.Path, Status: in.Status, Body: in.Body, Count: in.Count})
 		return struct{}{}, nil
+	})
+	Handle(mux, "POST /push", func(r *http.Request, in *struct {
+		URL string `json:"url"`
+	},
+	) (any, error) {
+		pusher, ok := s.(Pusher)
+		if !ok {
+			return nil, ErrNotOffered
+		}
+		return struct{}{}, pusher.PushTo(r.Context(), in.URL)
 	})
 	Handle(mux, "DELETE /faults", func(*http.Request, *struct{}) (any, error) { s.ClearFaults(); return struct{}{}, nil })
 	Handle(mux, "GET /calls", func(*http.Request, *struct{}) (any, error) {

@@ -12,7 +12,7 @@ import (
 )
 
 // A column that a later migration adds must move with the rest. Tickets live for
-// seconds, and the process that delivers webhooks has stopped.
+// seconds, platforms hand their values over again, and the process that delivers webhooks has stopped.
 func TestEveryColumnMoves(t *testing.T) {
 	t.Parallel()
 	conn, err := pgx.Connect(t.Context(), pgtest.Migrated(t))
@@ -21,7 +21,7 @@ func TestEveryColumnMoves(t *testing.T) {
 	rows, err := conn.Query(t.Context(), `
 SELECT table_name, array_agg(column_name::text)
 FROM information_schema.columns
-WHERE table_schema = 'public' AND table_name <> $1 AND table_name <> 'tickets'
+WHERE table_schema = 'public' AND table_name <> $1 AND table_name NOT IN ('tickets', 'platform_values')
       AND NOT (table_name = 'events' AND column_name = 'id')
       AND NOT (table_name = 'webhooks' AND column_name = 'holder')
 GROUP BY table_name`, migrations.VersionTable)

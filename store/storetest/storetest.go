@@ -19,6 +19,7 @@ import (
 type Store interface {
 	auth.Store
 	users.Store
+	users.PlatformStore
 	events.WebhookStore
 	Ping(ctx context.Context) error
 	Writable(ctx context.Context) error
@@ -115,6 +116,8 @@ var cases = []struct {
 	{"two users who bind one number at the same moment: one gets it", racingPhone},
 	{"calls for phone numbers are counted over a sliding day, for each user alone", phoneCalls},
 	{"calls for phone numbers at the same moment stay within the limit", racingPhoneCalls},
+
+	{"the newest value that a platform handed over stays", platformValues},
 
 	{"any text comes back as it was, or as near as a database can hold", anyText},
 	{"one request with unfit text does not fail its neighbours", unfitNeighbour},
