@@ -22,9 +22,9 @@ var (
 	quotedNames = strings.NewReplacer("本地设置", "")
 	// Code, the targets of links and the anchors of headings are not prose.
 	inlineCode = regexp.MustCompile("`[^`]*`")
-	notProse = regexp.MustCompile(`\]\([^)]*\)|\s*\{#[^}]*\}|https?://\S+`)
-	crowded  = regexp.MustCompile("\\p{Han}[A-Za-z0-9`]|[A-Za-z0-9%`]\\p{Han}")
-	halfWide = regexp.MustCompile(`\p{Han}[,;:!?]|[,;:!?] ?\p{Han}|\p{Han}\(|\)\p{Han}`)
+	notProse   = regexp.MustCompile(`\]\([^)]*\)|\s*\{#[^}]*\}|https?://\S+`)
+	crowded    = regexp.MustCompile("\\p{Han}[A-Za-z0-9`]|[A-Za-z0-9%`]\\p{Han}")
+	halfWide   = regexp.MustCompile(`\p{Han}[,;:!?]|[,;:!?] ?\p{Han}|\p{Han}\(|\)\p{Han}`)
 )
 
 // Chinese prose uses the words of the glossary, full-width punctuation, and a space
