@@ -3,9 +3,11 @@
 package e2e_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -95,11 +97,11 @@ func (m *machine) write(t *testing.T, path, text string) {
 	require.NoError(t, f.Close())
 }
 
-// release makes what `make dist` does, for this platform alone.
+// release makes what `make dist` does, for this machine and for Windows.
 func release(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	run(t, ".", "scripts/dist", dir, "v9.8.7", "linux/"+runtime.GOARCH)
+	run(t, ".", "scripts/dist", dir, "v9.8.7", "linux/"+runtime.GOARCH, "windows/amd64")
 	return dir
 }
 
@@ -113,7 +115,7 @@ func TestTheDebianPackageIsInstalledStartedAndLogsSomebodyIn(t *testing.T) {
 		check.Dir = dist
 		out, err := check.CombinedOutput()
 		require.NoError(t, err, string(out))
-		for _, file := range []string{name + ".tar.gz", name + ".cdx.json", deb} {
+		for _, file := range []string{name + ".tar.gz", name + ".cdx.json", deb, "wugan_9.8.7_windows_amd64.zip", "wugan_9.8.7_windows_amd64.cdx.json"} {
 			require.Contains(t, string(out), file+": OK")
 		}
 		text, err := os.ReadFile(filepath.Join(dist, name+".cdx.json"))
@@ -133,6 +135,18 @@ func TestTheDebianPackageIsInstalledStartedAndLogsSomebodyIn(t *testing.T) {
 		for _, module := range []string{"std", "github.com/jackc/pgx/v5"} {
 			require.NotEmpty(t, versions[module], module)
 		}
+	})
+
+	t.Run("the archive for Windows has the program", func(t *testing.T) {
+		archive, err := zip.OpenReader(filepath.Join(dist, "wugan_9.8.7_windows_amd64.zip"))
+		require.NoError(t, err)
+		defer archive.Close()
+		program, err := archive.Open("wugan_9.8.7_windows_amd64/wugan.exe")
+		require.NoError(t, err)
+		start := make([]byte, 2)
+		_, err = io.ReadFull(program, start)
+		require.NoError(t, err)
+		require.Equal(t, "MZ", string(start))
 	})
 
 	unpacked := t.TempDir()

@@ -6,6 +6,7 @@ import (
 	"reflect"
 
 	"github.com/wugan/wugan/internal/apikey"
+	"github.com/wugan/wugan/internal/osfile"
 	"github.com/wugan/wugan/internal/seal"
 	"github.com/wugan/wugan/internal/secret"
 )
@@ -112,7 +113,7 @@ func (c *Config) checkSecrets() error {
 // than its owner and its group may read or replace what is in it.
 func private(path string) (problem string) {
 	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() || info.Mode().Perm()&0o007 == 0 {
+	if err != nil || !info.Mode().IsRegular() || !osfile.OpenToOthers(info) {
 		return "" // who opens it says why it cannot be read
 	}
 	return "expected a file that others cannot read or write (chmod o= or 0600; in Kubernetes defaultMode: 0440): its keys sign tokens"

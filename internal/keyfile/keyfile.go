@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 
 	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/internal/osfile"
 )
 
 // Mode keeps key files from other users of the machine.
@@ -52,11 +52,11 @@ func Update(path string, change func(*auth.KeySet) (*auth.KeySet, error)) error 
 	if err != nil {
 		return err
 	}
-	now, err := lock(path)
+	unlock, err := osfile.Lock(path)
 	if err != nil {
 		return fmt.Errorf("lock the key file: %w", err)
 	}
-	defer func() { _ = now.Close() }() // which unlocks it
+	defer func() { _ = unlock() }()
 	set, err := Load(path)
 	if err != nil {
 		return err
@@ -64,41 +64,16 @@ func Update(path string, change func(*auth.KeySet) (*auth.KeySet, error)) error 
 	if set, err = change(set); err != nil {
 		return err
 	}
-	return replace(path, now, set)
+	return replace(path, set)
 }
 
-// lock opens a file and waits until no other update has it. An update puts another
-// file in its place, so what was waited for may be the one before.
-func lock(path string) (*os.File, error) {
-	for {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, err
-		}
-		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-			return nil, errors.Join(err, f.Close())
-		}
-		locked, err1 := f.Stat()
-		there, err2 := os.Stat(path)
-		if err := errors.Join(err1, err2); err != nil {
-			return nil, errors.Join(err, f.Close())
-		}
-		if os.SameFile(locked, there) {
-			return f, nil
-		}
-		if err := f.Close(); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// replace puts a file with these keys in the place of one that is open.
-func replace(path string, now *os.File, set *auth.KeySet) error {
+// replace puts a file with these keys in the place of another.
+func replace(path string, set *auth.KeySet) error {
 	data, err := set.Private()
 	if err != nil {
 		return err
 	}
-	info, err := now.Stat()
+	info, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
@@ -107,7 +82,7 @@ func replace(path string, now *os.File, set *auth.KeySet) error {
 		return fmt.Errorf("write a key file: %w", err)
 	}
 	_, err = f.Write(append(data, '\n'))
-	err = errors.Join(err, keepOwner(f, info), f.Chmod(info.Mode().Perm()), f.Sync(), f.Close())
+	err = errors.Join(err, osfile.KeepOwner(f.Name(), info), f.Chmod(info.Mode().Perm()), f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}
@@ -115,22 +90,4 @@ func replace(path string, now *os.File, set *auth.KeySet) error {
 		return errors.Join(fmt.Errorf("write a key file: %w", err), os.Remove(f.Name()))
 	}
 	return nil
-}
-
-// keepOwner sets the owner and group of the new file to those of the old one. It
-// fails if the process has no permission: the service could not read a file with
-// another owner.
-func keepOwner(f *os.File, before os.FileInfo) error {
-	old, ok := before.Sys().(*syscall.Stat_t)
-	if !ok {
-		return nil // no owners here
-	}
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if fresh, ok := info.Sys().(*syscall.Stat_t); ok && fresh.Uid == old.Uid && fresh.Gid == old.Gid {
-		return nil
-	}
-	return f.Chown(int(old.Uid), int(old.Gid))
 }

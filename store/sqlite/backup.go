@@ -7,7 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
+
+	"github.com/wugan/wugan/internal/osfile"
 )
 
 // ErrInUse is returned if a process has the file open.
@@ -48,7 +49,7 @@ func Backup(ctx context.Context, path, to string) (err error) {
 	if err := os.Rename(whole, to); err != nil {
 		return errors.Join(fmt.Errorf("sqlite: backup: %w", err), os.Remove(whole))
 	}
-	return syncFolder(to)
+	return osfile.SyncFolder(to)
 }
 
 // Restore replaces the file at path by a backup and removes the write-ahead log of the
@@ -79,7 +80,10 @@ func Restore(ctx context.Context, from, path string) error {
 		return fmt.Errorf("sqlite: restore: %w", err)
 	}
 	if target != nil {
-		err = keepOwner(whole, target)
+		err = osfile.KeepOwner(whole, target)
+	}
+	if !osfile.RenameOverOpen {
+		unlock() // a process that opens the file now keeps it from being replaced
 	}
 	if err == nil {
 		err = os.Rename(whole, path)
@@ -93,7 +97,7 @@ func Restore(ctx context.Context, from, path string) error {
 			return fmt.Errorf("sqlite: restore: %w", err)
 		}
 	}
-	return syncFolder(path)
+	return osfile.SyncFolder(path)
 }
 
 // copyInto makes a whole, checked copy of a database in a folder, readable by its
@@ -136,30 +140,11 @@ func lockOut(path string) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	lock := syscall.Flock_t{Type: syscall.F_WRLCK, Start: lockStart, Len: lockSize}
-	if err := syscall.FcntlFlock(f.Fd(), syscall.F_SETLK, &lock); err != nil {
-		if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES) {
+	if err := osfile.LockRange(f, lockStart, lockSize); err != nil {
+		if errors.Is(err, osfile.ErrLocked) {
 			err = ErrInUse
 		}
 		return nil, errors.Join(err, f.Close())
 	}
 	return func() { _ = f.Close() }, nil // which gives the lock back
-}
-
-// keepOwner gives a file the owner and the group of the one whose place it takes.
-func keepOwner(path string, before fs.FileInfo) error {
-	old, ok := before.Sys().(*syscall.Stat_t)
-	if !ok || int(old.Uid) == os.Getuid() && int(old.Gid) == os.Getgid() {
-		return nil
-	}
-	return os.Chown(path, int(old.Uid), int(old.Gid))
-}
-
-// syncFolder makes sure that a file's name outlives a power cut.
-func syncFolder(path string) error {
-	folder, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return fmt.Errorf("sqlite: sync the folder: %w", err)
-	}
-	return errors.Join(folder.Sync(), folder.Close())
 }
