@@ -1,6 +1,6 @@
 // Package alipay signs people in by the server API of Alipay mini programs: it
 // signs each call with the app's private key (RSA2), believes a response only
-// under Alipay's public key, and reads the phone number that
+// under Alipay's public key or certificate, and reads the phone number that
 // my.getPhoneNumber hands to the client.
 //
 // Sources: AlipayDocs, mini program, my.getAuthCode and my.getPhoneNumber; three
@@ -46,8 +46,8 @@ const host = "https://openapi.alipay.com"
 // Registration is the provider of Alipay mini programs.
 var Registration = providers.Registration{
 	Name: name, NoSecret: true,
-	Required: []string{memberPrivateKey, memberPublicKey},
-	Optional: []string{memberAESKey, memberSubject},
+	Required: []string{memberPrivateKey},
+	Optional: []string{memberPublicKey, memberAppCert, memberAlipayCert, memberRootCert, memberAESKey, memberSubject},
 	Codes:    slices.Sorted(maps.Keys(meanings)),
 	New: func(app providers.App, cfg providers.Config) (providers.Provider, error) {
 		return newProvider(app, cfg)
@@ -70,6 +70,8 @@ type provider struct {
 	caller  *providers.Caller
 	token   providers.API
 	phone   providers.API // names errors; it is never called
+
+	certificates certificates
 }
 
 var _ interface {
@@ -83,11 +85,8 @@ func newProvider(app providers.App, cfg providers.Config) (*provider, error) {
 	if p.private, err = providers.RSAPrivateKey(app.Member(memberPrivateKey)); err != nil {
 		return nil, fmt.Errorf("%s, %w", memberPrivateKey, err)
 	}
-	if p.alipay, err = providers.RSAPublicKey(app.Member(memberPublicKey)); err != nil {
-		return nil, fmt.Errorf("%s, %w: Alipay's, not the app's own", memberPublicKey, err)
-	}
-	if p.alipay.Equal(&p.private.PublicKey) {
-		return nil, fmt.Errorf("%s, Alipay's public key, not the app's own", memberPublicKey)
+	if err = p.readKeys(app); err != nil {
+		return nil, err
 	}
 	if text := app.Member(memberAESKey); !text.Empty() {
 		if p.aesKey, err = base64.StdEncoding.DecodeString(text.Reveal()); err != nil || len(p.aesKey) != 16 {
@@ -118,6 +117,10 @@ func (p *provider) Exchange(ctx context.Context, code string) (providers.Identit
 		"app_id": {p.appID}, "method": {tokenMethod}, "format": {"JSON"}, "charset": {"utf-8"}, "sign_type": {"RSA2"},
 		"timestamp": {p.caller.Now().In(china).Format(time.DateTime)}, "version": {"1.0"},
 		"grant_type": {"authorization_code"}, "code": {code},
+	}
+	if p.certificates.used() {
+		form.Set("app_cert_sn", p.certificates.app)
+		form.Set("alipay_root_cert_sn", p.certificates.root)
 	}
 	sign, err := p.sign(form)
 	if err != nil {
@@ -203,6 +206,9 @@ func (p *provider) judge(_ providers.API, f providers.Fields, _ []byte) *provide
 	}
 	if failure != nil {
 		return refusal(failure)
+	}
+	if p.certificates.used() && f.Text("alipay_cert_sn") != p.certificates.alipay {
+		return &providers.Error{Kind: providers.KindUnexpected, Reason: "the response is signed under another certificate than " + memberAlipayCert + ": download Alipay's again"}
 	}
 	if !p.verified(f[tokenNode], f.Text("sign")) {
 		return &providers.Error{Kind: providers.KindUnexpected, Reason: "the response is not signed by Alipay's key"}

@@ -40,6 +40,8 @@ type App struct {
 	AESKey []byte         // 16 bytes, for phone numbers
 	// UserID makes the app an old one, which is given user_id and no open_id.
 	UserID bool
+	// Certificates puts the app into certificate mode.
+	Certificates Certificates
 }
 
 // New makes a stand-in with a key of Alipay's.
@@ -125,6 +127,8 @@ func (s *Server) gateway(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, "40002", "isv.invalid-signature")
 	case !s.recent(form.Get("timestamp")):
 		s.refuse(w, "40002", "isv.invalid-timestamp")
+	case form.Get("app_cert_sn") != a.Certificates.appSN() || form.Get("alipay_root_cert_sn") != a.Certificates.rootSN():
+		s.refuse(w, "40002", "isv.invalid-cert-sn") // what Alipay says is not documented
 	case form.Get("method") != "alipay.system.oauth.token" || form.Get("version") != "1.0" || form.Get("charset") != "utf-8":
 		s.refuse(w, "40002", "isv.invalid-method")
 	case form.Get("grant_type") != "authorization_code":
@@ -151,7 +155,7 @@ func (s *Server) token(w http.ResponseWriter, a App, code string) {
 	}
 	// Spaces and escapes: a reader that encodes the node again verifies another text.
 	raw := bytes.ReplaceAll(encode(node), []byte(`":"`), []byte(`": "`))
-	_, _ = w.Write([]byte(`{"alipay_system_oauth_token_response":` + string(raw) + `,"sign":"` + s.sign(raw) + `"}`))
+	_, _ = w.Write([]byte(`{"alipay_system_oauth_token_response":` + string(raw) + `` + a.Certificates.named() + `,"sign":"` + s.sign(raw) + `"}`))
 }
 
 // OpenID is a user in an app.

@@ -47,15 +47,22 @@ func (s *Server) AddApp(app providers.App, base string) (providers.App, error) {
 	if err != nil {
 		return providers.App{}, errors.New("privateKeyFile, " + err.Error())
 	}
-	public, err := providers.RSAPublicKey(app.Member("alipayPublicKeyFile"))
-	if err != nil || !public.Equal(&s.key.PublicKey) {
-		return providers.App{}, errors.New("alipayPublicKeyFile, the public half of the stand-in's own key")
+	certificates := Certificates{
+		App:    []byte(app.Member("appCertFile").Reveal()),
+		Alipay: []byte(app.Member("alipayCertFile").Reveal()),
+		Root:   []byte(app.Member("alipayRootCertFile").Reveal()),
+	}
+	if len(certificates.App) == 0 {
+		public, err := providers.RSAPublicKey(app.Member("alipayPublicKeyFile"))
+		if err != nil || !public.Equal(&s.key.PublicKey) {
+			return providers.App{}, errors.New("alipayPublicKeyFile, the public half of the stand-in's own key")
+		}
 	}
 	aesKey, err := base64.StdEncoding.DecodeString(app.Member("aesKey").Reveal())
 	if err != nil {
 		return providers.App{}, errors.New("aesKey, base64 of 16 bytes")
 	}
-	s.SetApp(App{ID: app.ID, Public: &private.PublicKey, AESKey: aesKey, UserID: app.Member("subject").Reveal() == "user_id"})
+	s.SetApp(App{ID: app.ID, Public: &private.PublicKey, AESKey: aesKey, UserID: app.Member("subject").Reveal() == "user_id", Certificates: certificates})
 	app.APIURL = base
 	return app, nil
 }
