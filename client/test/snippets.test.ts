@@ -15,11 +15,16 @@ interface Snippet { name: string; code: string; isModule: boolean }
 
 const PAGES = ['start', 'uniapp', 'taro', 'h5', 'client', 'client-calls', 'client-parts'].map((name) => `../docs/en/${name}.md`)
 
-const snippets: Snippet[] = [...PAGES, 'README.md'].flatMap((page) =>
+/** The snippets of this page are parts of one file; test/live/profile.test.ts runs them. */
+const PROFILE = ['en', 'zh'].map((language) => `../docs/${language}/profile.md`)
+const parts = (page: string): string[] =>
+  [...readFileSync(join(root, page), 'utf8').matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, code = '']) => code)
+
+const snippets: Snippet[] = [...PROFILE.map((page) => ({ name: `${page.replace(/\W/g, '-')}.mts`, code: parts(page).join(''), isModule: true })), ...[...PAGES, 'README.md'].flatMap((page) =>
   [...readFileSync(join(root, page), 'utf8').matchAll(/^```(js|ts)\n([\s\S]*?)^```/gm)].map(([, language, code = ''], n) => {
     const isModule = !code.includes('require(')
     return { name: `${page.replace(/\W/g, '-')}-${String(n + 1)}.${isModule ? (language === 'ts' ? 'mts' : 'mjs') : 'cjs'}`, code, isModule }
-  })).filter(({ code }) => !RECIPES.some((name) => code.includes(`'${name}'`) || code.includes('createAlova')))
+  }))].filter(({ code }) => !RECIPES.some((name) => code.includes(`'${name}'`) || code.includes('createAlova')))
 
 /** What the pages of an app have beside the snippet. */
 const CLIENT = "import { createClient } from '@wugan/client'\nexport const client = createClient({ host: wx, baseURL: 'https://api.example.com' })\n"
@@ -35,6 +40,7 @@ beforeAll(() => {
   for (const { name, code } of snippets) writeFileSync(join(folder, name), code.replace("'../../client'", "'./own.cjs'"))
   writeFileSync(join(folder, 'own.cjs'), "const { createClient } = require('@wugan/client')\nmodule.exports = createClient({ host: wx, baseURL: '' })\n")
   writeFileSync(join(folder, 'client.ts'), CLIENT)
+  writeFileSync(join(folder, 'profile.ts'), readFileSync(join(root, '../examples/miniprogram/pages/profile/profile.ts')))
   writeFileSync(join(folder, 'ambient.d.ts'), AMBIENT)
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({
     extends: '../../tsconfig.json',

@@ -23,9 +23,11 @@ const freePort = (): Promise<number> =>
     })
   })
 
-export async function liveServer(): Promise<LiveServer> {
+/** @param settings of the service; then it is one of our own */
+export async function liveServer(settings?: Record<string, string>): Promise<LiveServer> {
   const { WUGAN_URL, WUGAN_BIN } = process.env
-  if (WUGAN_URL) return { url: WUGAN_URL, restart: undefined, close: () => Promise.resolve() }
+  if (WUGAN_URL && !settings) return { url: WUGAN_URL, restart: undefined, close: () => Promise.resolve() }
+  if (!WUGAN_BIN && settings) throw new Error('set WUGAN_BIN to the binary: this test needs settings of its own')
   if (!WUGAN_BIN) throw new Error('set WUGAN_BIN to the binary, or WUGAN_URL to a running `wugan dev --access-ttl 2s --refresh-grace 1s`')
 
   const port = await freePort()
@@ -34,7 +36,7 @@ export async function liveServer(): Promise<LiveServer> {
   let process_: ChildProcess
   const start = async (): Promise<void> => {
     let said = ''
-    process_ = spawn(WUGAN_BIN, ['dev', '--addr', `127.0.0.1:${String(port)}`, '--access-ttl', '2s', '--refresh-grace', '1s', '--data', data])
+    process_ = spawn(WUGAN_BIN, ['dev', '--addr', `127.0.0.1:${String(port)}`, '--access-ttl', '2s', '--refresh-grace', '1s', '--data', data], { env: { ...process.env, ...settings } })
     process_.stdout?.on('data', (text) => { said += String(text) })
     process_.stderr?.on('data', (text) => { said += String(text) })
     for (let tries = 0; tries < 200; tries++) {

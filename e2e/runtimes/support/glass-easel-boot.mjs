@@ -39,6 +39,7 @@ globalThis.getCurrentPages = () => shown
 const loaded = new Map()
 /** CommonJS with relative paths, and packages by name. */
 function load(path) {
+  if (!(path in modules) && path + '/index' in modules) path += '/index'
   if (!loaded.has(path)) {
     if (!(path in modules)) throw new Error('no such module: ' + path)
     const module = { exports: {} }

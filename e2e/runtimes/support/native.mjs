@@ -24,3 +24,6 @@ export const settle = (text, stack) => text.replace("'http://127.0.0.1:8080'", `
 
 /** What *Build npm* in WeChat's tools takes from the package. */
 export const PACKAGES = { '@wugan/client': resolve('../../client/miniprogram_dist/index.js') }
+
+/** The same with the parts that other pages need, where every page is loaded. */
+export const PARTS = Object.fromEntries(['index', 'account'].map((part) => ['@wugan/client/' + part, resolve(`../../client/miniprogram_dist/${part}.js`)]))

@@ -1,7 +1,13 @@
 /** Reads a built mini program, as WeChat's developer tools would, for a page in a browser to run. */
 import { readdirSync, readFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { createRequire } from 'node:module'
+import { join, relative, resolve } from 'node:path'
 import compiler from 'glass-easel-template-compiler'
+
+const ts = createRequire(resolve('../../client/package.json'))('typescript')
+
+/** As the tools' TypeScript plugin does. */
+const script = (path, text) => (path.endsWith('.ts') ? ts.transpile(text, { target: 'ES2018', module: 'CommonJS' }) : text)
 
 function filesBelow(folder) {
   return readdirSync(folder, { withFileTypes: true, recursive: true })
@@ -19,7 +25,7 @@ const style = (text) => text.replaceAll(/(-?[\d.]+)rpx/g, (_, n) => `${n / 7.5}v
 export function readProgram(folder, packages = {}) {
   const read = (path) => readFileSync(join(folder, path), 'utf8')
   const files = filesBelow(folder)
-  const modules = Object.fromEntries(files.filter((path) => path.endsWith('.js')).map((path) => [path.slice(0, -3), read(path)]))
+  const modules = Object.fromEntries(files.filter((path) => /(?<!\.d)\.[jt]s$/.test(path)).map((path) => [path.slice(0, -3), script(path, read(path))]))
   for (const [name, file] of Object.entries(packages)) modules['miniprogram_npm/' + name] = readFileSync(file, 'utf8')
 
   const { pages } = JSON.parse(read('app.json'))
