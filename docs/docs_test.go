@@ -188,11 +188,30 @@ func TestTheSiteLeadsToEveryPage(t *testing.T) {
 		listed = append(listed, m[1]+".md")
 	}
 	slices.Sort(listed)
-	require.Equal(t, pages(t, "en"), listed)
+	require.Equal(t, pages(t, "en"), listed, "docs/.vitepress/pages.mts")
 }
 
-// Figures of prose and of front matter, in the order of the pages: a limit or a
-// duration that changed in one language alone.
+// A figure that one language writes in digits the other may write as a word, but a
+// number of two digits or more in English is in the Chinese page, too.
+func TestBothLanguagesNameTheSameFigures(t *testing.T) {
+	t.Parallel()
+	for _, pair := range pairs(t) {
+		var found [2][]string
+		for i, name := range pair {
+			text, err := os.ReadFile(name)
+			require.NoError(t, err)
+			for line := range strings.SplitSeq(string(text), "\n") {
+				found[i] = append(found[i], figures(line)...)
+			}
+		}
+		for _, figure := range found[0] {
+			if len(figure) > 1 && !strings.HasPrefix(figure, "`") {
+				assert.Contains(t, found[1], figure, "%s lacks a figure of %s", pair[1], pair[0])
+			}
+		}
+	}
+}
+
 func TestBothLanguagesNameTheSameSettings(t *testing.T) {
 	t.Parallel()
 	setting := regexp.MustCompile(`\b(?:WUGAN|OTEL)_[A-Z_]+\b`)
