@@ -11,8 +11,9 @@ import (
 
 func backupCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "backup FILE",
-		Short: "Write the SQLite database of WUGAN_DATABASE_URL to a new file, also while the service runs",
+		Use:     "backup FILE",
+		Short:   "Back up the SQLite database to a new file, also while the service runs",
+		Example: `  wugan backup /backups/wugan-2026-11-26.db`,
 		Long: `Write everything that the SQLite database of WUGAN_DATABASE_URL holds to a new
 file, readable by its owner only, also while the service runs. The file must not
 exist. To copy the database by other means misses the -wal file beside it.
@@ -35,8 +36,9 @@ The data key, the key files and WUGAN_ISSUER are not in it: keep them apart.`,
 
 func restoreCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "restore FILE",
-		Short: "Put a backup in the place of the SQLite database of WUGAN_DATABASE_URL, while the service is stopped",
+		Use:     "restore FILE",
+		Short:   "Replace the SQLite database by a backup, while the service is stopped",
+		Example: `  wugan restore /backups/wugan-2026-11-26.db`,
 		Long: `Put what a backup holds in the place of the SQLite database of
 WUGAN_DATABASE_URL. Stop the service first: while a process has the database open,
 nothing is done. What the database held before is gone, its -wal file included;

@@ -14,8 +14,9 @@ import (
 func checkCommand() *cobra.Command {
 	var online, asJSON bool
 	c := &cobra.Command{
-		Use:   "check",
-		Short: "Look at the settings, the database and, with --online, each app's platform",
+		Use:     "check",
+		Short:   "Check the settings, the database and, with --online, each app's platform",
+		Example: `  wugan check --online`,
 		Long: `Look at all that wugan serve needs, before it is started or when something is
 wrong: every setting and the files they name, the database, its schema and its
 clock, and with --online each app's platform, which is asked about a login code that

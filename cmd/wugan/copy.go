@@ -13,8 +13,9 @@ import (
 func copyCommand() *cobra.Command {
 	var from string
 	c := &cobra.Command{
-		Use:   "copy --from sqlite:PATH",
-		Short: "Move from SQLite to PostgreSQL: fill the empty WUGAN_DATABASE_URL with everything of a file",
+		Use:     "copy --from sqlite:PATH",
+		Short:   "Copy everything from a SQLite file to an empty PostgreSQL database",
+		Example: `  WUGAN_DATABASE_URL=postgres://wugan@db.internal/wugan wugan copy --from sqlite:/var/lib/wugan/wugan.db`,
 		Long: `Move from SQLite to PostgreSQL: fill the empty, migrated database of
 WUGAN_DATABASE_URL with everything that a SQLite file holds: users, identities,
 sessions and events. All of it is copied, or nothing.

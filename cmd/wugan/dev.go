@@ -14,6 +14,8 @@ func devCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "dev",
 		Short: "Run everything on this machine for a first try: no WeChat account, no database",
+		Example: `  wugan dev
+  wugan dev --addr :8080 --access-ttl 30s`,
 		Long: `Run everything on this machine for a first try: a SQLite file, generated keys and
 a mock server of WeChat, which takes any code of the form dev:NAME. It is not for
 production: anyone who reaches it can log in as any user.`,

@@ -25,6 +25,8 @@ func eventsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "events",
 		Short: "List the events of all users in the order in which they became visible",
+		Example: `  wugan events --kind refresh_reused --limit 50
+  wugan events --json`,
 		Long: `List the events of all users, oldest first, in the order in which they became
 visible. The last line has the cursor from which --after goes on. The events of one
 user, newest first: wugan users show.`,

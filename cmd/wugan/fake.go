@@ -13,8 +13,9 @@ import (
 func fakeCommand() *cobra.Command {
 	var o service.FakeOptions
 	c := &cobra.Command{
-		Use:   "fake PROVIDER",
-		Short: "Run the mock server of another platform's API, to test back ends of any language against",
+		Use:     "fake PROVIDER",
+		Short:   "Run a mock server of another platform's API, for tests in any language",
+		Example: `  wugan fake alipay --listen 127.0.0.1:8092`,
 		Long: `Run the mock server of another platform's API, to test back ends of any
 language against: ` + strings.Join(service.FakeNames(), ", ") + `.
 For WeChat itself there is wugan fakewechat. The secrets and keys of its apps are in

@@ -14,8 +14,9 @@ func fakewechatCommand() *cobra.Command {
 		apps []string
 	)
 	c := &cobra.Command{
-		Use:   "fakewechat",
-		Short: "Run the mock server of WeChat's API, to test back ends of any language against",
+		Use:     "fakewechat",
+		Short:   "Run a mock server of WeChat's API, for tests in any language",
+		Example: `  wugan fakewechat --app wx4f4bc4dec97d474b:secret`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			for _, text := range apps {
 				a, err := fakewechat.ParseApp(text)

@@ -12,8 +12,9 @@ import (
 func healthcheckCommand() *cobra.Command {
 	var url string
 	c := &cobra.Command{
-		Use:   "healthcheck",
-		Short: "Ask the service on WUGAN_ADDR whether it is ready",
+		Use:     "healthcheck",
+		Short:   "Ask the service on WUGAN_ADDR whether it is ready",
+		Example: `  wugan healthcheck --url http://127.0.0.1:8080`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if url != "" {
 				return service.Healthcheck(cmd.Context(), url, nil)

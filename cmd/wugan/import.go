@@ -18,7 +18,9 @@ func usersImportCommand() *cobra.Command {
 	dryRun := false
 	c := &cobra.Command{
 		Use:   "import FILE",
-		Short: "Bring the people of another system in, from CSV or JSON lines",
+		Short: "Import the users of another system from CSV or JSON lines",
+		Example: `  wugan users import people.csv --dry-run
+  wugan users import people.jsonl`,
 		Long: `Bring the people of another system in, from CSV with a header or from JSON lines:
 appId, openid, then unionid, nickname, avatarUrl, phone, roles, metadata and
 createdAt. Identities that are known are left as they are, so a file may be

@@ -15,7 +15,7 @@ import (
 )
 
 func keysCommand() *cobra.Command {
-	c := &cobra.Command{Use: "keys", Short: "Make, rotate and list signing keys"}
+	c := &cobra.Command{Use: "keys", Short: "Create, rotate and list signing keys"}
 	c.AddCommand(keysNewCommand(), keysRotateCommand(), keysListCommand(), keysPEMCommand())
 	return c
 }
@@ -27,7 +27,9 @@ func keysNewCommand() *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use:   "new FILE",
-		Short: "Make a key file (a private JWK Set) with one new key",
+		Short: "Create a key file (a private JWK Set) with one new key",
+		Example: `  wugan keys new access.jwks
+  wugan keys new refresh.jwks --alg HS256`,
 		Long: `Make a key file (a private JWK Set, readable by its owner only) with one new key.
 
 Access and refresh tokens need a file each. Only wugan checks refresh tokens,
@@ -76,7 +78,9 @@ func keysRotateCommand() *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use:   "rotate FILE",
-		Short: "Add a key that signs after a while, and drop those that no living token needs",
+		Short: "Add a key that signs after a while, and drop those that no valid token needs",
+		Example: `  wugan keys rotate access.jwks
+  wugan keys rotate access.jwks --active-in 10m`,
 		Long: `Add a new key to a key file. It is published at once and signs after --active-in,
 so that every cache of the JWK Set knows it in time. Keys that stopped signing
 longer than --drain ago are dropped: their last tokens have expired. Running
@@ -117,9 +121,10 @@ and rotations at the same time wait for one another.`,
 func keysListCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
-		Use:   "list FILE",
-		Short: "List the keys of a file, without their secrets",
-		Args:  cobra.ExactArgs(1),
+		Use:     "list FILE",
+		Short:   "List the keys of a file, without their secrets",
+		Example: `  wugan keys list access.jwks`,
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			set, err := keyfile.Load(args[0])
 			if err != nil {

@@ -17,8 +17,9 @@ import (
 func keysPEMCommand() *cobra.Command {
 	var kid string
 	c := &cobra.Command{
-		Use:   "pem FILE",
-		Short: "Print the public half of a key as PEM, for gateways that read no JWK Set",
+		Use:     "pem FILE",
+		Short:   "Print the public half of a key as PEM, for gateways that read no JWK Set",
+		Example: `  wugan keys pem access.jwks > public.pem`,
 		Long: `Print the public half of a key of a file as PEM (SubjectPublicKeyInfo), for
 gateways that read no JWK Set. It holds nothing secret. Without --kid it is the
 key that signs now.`,

@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string) int {
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "wugan",
-		Short:         "Signs WeChat mini program users in, and keeps them signed in without their noticing",
+		Short:         "Log the users of mini programs in, and keep them logged in without their noticing",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
@@ -83,6 +83,9 @@ func strictArgs(c *cobra.Command) {
 		check = cobra.NoArgs
 	}
 	c.Args = func(cmd *cobra.Command, args []string) error {
+		if cmd.HasSubCommands() && len(args) > 0 {
+			return usageError{unknownCommand(cmd, args[0])}
+		}
 		if err := check(cmd, args); err != nil {
 			return usageError{err}
 		}
@@ -96,6 +99,19 @@ func strictArgs(c *cobra.Command) {
 	for _, sub := range c.Commands() {
 		strictArgs(sub)
 	}
+}
+
+// unknownCommand says that there is no such command, and which are spelt like it.
+func unknownCommand(parent *cobra.Command, name string) error {
+	parent.SuggestionsMinimumDistance = 2
+	near := parent.SuggestionsFor(name)
+	if len(near) == 0 {
+		return fmt.Errorf("there is no command %q: see %s --help", name, parent.CommandPath())
+	}
+	for i, n := range near {
+		near[i] = parent.CommandPath() + " " + n
+	}
+	return fmt.Errorf("there is no command %q; did you mean %s?", name, strings.Join(near, " or "))
 }
 
 // strictHelp makes help about a command that is not there a mistake of usage,
@@ -117,8 +133,9 @@ func strictHelp(root *cobra.Command) {
 
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
+		Use:     "version",
+		Short:   "Print the version",
+		Example: `  wugan version`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), "wugan", version)
 			return err

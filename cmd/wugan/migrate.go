@@ -19,12 +19,13 @@ import (
 func migrateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "migrate",
-		Short: "Bring the schema of WUGAN_DATABASE_URL up to date, or look at it",
+		Short: "Migrate the schema of the database, or show its state",
 	}
 	c.AddCommand(
 		&cobra.Command{
-			Use:   "up",
-			Short: "Take every step that is missing; safe to run by many pods at once",
+			Use:     "up",
+			Short:   "Apply every missing migration; many pods may run it at once",
+			Example: `  wugan migrate up`,
 			RunE: withRunner(func(ctx context.Context, r *migrations.Runner, out io.Writer) error {
 				steps, err := r.Up(ctx)
 				for _, s := range steps {
@@ -45,9 +46,10 @@ func migrateCommand() *cobra.Command {
 func migrateDownCommand() *cobra.Command {
 	var yes bool
 	c := &cobra.Command{
-		Use:   "down",
-		Short: "Take back the newest step (data of its tables is lost)",
-		Long:  "Take back the newest step. Data of its tables is lost: where there are users it asks first, or needs --yes.",
+		Use:     "down",
+		Short:   "Undo the newest migration; the data of its tables is lost",
+		Example: `  wugan migrate down`,
+		Long:    "Undo the newest migration. The data of its tables is lost: if there are users, it asks first, or needs --yes.",
 	}
 	c.RunE = withRunner(func(ctx context.Context, r *migrations.Runner, out io.Writer) error {
 		if !yes {
@@ -84,8 +86,9 @@ func confirmed(in io.Reader, out io.Writer, what string) bool {
 func migrateStatusCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
-		Use:   "status",
-		Short: "List the steps and whether each has been taken",
+		Use:     "status",
+		Short:   "List the migrations and whether each has been applied",
+		Example: `  wugan migrate status`,
 		RunE: withRunner(func(ctx context.Context, r *migrations.Runner, out io.Writer) error {
 			steps, err := r.Status(ctx)
 			if err != nil {

@@ -9,8 +9,9 @@ import (
 
 func rekeyCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "rekey",
-		Short: "Seal everything at rest with WUGAN_DATA_KEY that a key of WUGAN_DATA_KEY_OLD sealed",
+		Use:     "rekey",
+		Short:   "Encrypt everything at rest with the new data key",
+		Example: `  WUGAN_DATA_KEY_OLD=$OLD WUGAN_DATA_KEY=$NEW wugan rekey`,
 		Long: `Seal everything at rest (session keys, phone numbers) with WUGAN_DATA_KEY that
 a key of WUGAN_DATA_KEY_OLD sealed. It works beside running pods and may be
 repeated. docs/en/operate.md tells the steps of a change of the data key.`,

@@ -20,7 +20,7 @@ import (
 func sessionsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "sessions",
-		Short: "List, revoke and purge sessions, directly in WUGAN_DATABASE_URL",
+		Short: "List, revoke and purge sessions, directly in the database",
 	}
 	c.PersistentFlags().Bool("json", false, "print JSON, as the admin API does")
 	c.AddCommand(sessionsListCommand(), sessionsShowCommand(), sessionsRevokeCommand(), sessionsPurgeCommand())
@@ -30,9 +30,10 @@ func sessionsCommand() *cobra.Command {
 func sessionsListCommand() *cobra.Command {
 	var all bool
 	c := &cobra.Command{
-		Use:   "list USER_ID",
-		Short: "List a user's sessions, newest use first",
-		Args:  cobra.ExactArgs(1),
+		Use:     "list USER_ID",
+		Short:   "List a user's sessions, most recently used first",
+		Example: `  wugan sessions list 0192f0c4-7c1e-7b5a-9d3e-0a1b2c3d4e5f --all`,
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := argID(args[0])
 			if err != nil {
@@ -64,9 +65,10 @@ func sessionsListCommand() *cobra.Command {
 
 func sessionsShowCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "show SESSION_ID",
-		Short: "Show one session, an ended one too until it is purged",
-		Args:  cobra.ExactArgs(1),
+		Use:     "show SESSION_ID",
+		Short:   "Show one session, live or ended",
+		Example: `  wugan sessions show 0192f0c4-7c1e-7b5a-9d3e-aaaaaaaaaaaa`,
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := argID(args[0])
 			if err != nil {
@@ -121,8 +123,10 @@ func sessionsRevokeCommand() *cobra.Command {
 	var lost bool
 	c := &cobra.Command{
 		Use:   "revoke SESSION_ID ... --reason WHY, or revoke --user USER_ID --reason WHY",
-		Short: "End sessions, or all of a user's; every pod refuses their tokens within a second",
-		Args:  cobra.ArbitraryArgs,
+		Short: "Revoke sessions, or all of a user's; every pod refuses their tokens within a second",
+		Example: `  wugan sessions revoke 0192f0c4-7c1e-7b5a-9d3e-aaaaaaaaaaaa --reason "lost phone"
+  wugan sessions revoke --user 0192f0c4-7c1e-7b5a-9d3e-0a1b2c3d4e5f --reason "lost phone"`,
+		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if (ofUser == "") == (len(args) == 0) {
 				return usageError{errors.New("name sessions, or a user with --user")}
@@ -190,9 +194,10 @@ func (o operator) revoke(ctx context.Context, change users.Change, ids []uuid.UU
 // the service doubts it.
 func sessionsPurgeCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "purge",
-		Short: "Remove dead sessions now, as the service does by itself; check the clock first",
-		Args:  cobra.NoArgs,
+		Use:     "purge",
+		Short:   "Remove dead sessions now, as the service does by itself",
+		Example: `  wugan sessions purge`,
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			c, err := config.Load()
 			if err != nil {

@@ -14,9 +14,10 @@ import (
 func usersRolesCommand() *cobra.Command {
 	var none bool
 	c := &cobra.Command{
-		Use:   "roles USER_ID ROLE ... --reason WHY, or roles USER_ID --none --reason WHY",
-		Short: "Replace a user's roles, which access tokens carry from the next refresh on",
-		Args:  cobra.MinimumNArgs(1),
+		Use:     "roles USER_ID ROLE ... --reason WHY, or roles USER_ID --none --reason WHY",
+		Short:   "Replace a user's roles; access tokens carry them from the next refresh on",
+		Example: `  wugan users roles 0192f0c4-7c1e-7b5a-9d3e-0a1b2c3d4e5f editor --reason "new editor"`,
+		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := argID(args[0])
 			if err != nil {
@@ -51,9 +52,10 @@ func usersRolesCommand() *cobra.Command {
 
 func usersDeleteCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "delete USER_ID --reason WHY",
-		Short: "Erase a person: profile, phone number, identities and sessions. There is no way back",
-		Args:  cobra.ExactArgs(1),
+		Use:     "delete USER_ID --reason WHY",
+		Short:   "Erase a user: profile, phone number, identities and sessions. This cannot be undone",
+		Example: `  wugan users delete 0192f0c4-7c1e-7b5a-9d3e-0a1b2c3d4e5f --reason "asked by letter"`,
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := argID(args[0])
 			if err != nil {
@@ -82,8 +84,9 @@ func usersDeleteCommand() *cobra.Command {
 func usersMergeCommand() *cobra.Command {
 	var from string
 	c := &cobra.Command{
-		Use:   "merge USER_ID --from USER_ID --reason WHY",
-		Short: "Make one user of two: the first remains, with the identities of the other",
+		Use:     "merge USER_ID --from USER_ID --reason WHY",
+		Short:   "Merge two users: the first remains, with the identities of the other",
+		Example: `  wugan users merge 0192f0c4-7c1e-7b5a-9d3e-0a1b2c3d4e5f --from 0192f0c4-7c1e-7b5a-9d3e-bbbbbbbbbbbb --reason "same person"`,
 		Long: `Make one user of two. USER_ID remains and gets the identities of the user that
 --from names, and what it lacks: nickname, avatar, phone number, metadata. The
 sessions of the other user end, and the other user is no more. There is no way back.`,

@@ -18,7 +18,7 @@ import (
 func usersCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "users",
-		Short: "Find, show and change users, directly in WUGAN_DATABASE_URL",
+		Short: "Find, show and change users, directly in the database",
 	}
 	c.PersistentFlags().Bool("json", false, "print JSON, as the admin API does")
 	c.AddCommand(usersListCommand(), usersShowCommand(), usersChangeCommand("disable"), usersChangeCommand("enable"),
@@ -33,7 +33,9 @@ func usersListCommand() *cobra.Command {
 	)
 	c := &cobra.Command{
 		Use:   "list",
-		Short: "List users, newest first: those who fit, or all",
+		Short: "List users, newest first, all or those that match",
+		Example: `  wugan users list --phone 13800000000
+  wugan users list --nickname 小明 --json`,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if (q.AppID == "") != (q.OpenID == "") {
 				return usageError{errors.New("--app and --openid go together")}
@@ -111,9 +113,10 @@ const shownEvents = 20
 
 func usersShowCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "show USER_ID",
-		Short: "Show a user with identities, sessions and the newest events",
-		Args:  cobra.ExactArgs(1),
+		Use:     "show USER_ID",
+		Short:   "Show a user with identities, sessions and the newest events",
+		Example: `  wugan users show 0192f0c4-7c1e-7b5a-9d3e-0a1b2c3d4e5f`,
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := argID(args[0])
 			if err != nil {
@@ -187,13 +190,14 @@ func (o operator) showUser(ctx context.Context, id uuid.UUID) error {
 
 func usersChangeCommand(verb string) *cobra.Command {
 	short := map[string]string{
-		"disable": "Bar a user from signing in, and end all sessions",
-		"enable":  "Let a disabled user sign in again",
+		"disable": "Bar a user from logging in, and revoke all sessions",
+		"enable":  "Let a disabled user log in again",
 	}[verb]
 	c := &cobra.Command{
-		Use:   verb + " USER_ID --reason WHY",
-		Short: short,
-		Args:  cobra.ExactArgs(1),
+		Use:     verb + " USER_ID --reason WHY",
+		Short:   short,
+		Example: "  wugan users " + verb + ` 0192f0c4-7c1e-7b5a-9d3e-0a1b2c3d4e5f --reason "ticket 4711"`,
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := argID(args[0])
 			if err != nil {

@@ -13,15 +13,16 @@ import (
 )
 
 func webhooksCommand() *cobra.Command {
-	c := &cobra.Command{Use: "webhooks", Short: "Show how far webhooks have come, and resume stopped ones"}
+	c := &cobra.Command{Use: "webhooks", Short: "Show the state of webhooks, and resume stopped ones"}
 	c.AddCommand(webhooksStatusCommand(), webhooksResumeCommand())
 	return c
 }
 
 func webhooksStatusCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use:   "status",
-		Short: "Show how many events wait for another attempt, and how old the oldest is",
+		Use:     "status",
+		Short:   "Show how many events wait for another delivery, and the age of the oldest",
+		Example: `  wugan webhooks status`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withDatabase(cmd, func(ctx context.Context, db service.Database) error {
 				waiting, oldest, err := db.WebhookBacklog(ctx)
@@ -57,8 +58,9 @@ func webhooksStatusCommand() *cobra.Command {
 
 func webhooksResumeCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "resume",
-		Short: "Deliver again to a receiver that answered 410 Gone",
+		Use:     "resume",
+		Short:   "Deliver again to a receiver that answered 410 Gone",
+		Example: `  wugan webhooks resume`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withDatabase(cmd, func(ctx context.Context, db service.Database) error { return db.ResumeWebhooks(ctx) })
 		},

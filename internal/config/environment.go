@@ -79,6 +79,17 @@ func Names() []string {
 	return names
 }
 
+// Default returns the default of a setting, as the environment would spell it; "" if
+// there is none.
+func Default(name string) string {
+	for _, s := range settingsOf(reflect.TypeFor[Config]()) {
+		if s.name == name {
+			return reflect.TypeFor[Config]().FieldByIndex(s.index).Tag.Get("default")
+		}
+	}
+	return ""
+}
+
 func settingsOf(of reflect.Type) []setting {
 	var out []setting
 	for field := range of.Fields() {
