@@ -53,12 +53,6 @@ func (s *Service) Confirm(ctx context.Context, userID uuid.UUID, appID, code str
 	return nil
 }
 
-// CloseAccount erases a person at their own request, and ends their sessions.
-// Errors: users.ErrNotFound, users.ErrUnavailable.
-func (a *Administration) CloseAccount(ctx context.Context, userID uuid.UUID) error {
-	return a.Delete(ctx, users.Change{UserID: userID, Actor: users.ActorUser, Reason: "closed by the user"})
-}
-
 // abandoned ends the session of a login that failed later, and returns why it
 // failed. No token of the session was issued.
 func (s *Service) abandoned(ctx context.Context, userID, sessionID uuid.UUID, why error) error {

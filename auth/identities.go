@@ -82,20 +82,3 @@ func (s *Service) Resume(ctx context.Context, userID uuid.UUID, appID string, d 
 	}
 	return s.welcome(in, appID, l.SessionID, l.Now)
 }
-
-// Merge makes one user of two: c.UserID remains and gets the identities of from,
-// and what it lacks. The sessions of from end, and from is no more.
-func (a *Administration) Merge(ctx context.Context, c users.Change, from uuid.UUID) error {
-	if c.Reason == "" {
-		c.Reason = "one person"
-	}
-	if from == c.UserID || from == uuid.Nil {
-		return &users.InputError{Field: "from", Problem: "must be another user"}
-	}
-	return a.ending(c, "merge two users", ReasonMerged, func(c users.Change) ([]uuid.UUID, error) {
-		_, ended, err := a.store.Merge(ctx, users.Merge{
-			Into: c.UserID, From: from, Reseal: users.ResealPhone(a.vault), Actor: c.Actor, Reason: c.Reason, OnBehalfOf: c.OnBehalfOf, Now: c.Now,
-		})
-		return ended, err
-	})
-}

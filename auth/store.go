@@ -97,6 +97,17 @@ type Session struct {
 	RevokedReason Reason
 }
 
+// State returns the state of the session at now: "live", "expired" or "ended".
+func (s *Session) State(now time.Time) string {
+	switch {
+	case s.RevokedAt != nil:
+		return "ended"
+	case !s.ExpiresAt.After(now):
+		return "expired"
+	}
+	return "live"
+}
+
 // Login holds the parameters of [Store.Login].
 type Login struct {
 	// Provider and Account scope the identity: OpenID is unique within AppID, and

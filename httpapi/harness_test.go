@@ -23,6 +23,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/stretchr/testify/require"
 
+	"github.com/wugan/wugan/admin"
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/auth/verify"
 	"github.com/wugan/wugan/events"
@@ -153,7 +154,7 @@ func newSite(t testing.TB, change ...func(*Config, *http.Server)) *site {
 	t.Cleanup(s.stop)
 	c := Config{
 		Auth: service, Users: people,
-		Admin:       auth.NewAdministration(store, box, s.moved.Now, revocations),
+		Admin:       admin.New(store, box, s.moved.Now, revocations),
 		Verifier:    verify.New(issuerName, issuerName, access, verify.WithRevocations(revocations), verify.WithClock(s.moved.Now)),
 		Expired:     verify.New(issuerName, issuerName, access, verify.WithLeeway(verify.MaxLeeway), verify.WithClock(s.moved.Now)),
 		Genuine:     verify.New(issuerName, issuerName, access, verify.WithCache(0), verify.WithClock(func() time.Time { return time.Time{} })),

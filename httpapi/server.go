@@ -15,6 +15,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/wugan/wugan/admin"
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/auth/verify"
 	"github.com/wugan/wugan/events"
@@ -29,7 +30,7 @@ import (
 type Config struct {
 	Auth      *auth.Service
 	Users     *users.Service
-	Admin     *auth.Administration
+	Admin     *admin.Service
 	Directory *users.Directory
 	Events    *events.Feed
 	Verifier  *verify.Verifier
@@ -82,7 +83,7 @@ type Config struct {
 type api struct {
 	auth        *auth.Service
 	users       *users.Service
-	admin       *auth.Administration
+	admin       *admin.Service
 	directory   *users.Directory
 	events      *events.Feed
 	verifier    verifier

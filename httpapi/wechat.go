@@ -11,7 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/admin"
 	"github.com/wugan/wugan/users"
 )
 
@@ -160,7 +160,7 @@ func (a *api) receivePush(c echo.Context) error {
 		return pushProblem(err)
 	}
 	ctx := c.Request().Context()
-	told := auth.Told{AppID: appID, OpenID: push.OpenID, At: push.At, Reason: push.Reason}
+	told := admin.Told{AppID: appID, OpenID: push.OpenID, At: push.At, Reason: push.Reason}
 	switch push.Kind {
 	case PushWithdrawn:
 		_, err = a.admin.Withdrawn(ctx, told, push.Profile, push.Phone)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/wugan/wugan/admin"
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/events"
 	"github.com/wugan/wugan/store/postgres"
@@ -20,7 +21,7 @@ import (
 // Store is an open database. It is safe for concurrent use.
 type Store interface {
 	auth.Store
-	auth.AdminStore
+	admin.Store
 	auth.TicketStore
 	users.Store
 	users.RekeyStore

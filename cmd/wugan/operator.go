@@ -13,7 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
-	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/admin"
 	"github.com/wugan/wugan/httpapi"
 	"github.com/wugan/wugan/internal/config"
 	"github.com/wugan/wugan/internal/service"
@@ -22,7 +22,7 @@ import (
 
 // operator is a person at the command line who has access to the database.
 type operator struct {
-	*auth.Administration
+	*admin.Service
 	out    io.Writer
 	asJSON bool
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/wugan/wugan/admin"
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/internal/config"
 	"github.com/wugan/wugan/internal/seal"
@@ -14,13 +15,13 @@ import (
 // Administer opens the database for an operator at the command line: it works
 // while no pod does, and running pods notice what it ends by themselves. The
 // caller closes the database.
-func Administer(ctx context.Context, c config.Config) (*auth.Administration, Database, error) {
+func Administer(ctx context.Context, c config.Config) (*admin.Service, Database, error) {
 	return administer(ctx, c, auth.NewClock(time.Now, slog.New(slog.DiscardHandler)))
 }
 
 // administer gives the operator the database's time, independent of the clock of the
 // machine.
-func administer(ctx context.Context, c config.Config, clock *auth.Clock) (*auth.Administration, Database, error) {
+func administer(ctx context.Context, c config.Config, clock *auth.Clock) (*admin.Service, Database, error) {
 	vault := optionalBox{}
 	if !c.DataKey.Empty() {
 		box, err := newBox(c)
@@ -36,7 +37,7 @@ func administer(ctx context.Context, c config.Config, clock *auth.Clock) (*auth.
 	if _, err := clock.Measure(ctx, db.Now); err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}
-	return auth.NewAdministration(db, vault, clock.Now, nil), db, nil
+	return admin.New(db, vault, clock.Now, nil), db, nil
 }
 
 // newBox returns a Box with the data keys of the settings.

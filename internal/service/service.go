@@ -19,6 +19,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/wugan/wugan/admin"
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/auth/verify"
 	"github.com/wugan/wugan/events"
@@ -202,7 +203,7 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 		return httpapi.New(httpapi.Config{
 			Auth:     signIn,
 			Users:    people,
-			Admin:    auth.NewAdministration(db, box, now, s.revocations),
+			Admin:    admin.New(db, box, now, s.revocations),
 			Verifier: verifier,
 			Expired: verify.New(c.Issuer, c.Audience, access,
 				verify.WithClientIDs(s.apps.ids()...), verify.WithLeeway(verify.MaxLeeway), verify.WithClock(now)),

@@ -10,14 +10,15 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/wugan/wugan/admin"
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/store/sanitize"
 	"github.com/wugan/wugan/users"
 )
 
-var _ auth.AdminStore = (*Store)(nil)
+var _ admin.Store = (*Store)(nil)
 
-// FindUsers implements auth.AdminStore.
+// FindUsers implements admin.Store.
 func (s *Store) FindUsers(ctx context.Context, q users.Query) ([]users.Person, error) {
 	if err := q.Check(); err != nil {
 		return nil, err
@@ -104,7 +105,7 @@ func endAll(ctx context.Context, tx pgx.Tx, c users.Change, why auth.Reason) (en
 	}, uuid.NullUUID{})
 }
 
-// DisableUser implements auth.AdminStore.
+// DisableUser implements admin.Store.
 func (s *Store) DisableUser(ctx context.Context, c users.Change) (ended []uuid.UUID, err error) {
 	const sql = `UPDATE users SET disabled_at = COALESCE(disabled_at, $2), disabled_reason = $3 WHERE id = $1`
 	err = s.change(ctx, "disable a user", c, func(ctx context.Context, tx pgx.Tx) (err error) {
@@ -119,7 +120,7 @@ func (s *Store) DisableUser(ctx context.Context, c users.Change) (ended []uuid.U
 	return ended, err
 }
 
-// EnableUser implements auth.AdminStore.
+// EnableUser implements admin.Store.
 func (s *Store) EnableUser(ctx context.Context, c users.Change) error {
 	const sql = `UPDATE users SET disabled_at = NULL, disabled_reason = '' WHERE id = $1 AND disabled_at IS NOT NULL`
 	return s.change(ctx, "enable a user", c, func(ctx context.Context, tx pgx.Tx) error {
@@ -131,7 +132,7 @@ func (s *Store) EnableUser(ctx context.Context, c users.Change) error {
 	})
 }
 
-// AllSessions implements auth.AdminStore.
+// AllSessions implements admin.Store.
 func (s *Store) AllSessions(ctx context.Context, userID uuid.UUID) ([]auth.Session, error) {
 	const sql = `
 SELECT id, user_id, app_id, device_id, device_name, user_agent, ip, created_at, rotated_at, expires_at, revoked_at, revoked_reason
@@ -142,7 +143,7 @@ ORDER BY rotated_at DESC, id DESC`
 	return out, failed("list all sessions", err)
 }
 
-// SessionOwner implements auth.AdminStore.
+// SessionOwner implements admin.Store.
 func (s *Store) SessionOwner(ctx context.Context, id uuid.UUID) (owner uuid.UUID, err error) {
 	const sql = `SELECT user_id FROM sessions WHERE id = $1`
 	err = s.call(ctx, func(ctx context.Context) error { return s.pool.QueryRow(ctx, sql, id).Scan(&owner) })
@@ -152,7 +153,7 @@ func (s *Store) SessionOwner(ctx context.Context, id uuid.UUID) (owner uuid.UUID
 	return owner, failed("find the owner of a session", err)
 }
 
-// Events implements auth.AdminStore.
+// Events implements admin.Store.
 func (s *Store) Events(ctx context.Context, userID uuid.UUID, before int64, limit int) ([]users.RecordedEvent, error) {
 	const sql = `
 SELECT id, at, kind, user_id, session_id, actor, detail

@@ -54,7 +54,7 @@ func conditions(q users.Query) (where string, args []any) {
 	return where, args
 }
 
-// CountUsers implements auth.AdminStore.
+// CountUsers implements admin.Store.
 func (s *Store) CountUsers(ctx context.Context, q users.Query) (n int, err error) {
 	if err := q.Check(); err != nil {
 		return 0, err
@@ -69,7 +69,7 @@ func (s *Store) CountUsers(ctx context.Context, q users.Query) (n int, err error
 	return n, failed("count users", err)
 }
 
-// NthUser implements auth.AdminStore.
+// NthUser implements admin.Store.
 func (s *Store) NthUser(ctx context.Context, before uuid.UUID, n int) (id uuid.UUID, err error) {
 	const sql = `SELECT id FROM users WHERE id < $1 ORDER BY id DESC OFFSET $2 LIMIT 1`
 	if before == uuid.Nil {
@@ -82,7 +82,7 @@ func (s *Store) NthUser(ctx context.Context, before uuid.UUID, n int) (id uuid.U
 	return id, failed("find the last user of a search", err)
 }
 
-// CountEvents implements auth.AdminStore.
+// CountEvents implements admin.Store.
 func (s *Store) CountEvents(ctx context.Context, userID uuid.UUID, most int) (n int, err error) {
 	const sql = `SELECT count(*) FROM (SELECT FROM events WHERE user_id = $1 LIMIT $2) found`
 	err = s.call(ctx, func(ctx context.Context) error { return s.pool.QueryRow(ctx, sql, userID, most).Scan(&n) })

@@ -14,7 +14,7 @@ import (
 	"github.com/wugan/wugan/users"
 )
 
-// EraseShared implements auth.AdminStore. The statement finds the account,
+// EraseShared implements admin.Store. The statement finds the account,
 // changes it and records it, so that nothing can come in between.
 func (s *Store) EraseShared(ctx context.Context, e users.Erasure) (id uuid.UUID, err error) {
 	const sql = `
@@ -59,7 +59,7 @@ func checkErasure(e users.Erasure) error {
 	return nil
 }
 
-// DeletePerson implements auth.AdminStore.
+// DeletePerson implements admin.Store.
 func (s *Store) DeletePerson(ctx context.Context, e users.Erasure) (id uuid.UUID, ended []uuid.UUID, err error) {
 	const sql = `
 SELECT u.id
@@ -77,7 +77,7 @@ WHERE i.app_id = $1 AND i.openid = $2 AND i.created_at < $3 AND u.created_at < $
 	return id, ended, err
 }
 
-// DeleteUser implements auth.AdminStore.
+// DeleteUser implements admin.Store.
 func (s *Store) DeleteUser(ctx context.Context, c users.Change) (ended []uuid.UUID, err error) {
 	return s.delete(ctx, c, func(context.Context, pgx.Tx) (uuid.UUID, error) { return c.UserID, nil })
 }

@@ -8,14 +8,15 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/wugan/wugan/admin"
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/store/sanitize"
 	"github.com/wugan/wugan/users"
 )
 
-var _ auth.AdminStore = (*Store)(nil)
+var _ admin.Store = (*Store)(nil)
 
-// FindUsers implements auth.AdminStore.
+// FindUsers implements admin.Store.
 func (s *Store) FindUsers(ctx context.Context, q users.Query) ([]users.Person, error) {
 	if err := q.Check(); err != nil {
 		return nil, err
@@ -111,7 +112,7 @@ func endAll(ctx context.Context, tx *sql.Tx, c users.Change, why auth.Reason) ([
 	return ended, nil
 }
 
-// DisableUser implements auth.AdminStore.
+// DisableUser implements admin.Store.
 func (s *Store) DisableUser(ctx context.Context, c users.Change) (ended []uuid.UUID, err error) {
 	const query = `UPDATE users SET disabled_at = COALESCE(disabled_at, ?), disabled_reason = ? WHERE id = ?`
 	err = s.change(ctx, "disable a user", c, func(ctx context.Context, tx *sql.Tx, _ users.User) (err error) {
@@ -137,7 +138,7 @@ func (s *Store) told(ended []uuid.UUID, err error) ([]uuid.UUID, error) {
 	return ended, nil
 }
 
-// EnableUser implements auth.AdminStore.
+// EnableUser implements admin.Store.
 func (s *Store) EnableUser(ctx context.Context, c users.Change) error {
 	const query = `UPDATE users SET disabled_at = NULL, disabled_reason = '' WHERE id = ?`
 	return s.change(ctx, "enable a user", c, func(ctx context.Context, tx *sql.Tx, before users.User) error {
@@ -151,7 +152,7 @@ func (s *Store) EnableUser(ctx context.Context, c users.Change) error {
 	})
 }
 
-// AllSessions implements auth.AdminStore.
+// AllSessions implements admin.Store.
 func (s *Store) AllSessions(ctx context.Context, userID uuid.UUID) ([]auth.Session, error) {
 	const query = `
 SELECT id, user_id, app_id, device_id, device_name, user_agent, ip, created_at, rotated_at, expires_at, revoked_at, revoked_reason
@@ -168,7 +169,7 @@ ORDER BY rotated_at DESC, id DESC`
 	return out, failed("list all sessions", err)
 }
 
-// SessionOwner implements auth.AdminStore.
+// SessionOwner implements admin.Store.
 func (s *Store) SessionOwner(ctx context.Context, id uuid.UUID) (owner uuid.UUID, err error) {
 	const query = `SELECT user_id FROM sessions WHERE id = ?`
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -180,7 +181,7 @@ func (s *Store) SessionOwner(ctx context.Context, id uuid.UUID) (owner uuid.UUID
 	return owner, failed("find the owner of a session", err)
 }
 
-// Events implements auth.AdminStore.
+// Events implements admin.Store.
 func (s *Store) Events(ctx context.Context, userID uuid.UUID, before int64, limit int) ([]users.RecordedEvent, error) {
 	const query = `
 SELECT id, at, kind, user_id, session_id, actor, detail

@@ -52,7 +52,7 @@ func conditions(q users.Query) (where string, args []any) {
 	return where, args
 }
 
-// CountUsers implements auth.AdminStore.
+// CountUsers implements admin.Store.
 func (s *Store) CountUsers(ctx context.Context, q users.Query) (n int, err error) {
 	if err := q.Check(); err != nil {
 		return 0, err
@@ -68,7 +68,7 @@ func (s *Store) CountUsers(ctx context.Context, q users.Query) (n int, err error
 	return n, failed("count users", err)
 }
 
-// NthUser implements auth.AdminStore.
+// NthUser implements admin.Store.
 func (s *Store) NthUser(ctx context.Context, before uuid.UUID, n int) (id uuid.UUID, err error) {
 	const query = `SELECT id FROM users WHERE id < ? ORDER BY id DESC LIMIT 1 OFFSET ?`
 	if before == uuid.Nil {
@@ -83,7 +83,7 @@ func (s *Store) NthUser(ctx context.Context, before uuid.UUID, n int) (id uuid.U
 	return id, failed("find the last user of a search", err)
 }
 
-// CountEvents implements auth.AdminStore.
+// CountEvents implements admin.Store.
 func (s *Store) CountEvents(ctx context.Context, userID uuid.UUID, most int) (n int, err error) {
 	const query = `SELECT count(*) FROM (SELECT 1 FROM events WHERE user_id = ? LIMIT ?)`
 	ctx, cancel := context.WithTimeout(ctx, patience)

@@ -41,7 +41,7 @@ func checkErasure(e users.Erasure) error {
 	return nil
 }
 
-// EraseShared implements auth.AdminStore.
+// EraseShared implements admin.Store.
 func (s *Store) EraseShared(ctx context.Context, e users.Erasure) (id uuid.UUID, err error) {
 	const query = `
 UPDATE users
@@ -68,7 +68,7 @@ WHERE id = ?1`
 	return id, nil
 }
 
-// DeletePerson implements auth.AdminStore.
+// DeletePerson implements admin.Store.
 func (s *Store) DeletePerson(ctx context.Context, e users.Erasure) (id uuid.UUID, ended []uuid.UUID, err error) {
 	if err := checkErasure(e); err != nil {
 		return uuid.Nil, nil, err
@@ -87,7 +87,7 @@ func (s *Store) DeletePerson(ctx context.Context, e users.Erasure) (id uuid.UUID
 	return id, ended, err
 }
 
-// DeleteUser implements auth.AdminStore.
+// DeleteUser implements admin.Store.
 func (s *Store) DeleteUser(ctx context.Context, c users.Change) (ended []uuid.UUID, err error) {
 	err = s.change(ctx, "delete a user", c, func(ctx context.Context, tx *sql.Tx, _ users.User) (err error) {
 		ended, err = deleteUser(ctx, tx, c)

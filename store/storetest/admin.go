@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"github.com/wugan/wugan/admin"
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/users"
 )
@@ -18,7 +19,7 @@ import (
 // AdminStore is what the cases for operators need.
 type AdminStore interface {
 	auth.Store
-	auth.AdminStore
+	admin.Store
 	auth.TicketStore
 	users.ImportStore
 	users.Store

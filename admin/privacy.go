@@ -1,4 +1,4 @@
-package auth
+package admin
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/users"
 )
 
@@ -19,7 +20,7 @@ type Told struct {
 	Reason string
 }
 
-func (a *Administration) erasure(t Told) users.Erasure {
+func (a *Service) erasure(t Told) users.Erasure {
 	return users.Erasure{
 		AppID: t.AppID, OpenID: t.OpenID, AsOf: t.At,
 		Actor: users.ActorWeChat, Reason: t.Reason, Now: a.now().UTC().Truncate(time.Microsecond),
@@ -32,7 +33,7 @@ func (a *Administration) erasure(t Told) users.Erasure {
 //
 // Errors: users.ErrNotFound if the message matches no account, *users.InputError
 // if it names none, users.ErrUnavailable.
-func (a *Administration) Withdrawn(ctx context.Context, t Told, profile, phone bool) (uuid.UUID, error) {
+func (a *Service) Withdrawn(ctx context.Context, t Told, profile, phone bool) (uuid.UUID, error) {
 	e := a.erasure(t)
 	e.Profile, e.Phone = profile, phone
 	id, err := a.store.EraseShared(ctx, e)
@@ -44,12 +45,12 @@ func (a *Administration) Withdrawn(ctx context.Context, t Told, profile, phone b
 
 // AccountClosed erases a user who has closed their account with an app in WeChat,
 // and ends their sessions. Errors are those of Withdrawn.
-func (a *Administration) AccountClosed(ctx context.Context, t Told) (uuid.UUID, error) {
+func (a *Service) AccountClosed(ctx context.Context, t Told) (uuid.UUID, error) {
 	e := a.erasure(t)
 	id, ended, err := a.store.DeletePerson(ctx, e)
 	if err != nil {
 		return uuid.Nil, fmt.Errorf("erase a person: %w", err)
 	}
-	a.revocations.Add(e.Now, ReasonAccountClosed, ended...)
+	a.revocations.Add(e.Now, auth.ReasonAccountClosed, ended...)
 	return id, nil
 }

@@ -1,4 +1,4 @@
-package auth
+package admin
 
 import (
 	"context"
@@ -23,7 +23,7 @@ const (
 
 // query adds the hashes of a phone number to a query, in each form that may be
 // stored. "" adds none.
-func (a *Administration) query(q users.Query, phone string) users.Query {
+func (a *Service) query(q users.Query, phone string) users.Query {
 	if phone == "" {
 		return q
 	}
@@ -37,7 +37,7 @@ func (a *Administration) query(q users.Query, phone string) users.Query {
 // Find lists the users that match a query, with their phone numbers in clear
 // text. A phone number is searched in each form that may be stored; "" matches
 // any.
-func (a *Administration) Find(ctx context.Context, q users.Query, phone string) ([]users.Person, error) {
+func (a *Service) Find(ctx context.Context, q users.Query, phone string) ([]users.Person, error) {
 	people, err := a.store.FindUsers(ctx, a.query(q, phone))
 	if err != nil {
 		return nil, fmt.Errorf("find users: %w", err)
@@ -50,7 +50,7 @@ func (a *Administration) Find(ctx context.Context, q users.Query, phone string) 
 
 // Count counts the users that match a query. CountLimit means that many or more.
 // It ignores the fields Before, From and Limit.
-func (a *Administration) Count(ctx context.Context, q users.Query, phone string) (int, error) {
+func (a *Service) Count(ctx context.Context, q users.Query, phone string) (int, error) {
 	q = a.query(q, phone)
 	q.Before, q.From, q.Limit = uuid.Nil, uuid.Nil, CountLimit
 	n, err := a.store.CountUsers(ctx, q)
@@ -64,7 +64,7 @@ func (a *Administration) Count(ctx context.Context, q users.Query, phone string)
 // next page, which is zero if there is none. A search by part of the nickname
 // examines SearchWindow users a page, so a short or empty page may not be the
 // last.
-func (a *Administration) Page(ctx context.Context, q users.Query, phone string, limit int) ([]users.Person, uuid.UUID, error) {
+func (a *Service) Page(ctx context.Context, q users.Query, phone string, limit int) ([]users.Person, uuid.UUID, error) {
 	if q.NicknamePart != "" {
 		var err error
 		if q.From, err = a.store.NthUser(ctx, q.Before, SearchWindow); err != nil {
@@ -85,7 +85,7 @@ func (a *Administration) Page(ctx context.Context, q users.Query, phone string, 
 }
 
 // CountEvents counts the events of a user. CountLimit means that many or more.
-func (a *Administration) CountEvents(ctx context.Context, userID uuid.UUID) (int, error) {
+func (a *Service) CountEvents(ctx context.Context, userID uuid.UUID) (int, error) {
 	n, err := a.store.CountEvents(ctx, userID, CountLimit)
 	if err != nil {
 		return 0, fmt.Errorf("count events: %w", err)
@@ -93,9 +93,9 @@ func (a *Administration) CountEvents(ctx context.Context, userID uuid.UUID) (int
 	return n, nil
 }
 
-// OwnerOf returns the user of a session. Errors: ErrNoSession,
+// OwnerOf returns the user of a session. Errors: auth.ErrNoSession,
 // users.ErrUnavailable.
-func (a *Administration) OwnerOf(ctx context.Context, session uuid.UUID) (uuid.UUID, error) {
+func (a *Service) OwnerOf(ctx context.Context, session uuid.UUID) (uuid.UUID, error) {
 	owner, err := a.store.SessionOwner(ctx, session)
 	if err != nil {
 		return uuid.Nil, fmt.Errorf("find the owner of a session: %w", err)
@@ -107,7 +107,7 @@ func (a *Administration) OwnerOf(ctx context.Context, session uuid.UUID) (uuid.U
 // is none. It records an event with the key that read the number and the person
 // on whose behalf, which may be "". Errors: users.ErrNotFound,
 // users.ErrUnavailable.
-func (a *Administration) ReadPhone(ctx context.Context, id uuid.UUID, reader, onBehalfOf string) (string, error) {
+func (a *Service) ReadPhone(ctx context.Context, id uuid.UUID, reader, onBehalfOf string) (string, error) {
 	person, err := a.Person(ctx, id)
 	if err != nil {
 		return "", err

@@ -1,4 +1,8 @@
-package auth
+// Package admin implements what operators and support do: finding people, changing and
+// erasing them, ending their sessions, and reading what was recorded. It stands above
+// auth and users and owns no rule of theirs. Each change names who made it and why and
+// is recorded as an event in the same commit.
+package admin
 
 import (
 	"context"
@@ -9,16 +13,17 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/users"
 )
 
-// AdminStore is the part of a database that operators use, in addition to Store.
+// Store is the part of a database that operators use, in addition to auth.Store.
 // Its methods are safe for use by any number of goroutines and processes. They
 // return users.ErrUnavailable for an outage and users.ErrNotFound for a user who
 // does not exist or was deleted. A change and its event are committed together.
 // All processes are notified of every session that a change ends, as for
 // EndSession.
-type AdminStore interface {
+type Store interface {
 	// The directory: FindUsers, PatchUser, NoteOnce.
 	users.DirectoryStore
 
@@ -60,15 +65,15 @@ type AdminStore interface {
 	// new user.
 	DeleteUser(ctx context.Context, c users.Change) ([]uuid.UUID, error)
 
-	// EndSession and EndSessions are those of Store.
-	EndSession(ctx context.Context, e Ending) (bool, error)
-	EndSessions(ctx context.Context, e Ending) ([]uuid.UUID, error)
+	// EndSession and EndSessions are those of auth.Store.
+	EndSession(ctx context.Context, e auth.Ending) (bool, error)
+	EndSessions(ctx context.Context, e auth.Ending) ([]uuid.UUID, error)
 
 	// AllSessions lists a user's sessions, ended ones too until they are
 	// purged, newest use first.
-	AllSessions(ctx context.Context, userID uuid.UUID) ([]Session, error)
+	AllSessions(ctx context.Context, userID uuid.UUID) ([]auth.Session, error)
 
-	// SessionOwner returns the user of a session, or ErrNoSession if there is no
+	// SessionOwner returns the user of a session, or auth.ErrNoSession if there is no
 	// such session.
 	SessionOwner(ctx context.Context, id uuid.UUID) (uuid.UUID, error)
 
@@ -80,34 +85,34 @@ type AdminStore interface {
 	CountEvents(ctx context.Context, userID uuid.UUID, most int) (int, error)
 }
 
-// AdminVault opens and seals phone numbers and computes the hashes that find them.
-type AdminVault interface {
+// Vault opens and seals phone numbers and computes the hashes that find them.
+type Vault interface {
 	users.Sealer
 	Hashes(value string) [][]byte
 }
 
-// Administration implements the operations of operators. It is safe for
+// Service implements the operations of operators. It is safe for
 // concurrent use. Every method may return users.ErrUnavailable. Methods that take
 // a user may return users.ErrNotFound, and methods that take a change
 // *users.InputError.
-type Administration struct {
-	store       AdminStore
-	vault       AdminVault
+type Service struct {
+	store       Store
+	vault       Vault
 	now         func() time.Time
-	revocations *Revocations
+	revocations *auth.Revocations
 }
 
-// NewAdministration returns an Administration. The sessions that it ends are
+// New returns a Service. The sessions that it ends are
 // added to the revocations, which may be nil.
-func NewAdministration(store AdminStore, vault AdminVault, now func() time.Time, revocations *Revocations) *Administration {
-	return &Administration{store: store, vault: vault, now: now, revocations: revocations}
+func New(store Store, vault Vault, now func() time.Time, revocations *auth.Revocations) *Service {
+	return &Service{store: store, vault: vault, now: now, revocations: revocations}
 }
 
-// Now returns the database's time, for [Session.State].
-func (a *Administration) Now() time.Time { return a.now() }
+// Now returns the database's time, for [auth.Session.State].
+func (a *Service) Now() time.Time { return a.now() }
 
 // Person returns one person.
-func (a *Administration) Person(ctx context.Context, id uuid.UUID) (users.Person, error) {
+func (a *Service) Person(ctx context.Context, id uuid.UUID) (users.Person, error) {
 	if id == uuid.Nil {
 		return users.Person{}, users.ErrNotFound
 	}
@@ -122,12 +127,12 @@ func (a *Administration) Person(ctx context.Context, id uuid.UUID) (users.Person
 }
 
 // change fills in the clock and runs one change.
-func (a *Administration) change(c users.Change, op string, do func(c users.Change) ([]uuid.UUID, error)) error {
-	return a.ending(c, op, ReasonOperator, do)
+func (a *Service) change(c users.Change, op string, do func(c users.Change) ([]uuid.UUID, error)) error {
+	return a.ending(c, op, auth.ReasonOperator, do)
 }
 
 // ending is change for one that ends sessions for another reason.
-func (a *Administration) ending(c users.Change, op string, why Reason, do func(c users.Change) ([]uuid.UUID, error)) error {
+func (a *Service) ending(c users.Change, op string, why auth.Reason, do func(c users.Change) ([]uuid.UUID, error)) error {
 	if err := c.Check(); err != nil {
 		return err
 	}
@@ -144,18 +149,18 @@ func (a *Administration) ending(c users.Change, op string, why Reason, do func(c
 }
 
 // Disable disables a user and ends their sessions.
-func (a *Administration) Disable(ctx context.Context, c users.Change) error {
+func (a *Service) Disable(ctx context.Context, c users.Change) error {
 	return a.change(c, "disable a user", func(c users.Change) ([]uuid.UUID, error) { return a.store.DisableUser(ctx, c) })
 }
 
 // Enable enables a disabled user.
-func (a *Administration) Enable(ctx context.Context, c users.Change) error {
+func (a *Service) Enable(ctx context.Context, c users.Change) error {
 	return a.change(c, "enable a user", func(c users.Change) ([]uuid.UUID, error) { return nil, a.store.EnableUser(ctx, c) })
 }
 
 // SetRoles replaces a user's roles. Access tokens carry them from the next
 // refresh on.
-func (a *Administration) SetRoles(ctx context.Context, c users.Change, roles []string) error {
+func (a *Service) SetRoles(ctx context.Context, c users.Change, roles []string) error {
 	if err := users.CheckRoles(roles); err != nil {
 		return err
 	}
@@ -165,7 +170,7 @@ func (a *Administration) SetRoles(ctx context.Context, c users.Change, roles []s
 }
 
 // SetMetadata replaces a user's metadata, a JSON object.
-func (a *Administration) SetMetadata(ctx context.Context, c users.Change, metadata json.RawMessage) error {
+func (a *Service) SetMetadata(ctx context.Context, c users.Change, metadata json.RawMessage) error {
 	normal, err := users.NormalizeMetadata(metadata)
 	if err != nil {
 		return err
@@ -176,19 +181,42 @@ func (a *Administration) SetMetadata(ctx context.Context, c users.Change, metada
 }
 
 // Delete erases a user. It cannot be undone.
-func (a *Administration) Delete(ctx context.Context, c users.Change) error {
-	return a.ending(c, "delete a user", ReasonAccountClosed, func(c users.Change) ([]uuid.UUID, error) { return a.store.DeleteUser(ctx, c) })
+func (a *Service) Delete(ctx context.Context, c users.Change) error {
+	return a.ending(c, "delete a user", auth.ReasonAccountClosed, func(c users.Change) ([]uuid.UUID, error) { return a.store.DeleteUser(ctx, c) })
+}
+
+// CloseAccount erases a person at their own request, and ends their sessions.
+// Errors: users.ErrNotFound, users.ErrUnavailable.
+func (a *Service) CloseAccount(ctx context.Context, userID uuid.UUID) error {
+	return a.Delete(ctx, users.Change{UserID: userID, Actor: users.ActorUser, Reason: "closed by the user"})
+}
+
+// Merge makes one user of two: c.UserID remains and gets the identities of from,
+// and what it lacks. The sessions of from end, and from is no more.
+func (a *Service) Merge(ctx context.Context, c users.Change, from uuid.UUID) error {
+	if c.Reason == "" {
+		c.Reason = "one person"
+	}
+	if from == c.UserID || from == uuid.Nil {
+		return &users.InputError{Field: "from", Problem: "must be another user"}
+	}
+	return a.ending(c, "merge two users", auth.ReasonMerged, func(c users.Change) ([]uuid.UUID, error) {
+		_, ended, err := a.store.Merge(ctx, users.Merge{
+			Into: c.UserID, From: from, Reseal: users.ResealPhone(a.vault), Actor: c.Actor, Reason: c.Reason, OnBehalfOf: c.OnBehalfOf, Now: c.Now,
+		})
+		return ended, err
+	})
 }
 
 // endingOf is the end of all of a user's sessions by an operator.
-func endingOf(c users.Change) Ending {
-	return Ending{
-		UserID: c.UserID, Reason: ReasonOperator, Actor: c.Actor, Comment: c.Reason, OnBehalfOf: c.OnBehalfOf, Now: c.Now,
+func endingOf(c users.Change) auth.Ending {
+	return auth.Ending{
+		UserID: c.UserID, Reason: auth.ReasonOperator, Actor: c.Actor, Comment: c.Reason, OnBehalfOf: c.OnBehalfOf, Now: c.Now,
 	}
 }
 
 // SignOut ends every session of a user.
-func (a *Administration) SignOut(ctx context.Context, c users.Change) error {
+func (a *Service) SignOut(ctx context.Context, c users.Change) error {
 	return a.change(c, "sign a user out", func(c users.Change) ([]uuid.UUID, error) {
 		if _, err := a.Person(ctx, c.UserID); err != nil {
 			return nil, err
@@ -198,8 +226,8 @@ func (a *Administration) SignOut(ctx context.Context, c users.Change) error {
 }
 
 // EndSession ends one session of any user; c.UserID is ignored. It returns nil if
-// the session has already ended, and ErrNoSession if it does not exist.
-func (a *Administration) EndSession(ctx context.Context, c users.Change, id uuid.UUID) error {
+// the session has already ended, and auth.ErrNoSession if it does not exist.
+func (a *Service) EndSession(ctx context.Context, c users.Change, id uuid.UUID) error {
 	return a.change(c, "end a session", func(c users.Change) ([]uuid.UUID, error) {
 		owner, err := a.store.SessionOwner(ctx, id)
 		if err != nil {
@@ -218,9 +246,9 @@ func (a *Administration) EndSession(ctx context.Context, c users.Change, id uuid
 // EndLostSession is like EndSession but also revokes a session whose row the
 // database has lost in a failover or a restore: its access tokens may still be
 // valid.
-func (a *Administration) EndLostSession(ctx context.Context, c users.Change, id uuid.UUID) error {
+func (a *Service) EndLostSession(ctx context.Context, c users.Change, id uuid.UUID) error {
 	err := a.EndSession(ctx, c, id)
-	if !errors.Is(err, ErrNoSession) {
+	if !errors.Is(err, auth.ErrNoSession) {
 		return err
 	}
 	return a.change(c, "end a lost session", func(c users.Change) ([]uuid.UUID, error) {
@@ -232,7 +260,7 @@ func (a *Administration) EndLostSession(ctx context.Context, c users.Change, id 
 
 // Sessions lists a user's sessions, ended ones too until they are purged,
 // newest use first.
-func (a *Administration) Sessions(ctx context.Context, userID uuid.UUID) ([]Session, error) {
+func (a *Service) Sessions(ctx context.Context, userID uuid.UUID) ([]auth.Session, error) {
 	if _, err := a.Person(ctx, userID); err != nil {
 		return nil, err
 	}
@@ -244,29 +272,29 @@ func (a *Administration) Sessions(ctx context.Context, userID uuid.UUID) ([]Sess
 }
 
 // Session returns one session of any user, until it is purged. It returns
-// ErrNoSession if the session does not exist.
-func (a *Administration) Session(ctx context.Context, id uuid.UUID) (Session, error) {
+// auth.ErrNoSession if the session does not exist.
+func (a *Service) Session(ctx context.Context, id uuid.UUID) (auth.Session, error) {
 	owner, err := a.store.SessionOwner(ctx, id)
 	if err != nil {
-		return Session{}, fmt.Errorf("find a session: %w", err)
+		return auth.Session{}, fmt.Errorf("find a session: %w", err)
 	}
 	list, err := a.store.AllSessions(ctx, owner)
 	if err != nil {
-		return Session{}, fmt.Errorf("find a session: %w", err)
+		return auth.Session{}, fmt.Errorf("find a session: %w", err)
 	}
 	for _, s := range list {
 		if s.ID == id {
 			return s, nil
 		}
 	}
-	return Session{}, fmt.Errorf("find a session: %w", ErrNoSession)
+	return auth.Session{}, fmt.Errorf("find a session: %w", auth.ErrNoSession)
 }
 
 // Events lists the events of a user whose ID is below before, newest first. A
 // zero before starts at the newest event. The events of an erased user are listed
 // too; the erasure is one of them. It returns users.ErrNotFound for an unknown
 // user.
-func (a *Administration) Events(ctx context.Context, userID uuid.UUID, before int64, limit int) ([]users.RecordedEvent, error) {
+func (a *Service) Events(ctx context.Context, userID uuid.UUID, before int64, limit int) ([]users.RecordedEvent, error) {
 	list, err := a.store.Events(ctx, userID, before, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list events: %w", err)
@@ -277,15 +305,4 @@ func (a *Administration) Events(ctx context.Context, userID uuid.UUID, before in
 		}
 	}
 	return list, nil
-}
-
-// State returns the state of the session at now: "live", "expired" or "ended".
-func (s *Session) State(now time.Time) string {
-	switch {
-	case s.RevokedAt != nil:
-		return "ended"
-	case !s.ExpiresAt.After(now):
-		return "expired"
-	}
-	return "live"
 }
