@@ -14,7 +14,7 @@ export interface SocketTask {
   onError: (listener: (event: { errMsg?: string }) => void) => void
 }
 
-/** `wx`, `uni`, `Taro`, or `webSockets` in browsers. */
+/** `wx`, `uni`, `Taro`, or `webSockets` in browsers. `connectSocket` may return its task, or promise it as Taro does. */
 export interface SocketHost {
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- three typings packages describe this differently
   connectSocket: (options: any) => any
@@ -62,6 +62,9 @@ export interface Socket {
 /** The server does not take the token: 4401 by convention, 1008 (policy violation) by RFC 6455. */
 const REFUSED = [4401, 1008]
 
+/** How long a connection may take to open, in milliseconds. */
+const CONNECT_LIMIT = 20000
+
 /** Connects, and stays connected until `close()`. While nobody is logged in, it waits for a login. */
 export function connect(client: Client, options: SocketOptions): Socket {
   const { host, url, header, pause = 1000, longest = 60000, random = Math.random } = options
@@ -71,6 +74,8 @@ export function connect(client: Client, options: SocketOptions): Socket {
   const states = new Set<(state: SocketState, error?: unknown) => void>()
   let state: SocketState = 'connecting'
   let task: SocketTask | undefined
+  /** Grows with each connection that is begun or let go of. */
+  let round = 0
   let token = ''
   let losses = 0
   let refusals = 0
@@ -88,6 +93,7 @@ export function connect(client: Client, options: SocketOptions): Socket {
   /** Lets go of the connection; what it still tells is nobody's. */
   const drop = (code = 1000): void => {
     const old = task
+    round++
     task = undefined
     clearTimeout(retry)
     clearTimeout(beat)
@@ -140,44 +146,62 @@ export function connect(client: Client, options: SocketOptions): Socket {
   function open(): void {
     drop()
     become('connecting')
-    client.getAccessToken().then((held) => {
-      if (state !== 'connecting' || task) return
-      token = held
-      const protocols = (options.protocols ?? []).concat(authenticate === 'protocol' ? 'bearer.' + token : [])
-      const mine = host.connectSocket({ url, header, ...(protocols.length > 0 ? { protocols } : {}), success: () => undefined, fail: () => { lost(mine, {}) } }) as SocketTask
-      task = mine
-      mine.onOpen(() => {
-        if (task !== mine) return
-        if (authenticate !== 'protocol') mine.send({ data: authenticate(token) })
-        become('open')
-        alive()
-        renewInTime()
-      })
-      mine.onMessage(({ data }) => {
-        if (task !== mine) return
-        losses = refusals = 0
-        alive()
-        messages.forEach((tell) => {
-          tell(data)
-        })
-      })
-      mine.onClose((event) => { lost(mine, event) })
-      // Some hosts say that a connection failed, and never that it closed.
-      mine.onError(() => { lost(mine, {}) })
-    }).catch(refused)
-  }
-
-  function lost(mine: SocketTask, { code = 1006 }: { code?: number }): void {
-    if (task !== mine) return
-    if (REFUSED.indexOf(code) < 0) {
-      later()
-      return
+    const mine = round
+    const isCurrent = (): boolean => round === mine
+    const lost = ({ code = 1006 }: { code?: number }): void => {
+      if (!isCurrent()) return
+      if (REFUSED.indexOf(code) < 0) {
+        later()
+        return
+      }
+      drop()
+      become('connecting')
+      // As a 401: once a new token, and then it is about something else.
+      if (refusals++) refused(Object.assign(new Error('the server refuses the token'), { code: 'unauthorized' }))
+      else client.refresh(token).then(open, refused)
     }
-    drop()
-    become('connecting')
-    // As a 401: once a new token, and then it is about something else.
-    if (refusals++) refused(Object.assign(new Error('the server refuses the token'), { code: 'unauthorized' }))
-    else client.refresh(token).then(open, refused)
+    const fail = (): void => { lost({}) }
+
+    client.getAccessToken().then((held) => {
+      if (!isCurrent()) return
+      token = held
+      beat = setTimeout(later, CONNECT_LIMIT)
+      const protocols = (options.protocols ?? []).concat(authenticate === 'protocol' ? 'bearer.' + token : [])
+      // Taro promises its task; the others hand it out.
+      new Promise<SocketTask>((resolve) => {
+        resolve(host.connectSocket({ url, header, ...(protocols.length > 0 ? { protocols } : {}), success: () => undefined, fail }) as SocketTask)
+      }).then((connected) => {
+        if (!isCurrent()) {
+          connected.close({ code: 1000 })
+          return
+        }
+        task = connected
+        connected.onOpen(() => {
+          if (!isCurrent()) return
+          if (authenticate !== 'protocol') {
+            // It may have been renewed while the connection was made.
+            token = client.cachedToken() || token
+            connected.send({ data: authenticate(token) })
+          }
+          become('open')
+          alive()
+          renewInTime()
+        })
+        connected.onMessage(({ data }) => {
+          if (!isCurrent()) return
+          losses = refusals = 0
+          alive()
+          messages.forEach((tell) => {
+            tell(data)
+          })
+        })
+        connected.onClose(lost)
+        // Some hosts say that a connection failed, and never that it closed.
+        connected.onError(fail)
+      }).catch(fail)
+    }).catch((error: unknown) => {
+      if (isCurrent()) refused(error)
+    })
   }
 
   function send(data: string | ArrayBuffer): boolean {

@@ -26,7 +26,7 @@ class Connection implements SocketTask {
   tell(name: string, event: object = {}) { (this.on[name] as (event: object) => void)(event) }
 }
 
-function made(options: Partial<SocketOptions> = {}, host: object = {}) {
+function made(options: Partial<SocketOptions> = {}, host: object = {}, hand: (connection: Connection) => unknown = (connection) => connection) {
   const { client, service, device } = scene(host)
   const connections: Connection[] = []
   const states: SocketState[] = []
@@ -36,7 +36,7 @@ function made(options: Partial<SocketOptions> = {}, host: object = {}) {
     host: { connectSocket: ({ url, protocols, header }: { url: string; protocols?: string[]; header?: object }) => {
       const connection = new Connection(url, protocols, header)
       connections.push(connection)
-      return connection
+      return hand(connection)
     } },
     url: 'wss://api.example.com/live', random: () => 0.5, ...options,
   })
@@ -199,6 +199,54 @@ describe('a socket', () => {
     expect(closed.socket.state()).toBe('loggedOut')
     expect(closed.errors).toMatchObject([{ code: 'user_disabled' }])
     closed.socket.close()
+  })
+
+  it('a host that promises its task (Taro): the listeners are on it before it opens, and one that nobody waits for any more is closed', async () => {
+    let late: ((task: unknown) => void) | undefined
+    const { client, connections, last, socket, messages } = made({}, {}, (connection) => (connections.length === 2 ? new Promise((resolve) => { late = resolve }) : Promise.resolve(connection)))
+    await pass(200)
+    last().tell('open')
+    expect(socket.state()).toBe('open')
+    last().tell('message', { data: 'welcome' })
+    expect([last().got, messages]).toEqual([[JSON.stringify({ type: 'auth', token: client.cachedToken() })], ['welcome']])
+    last().tell('close', { code: 1006 })
+    await pass(1100)
+    expect(connections).toHaveLength(2)
+    socket.close()
+    late!(last())
+    await drained()
+    expect(last().closed).toBe(1000)
+  })
+
+  it('a task that a host promises and never gives, or that it refuses, is a loss', async () => {
+    for (const hand of [() => Promise.reject(new Error('five at most')), () => { throw new Error('no such function') }]) {
+      const { connections, states, socket } = made({}, {}, hand)
+      await pass(3500)
+      expect(connections.length).toBe(3)
+      expect(states.slice(0, 3)).toEqual(['waiting', 'connecting', 'waiting'])
+      socket.close()
+    }
+  })
+
+  it('a connection that neither opens nor fails is given up after 20 s', async () => {
+    const { connections, socket, last } = made({ heartbeat: false })
+    await pass(20500)
+    expect(connections[0]!.closed).toBe(1000)
+    await pass(1000)
+    expect(connections).toHaveLength(2)
+    last().tell('open')
+    await pass(60000)
+    expect(connections).toHaveLength(2)
+    socket.close()
+  })
+
+  it('a token that was renewed while it connected is the one that it sends', async () => {
+    const { client, last } = made()
+    await pass(120)
+    void client.refresh()
+    await pass(100)
+    last().tell('open')
+    expect(last().got.map(token)).toEqual([client.cachedToken()])
   })
 
   it('what an old connection still tells is nobody\'s', async () => {
