@@ -1,8 +1,8 @@
 // Command shop is the business service of examples/uniapp and examples/taro. It
-// serves orders and receipts of wugan's users to web pages of other origins and to
-// mini programs. It stores no user and no session: it verifies access tokens with
-// the keys that wugan publishes and the feed of revoked sessions, so that no request
-// of a user causes a call to wugan.
+// serves orders, receipts, advice in a stream and notices on a WebSocket to wugan's
+// users, for web pages of other origins and for mini programs. It stores no user and
+// no session: it verifies access tokens with the keys that wugan publishes and the
+// feed of revoked sessions, so that no request of a user causes a call to wugan.
 //
 // Settings, by environment:
 //
@@ -90,6 +90,8 @@ func newHandler(verifier *verify.Verifier, origins []string) http.Handler {
 	users.GET("/orders", listOrders)
 	users.GET("/orders/:id", showOrder)
 	users.POST("/receipts", takeReceipt)
+	users.POST("/advice", giveAdvice)
+	e.GET("/live", live(verifier, origins))
 	return e
 }
 
