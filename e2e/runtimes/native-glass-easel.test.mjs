@@ -1,6 +1,6 @@
 /** examples/miniprogram, plain wx, in Chromium on WeChat's own framework. */
 import { startMini } from './support/mini.mjs'
-import { FOLDER, NATIVE, PARTS, settle } from './support/native.mjs'
+import { FOLDER, NATIVE, PACKAGES, settle } from './support/native.mjs'
 import { promises } from './support/promises.mjs'
 
-promises('native mini program on glass-easel', () => startMini(FOLDER, settle, PARTS), NATIVE)
+promises('native mini program on glass-easel', () => startMini(FOLDER, settle, PACKAGES), NATIVE, { stream: true, socket: true })

@@ -7,5 +7,5 @@ promises(
   'uni-app mp-weixin on glass-easel',
   () => startMini('../../examples/uniapp/dist/build/mp-weixin', settle),
   SHOP,
-  { expire: true, steal: true, upload: true },
+  { expire: true, steal: true, upload: true, stream: true, socket: true },
 )

@@ -8,5 +8,5 @@ promises(
   'uni-app mp-weixin on miniprogram-simulate',
   () => startSimulated(resolve('../../examples/uniapp/dist/build/mp-weixin'), settle),
   SHOP,
-  { expire: true, steal: true, upload: true },
+  { expire: true, steal: true, upload: true, stream: true, socket: true },
 )

@@ -66,7 +66,7 @@ function open(): { page: Page; asked: string[]; toasts: string[] } {
       const module = { exports: {} as unknown }
       const wrapped = runInContext(`(function (module, exports, require) {${readFileSync(file, 'utf8')}\n})`, context) as (...args: unknown[]) => void
       wrapped(module, module.exports, (id: string) =>
-        id === '@wugan/client' ? load(join(import.meta.dirname, '../../miniprogram_dist/index.js')) : load(join(dirname(file), id + '.js')))
+        load(id.startsWith('@wugan/client') ? join(import.meta.dirname, '../../miniprogram_dist', (id.slice('@wugan/client/'.length) || 'index') + '.js') : join(dirname(file), id + '.js')))
       const isConfig = file.endsWith('config.js')
       loaded.set(file, isConfig ? { ...(module.exports as object), baseURL: server.url, devUser: `mini${String(Date.now())}` } : module.exports)
     }

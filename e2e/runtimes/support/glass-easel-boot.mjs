@@ -38,8 +38,8 @@ globalThis.getCurrentPages = () => shown
 
 const loaded = new Map()
 /** CommonJS with relative paths, and packages by name. */
-function load(path) {
-  if (!(path in modules) && path + '/index' in modules) path += '/index'
+function load(name) {
+  const path = name in modules ? name : name + '/index'
   if (!loaded.has(path)) {
     if (!(path in modules)) throw new Error('no such module: ' + path)
     const module = { exports: {} }

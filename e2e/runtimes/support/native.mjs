@@ -20,10 +20,7 @@ export const NATIVE = {
 export const FOLDER = resolve('../../examples/miniprogram')
 
 /** The settings of its README for a service of one's own, the login by wx.login included. */
-export const settle = (text, stack) => text.replace("'http://127.0.0.1:8080'", `'${stack.auth.url}'`).replace("devUser: 'alice'", 'devUser: null')
+export const settle = (text, stack) => text.replace("'http://127.0.0.1:8080'", `'${stack.auth.url}'`).replace("'http://127.0.0.1:8081'", `'${stack.shop.url}'`).replace("devUser: 'alice'", 'devUser: null')
 
 /** What *Build npm* in WeChat's tools takes from the package. */
-export const PACKAGES = { '@wugan/client': resolve('../../client/miniprogram_dist/index.js') }
-
-/** The same with the parts that other pages need, where every page is loaded. */
-export const PARTS = Object.fromEntries(['index', 'account'].map((part) => ['@wugan/client/' + part, resolve(`../../client/miniprogram_dist/${part}.js`)]))
+export const PACKAGES = { '@wugan/client': resolve('../../client/miniprogram_dist') }

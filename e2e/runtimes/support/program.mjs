@@ -20,13 +20,15 @@ const style = (text) => text.replaceAll(/(-?[\d.]+)rpx/g, (_, n) => `${n / 7.5}v
 
 /**
  * @param folder   where app.json is
- * @param packages { name: file }: what "Build npm" in the tools puts under miniprogram_npm
+ * @param packages { name: folder }: what "Build npm" in the tools puts under miniprogram_npm
  */
 export function readProgram(folder, packages = {}) {
   const read = (path) => readFileSync(join(folder, path), 'utf8')
   const files = filesBelow(folder)
   const modules = Object.fromEntries(files.filter((path) => /(?<!\.d)\.[jt]s$/.test(path)).map((path) => [path.slice(0, -3), script(path, read(path))]))
-  for (const [name, file] of Object.entries(packages)) modules['miniprogram_npm/' + name] = readFileSync(file, 'utf8')
+  for (const [name, from] of Object.entries(packages)) {
+    for (const file of readdirSync(from).filter((one) => one.endsWith('.js'))) modules[`miniprogram_npm/${name}/${file.slice(0, -3)}`] = readFileSync(join(from, file), 'utf8')
+  }
 
   const { pages } = JSON.parse(read('app.json'))
   const templates = Object.fromEntries(pages.map((path) => {

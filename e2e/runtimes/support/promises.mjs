@@ -29,7 +29,8 @@ export const SHOP = {
  * @param title   what is run, and where
  * @param start   (stack settings) => { origin?, prepare(stack), open(name) => device, close() }
  * @param example as SHOP
- * @param has     which buttons there are beyond the common ones: expire, steal, upload
+ * @param has     which buttons there are beyond the common ones: expire, steal, upload, stream, socket; guard;
+ *                closeCodes: false where the runtime tells none
  */
 export function promises(title, start, example, has = {}) {
   describe(title, () => {
@@ -191,6 +192,80 @@ export function promises(title, start, example, has = {}) {
         await shows(device, 'loot', 'session_revoked')
         await five()
         assert.deepEqual(authCalls(), { logins: 0, refreshes: 0 })
+      })
+    }
+
+    if (has.stream) {
+      test('an answer in pieces, asked for with an expired token: one refresh, and each piece in its order', async () => {
+        await device.setClockBack()
+        await pause(END)
+        stack.clear()
+        await device.tap('ask')
+        await shows(device, 'advice', '泡茶：龙井用八十度的水，泡两分钟，第二泡最好🍵')
+        assert.deepEqual(authCalls(), { logins: 0, refreshes: 1 })
+        assert.equal(stack.shop.count('/advice', 401), 1)
+        assert.equal(stack.shop.count('/advice', 200), 1)
+      })
+    }
+
+    if (has.socket) {
+      const connected = () => shows(device, 'live', '已连接')
+      const told = () => shows(device, 'notice', /：|welcome/)
+
+      test('a socket: one connection through two renewals, a new one after a loss, none after a logout', async () => {
+        stack.clear()
+        await device.tap('listen')
+        await connected()
+        await told()
+        // The token in the first message ends, and the next one has come before that.
+        await until(() => authCalls().refreshes >= 2, () => `refreshes: ${authCalls().refreshes}`)
+        await pause(TTL / 2)
+        await connected()
+        assert.equal(stack.shop.count('/live', 101), 1)
+        assert.equal(stack.shop.open(), 1)
+
+        stack.shop.cut()
+        await until(() => stack.shop.count('/live', 101) === 2, () => 'it does not come back')
+        await connected()
+        assert.equal(authCalls().logins, 0)
+
+        await device.tap('logout')
+        await shows(device, 'live', '请先登录')
+        await until(() => stack.shop.open() === 0, () => 'the connection is open still')
+        await device.tap('login')
+        await connected()
+        await device.tap('listen')
+        await until(() => stack.shop.open() === 0, () => 'the connection is open still')
+      })
+
+      if (has.closeCodes !== false) {
+        test('a socket whose session is replaced: closed with 4401, one silent login, and it is back', async () => {
+          await device.tap('listen')
+          await connected()
+          await told()
+          stack.clear()
+          await stack.replace()
+          await until(() => stack.shop.count('/live', 101) === 1, () => 'it does not come back')
+          await connected()
+          assert.equal(authCalls().logins, 1)
+          await device.tap('listen')
+        })
+      }
+    }
+
+    if (has.guard) {
+      test('a page for somebody: open to whoever is logged in, else by way of the login page', async () => {
+        await device.tap('order-3')
+        await shows(device, 'order', '青花瓷盖碗，待发货')
+        await device.back()
+        await device.tap('logout')
+        await example.loggedOut(device)
+        await device.tap('latest')
+        await until(() => device.has('enter'), () => 'the login page does not come')
+        stack.clear()
+        await device.tap('enter')
+        await shows(device, 'order', '青花瓷盖碗，待发货')
+        assert.deepEqual(authCalls(), { logins: 1, refreshes: 0 })
       })
     }
 

@@ -3,6 +3,7 @@
  * program that they judge. It changes nothing, and drops the connection where there is nobody to ask.
  */
 import { createServer, request } from 'node:http'
+import { connect } from 'node:net'
 
 /** Starts one in front of `target` (`http://127.0.0.1:PORT`). */
 export async function startRecorder(target) {
@@ -35,6 +36,28 @@ export async function startRecorder(target) {
     }
     incoming.pipe(passed)
   })
+  /** WebSockets, from end to end. */
+  const sockets = new Set()
+  server.on('upgrade', ({ method, url, rawHeaders }, socket, head) => {
+    const call = { method, path: url.split('?')[0], status: 0 }
+    calls.push(call)
+    const { hostname, port } = new URL(target)
+    const passed = connect(Number(port), hostname, () => {
+      const lines = rawHeaders.flatMap((name, n) => (n % 2 ? [] : [`${name}: ${rawHeaders[n + 1]}`]))
+      passed.write([`${method} ${url} HTTP/1.1`, ...lines, '', ''].join('\r\n'))
+      passed.write(head)
+      passed.pipe(socket)
+      socket.pipe(passed)
+    })
+    passed.once('data', (text) => { call.status = Number(String(text).split(' ')[1]) })
+    sockets.add(socket)
+    const end = () => {
+      sockets.delete(socket)
+      socket.destroy()
+      passed.destroy()
+    }
+    for (const one of [socket, passed]) one.on('error', end).on('close', end)
+  })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
 
   return {
@@ -49,12 +72,19 @@ export async function startRecorder(target) {
     /** How many calls of this path (a text or a pattern) there were; with this status, when one is given. */
     count: (path, status) =>
       calls.filter((call) => (path instanceof RegExp ? path.test(call.path) : call.path === path) && (!status || call.status === status)).length,
+    /** How many WebSockets are open. */
+    open: () => sockets.size,
+    /** Drops them, as a network does. */
+    cut() {
+      for (const socket of sockets) socket.destroy()
+    },
     mostAtOnce: () => most,
     token: () => token,
     login: () => login,
     close: () => new Promise((resolve) => {
       server.close(resolve)
       server.closeAllConnections()
+      for (const socket of sockets) socket.destroy()
     }),
   }
 }

@@ -7,6 +7,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { JSDOM } from 'jsdom'
+import { WebSocket } from 'ws'
 import { pause } from './stack.mjs'
 import { makeWx } from './wx.mjs'
 
@@ -34,7 +35,9 @@ function place(folder, settle, packages) {
   }
   // So that Node takes its scripts for CommonJS, and finds packages where it looks for them.
   write(join(to, 'package.json'), '{}')
-  for (const [name, file] of Object.entries(packages)) write(join(to, 'node_modules', name, 'index.js'), readFileSync(file))
+  for (const [name, from] of Object.entries(packages)) {
+    for (const file of readdirSync(from).filter((one) => one.endsWith('.js'))) write(join(to, 'node_modules', name, file), readFileSync(join(from, file)))
+  }
   return to
 }
 
@@ -57,7 +60,7 @@ export function startSimulated(folder, settle, packages = {}) {
 
     const boot = () => {
       for (const path of Object.keys(require.cache)) if (path.startsWith(root)) delete require.cache[path]
-      globalThis.wx = makeWx({ code: () => 'dev:' + name, storage, pictures: () => Promise.resolve(chosen) })
+      globalThis.wx = makeWx({ code: () => 'dev:' + name, storage, pictures: () => Promise.resolve(chosen), WebSocket })
       let app = {}
       const shown = []
       globalThis.App = (options) => {

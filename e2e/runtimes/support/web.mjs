@@ -84,6 +84,7 @@ export async function openPhone(browser, address) {
       const real = Date.now
       Date.now = () => real() - 3600000
     }),
+    back: () => page.goBack(),
     restart: () => page.reload(),
     async picture(name) {
       if (process.env.PICTURES) await page.screenshot({ path: join(process.env.PICTURES, name + '.png'), fullPage: true })

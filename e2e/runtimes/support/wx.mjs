@@ -5,8 +5,9 @@
  * @param code     what wx.login answers
  * @param storage  a Map-like { get, set, delete } that outlives a restart
  * @param pictures what wx.chooseImage finds: () => Promise<Uint8Array>
+ * @param WebSocket the class; Node 20 has none of its own
  */
-export function makeWx({ code, storage, pictures }) {
+export function makeWx({ code, storage, pictures, WebSocket = globalThis.WebSocket }) {
   const METHODS = ['OPTIONS', 'GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'TRACE', 'CONNECT']
   const shown = new Set()
   const files = new Map()
@@ -25,20 +26,38 @@ export function makeWx({ code, storage, pictures }) {
 
   const send = (name, options, init, read) => {
     const gaveUp = new AbortController()
+    const listeners = { headers() {}, chunk() {} }
     const work = async () => {
       if (running >= 10) throw new Error('more than ten requests at once')
       running++
       const timer = setTimeout(() => gaveUp.abort(), options.timeout ?? 60000)
       try {
         const response = await fetch(options.url, { ...init, signal: gaveUp.signal })
-        return { statusCode: response.status, header: Object.fromEntries(response.headers), cookies: [], data: read(await response.text()) }
+        const header = Object.fromEntries(response.headers)
+        if (!options.enableChunked) return { statusCode: response.status, header, cookies: [], data: read(await response.text()) }
+        listeners.headers({ statusCode: response.status, header, cookies: [] })
+        for (const reader = response.body.getReader(); ;) {
+          const { done, value } = await reader.read()
+          if (done) break
+          // Wherever it is cut, as networks do.
+          for (const part of [value.slice(0, value.length >> 1), value.slice(value.length >> 1)]) listeners.chunk({ data: part.buffer })
+        }
+        return { statusCode: response.status, header, cookies: [], data: '' }
       } finally {
         clearTimeout(timer)
         running--
       }
     }
     settle(name, work(), options)
-    return { abort: () => gaveUp.abort(), onProgressUpdate() {}, onHeadersReceived() {}, offHeadersReceived() {}, offProgressUpdate() {} }
+    return {
+      abort: () => gaveUp.abort(),
+      onProgressUpdate() {},
+      offProgressUpdate() {},
+      onHeadersReceived(listener) { listeners.headers = listener },
+      offHeadersReceived() {},
+      onChunkReceived(listener) { listeners.chunk = listener },
+      offChunkReceived() {},
+    }
   }
 
   const json = (text) => {
@@ -69,6 +88,19 @@ export function makeWx({ code, storage, pictures }) {
       for (const [name, value] of Object.entries(options.formData ?? {})) form.append(name, value)
       form.append(options.name, new Blob([files.get(options.filePath)]), 'picture.png')
       return send('uploadFile', options, { method: 'POST', body: form, headers: options.header }, (text) => text)
+    },
+    connectSocket(options) {
+      const socket = new WebSocket(options.url, options.protocols ?? [])
+      socket.binaryType = 'arraybuffer'
+      settle('connectSocket', Promise.resolve({}), options)
+      return {
+        send: ({ data }) => socket.send(data),
+        close: ({ code, reason } = {}) => socket.close(code ?? 1000, reason),
+        onOpen(listener) { socket.onopen = () => listener({}) },
+        onMessage(listener) { socket.onmessage = ({ data }) => listener({ data }) },
+        onClose(listener) { socket.onclose = ({ code, reason }) => listener({ code, reason }) },
+        onError(listener) { socket.onerror = () => listener({ errMsg: 'connectSocket:fail' }) },
+      }
     },
     login: (options) => settle('login', Promise.resolve().then(() => ({ code: code() })), options),
     chooseImage: (options) => settle('chooseImage', pictures().then((picture) => {

@@ -1,5 +1,9 @@
-/** The one client of this app, and the two mishaps that the buttons bring about. */
-import { createClient, type Host } from '@wugan/client'
+/** The one client of this app, what else it uses of the package, and the two mishaps that the buttons bring about. */
+import { createClient as createPlain, type Host } from '@wugan/client'
+import { createClient as createDebugged, drawTimeline } from '@wugan/client/devtools'
+import { pageGuard } from '@wugan/client/guard'
+import { connect, type Socket } from '@wugan/client/socket'
+import { stream } from '@wugan/client/stream'
 
 /** Where wugan is, and where the business service (examples/shop) is. */
 const AUTH = import.meta.env.VITE_AUTH_URL || 'http://localhost:8080'
@@ -36,8 +40,19 @@ const host: Host = {
   // #endif
 }
 
+// A development build tells each decision in the console and draws its calls into the page; a production build has
+// nothing of it.
+const createClient: typeof createDebugged = import.meta.env.DEV ? createDebugged : createPlain
+
 export const client = createClient({
   host,
+  debug: true,
+  // #ifdef H5
+  onEntry: (_, all) => {
+    const place = document.getElementById('calls')
+    if (import.meta.env.DEV && place) drawTimeline(place, all)
+  },
+  // #endif
   baseURL: AUTH,
   storageKey: KEY,
   getCode: devUser ? () => 'dev:' + devUser : undefined,
@@ -51,6 +66,24 @@ export const shop = <T>(path: string) => client.get<T>(SHOP + path, undefined, {
 
 export const sendReceipt = (filePath: string) =>
   client.uploadFile({ url: SHOP + '/receipts', filePath, name: 'file', auth: true })
+
+/** Asks for advice, and shows it piece by piece. */
+export async function advise(question: string, show: (piece: string) => void): Promise<void> {
+  const pieces = stream(client, { url: SHOP + '/advice', method: 'POST', data: { question }, auth: true })
+  for await (const { data } of pieces) show(JSON.parse(data) as string)
+}
+
+/** What the shop tells by itself. Each message after the token's welcome is about an order. */
+export const listen = (): Socket =>
+  connect(client, { host: { connectSocket: uni.connectSocket }, url: SHOP.replace(/^http/, 'ws') + '/live' })
+
+/** The page of an order is for somebody; whoever logged out is led to the login page. */
+export const guard = pageGuard(client, {
+  needs: (path) => path.startsWith('/pages/order/'),
+  loginPage: '/pages/login/index',
+})
+// Written out as well, for the H5 build.
+guard.install({ addInterceptor: uni.addInterceptor })
 
 /** From now on every service answers 401 to the present access token, whatever this device's clock says. */
 export const expireToken = () =>

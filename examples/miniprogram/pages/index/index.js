@@ -1,4 +1,7 @@
+const { connect } = require('@wugan/client/socket')
+const { stream } = require('@wugan/client/stream')
 const client = require('../../client')
+const { shopURL } = require('../../config')
 
 /** What to tell a person about each way in which a request can end without an answer. */
 const SAY = {
@@ -6,8 +9,10 @@ const SAY = {
   NetworkError: '网络不稳定，请稍后再试',
 }
 
+const LIVE = { connecting: '连接中', open: '已连接', waiting: '等待重连', loggedOut: '请先登录', closed: '未连接' }
+
 Page({
-  data: { session: { state: 'anonymous' }, user: {}, devices: '–', log: [] },
+  data: { session: { state: 'anonymous' }, user: {}, devices: '–', advice: '', live: '未连接', notice: '', log: [] },
 
   onLoad() {
     this.stop = client.onAuthStateChange(({ type, session, error }) => {
@@ -19,6 +24,7 @@ Page({
 
   onUnload() {
     this.stop()
+    if (this.socket) this.socket.close()
   },
 
   // Two requests at once and nobody logged in yet: one login, two answers.
@@ -41,6 +47,35 @@ Page({
     return client.post('/api/v1/auth/logout-all')
       .then(({ statusCode }) => this.note('logout-all: ' + statusCode))
       .catch((error) => this.failed(error))
+  },
+
+  // An answer that arrives piece by piece, through a renewal of the token.
+  async ask() {
+    this.setData({ advice: '' })
+    try {
+      for await (const { data } of stream(client, { url: shopURL + '/advice', method: 'POST', data: { question: '泡茶' }, auth: true })) {
+        this.setData({ advice: this.data.advice + JSON.parse(data) })
+      }
+    } catch (error) {
+      this.failed(error)
+    }
+  },
+
+  // One connection, however often the token is renewed.
+  listen() {
+    if (this.socket) {
+      this.socket.close()
+      this.socket = undefined
+      return
+    }
+    this.socket = connect(client, { host: wx, url: shopURL.replace(/^http/, 'ws') + '/live' })
+    this.setData({ live: LIVE[this.socket.state()] })
+    this.socket.onState((state) => this.setData({ live: LIVE[state] }))
+    this.socket.onMessage((text) => {
+      if (text === 'pong') return
+      const { type, order } = JSON.parse(text)
+      this.setData({ notice: order ? order.title + '：' + order.state : type })
+    })
   },
 
   login() {
