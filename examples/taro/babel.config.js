@@ -1,3 +1,3 @@
 module.exports = {
-  presets: [['taro', { framework: 'vue3', compiler: 'vite' }]],
+  presets: [['taro', { framework: 'react', compiler: 'vite' }]],
 }

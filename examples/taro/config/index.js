@@ -7,7 +7,7 @@ export default defineConfig(() => ({
   sourceRoot: 'src',
   outputRoot: `dist/${process.env.TARO_ENV}`,
   plugins: [],
-  framework: 'vue3',
+  framework: 'react',
   compiler: 'vite',
   h5: {
     publicPath: './',
