@@ -99,16 +99,22 @@ func (r *Revocations) Revoked(sessionID string) bool {
 // RevocationReason returns why a session ended, as [Reason.Told] returns it, or ""
 // if it has not ended.
 func (r *Revocations) RevocationReason(sessionID string) string {
-	if r == nil {
-		return ""
-	}
 	id, err := uuid.Parse(sessionID)
 	if err != nil {
 		return ""
 	}
+	return r.Reason(id).Told()
+}
+
+// Reason returns why a session ended, or "" if it has not ended or the reason is not
+// known.
+func (r *Revocations) Reason(sessionID uuid.UUID) Reason {
+	if r == nil {
+		return ""
+	}
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return r.set.reason(id).Told()
+	return r.set.reason(sessionID)
 }
 
 // Add adds sessions that ended at a time for a reason.

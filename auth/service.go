@@ -96,6 +96,8 @@ type Service struct {
 	apps           apps
 	issuer         issuer
 	refreshProfile verify.Profile
+	// expiredProfile is refreshProfile for tokens that have expired.
+	expiredProfile verify.Profile
 	store          Store
 	exchanger      CodeExchanger
 	people         People
@@ -123,6 +125,13 @@ func New(c Config) (*Service, error) {
 	if c.Observer == nil {
 		c.Observer = noObserver{}
 	}
+	refreshProfile := verify.Profile{
+		Type: verify.RefreshTokenType, Issuer: c.Issuer, Audience: c.Issuer,
+		Keys: c.RefreshKeys, Now: c.Now,
+		RequiredClaims: []string{"sub", "client_id", "iat", "sid", "seq", "prev"},
+	}
+	expiredProfile := refreshProfile
+	expiredProfile.Now = func() time.Time { return time.Time{} } // by which no token has expired
 	return &Service{
 		apps: newApps(c),
 		issuer: issuer{
@@ -130,11 +139,7 @@ func New(c Config) (*Service, error) {
 			access: c.AccessKeys, refresh: c.RefreshKeys,
 			lifetimes: c.Lifetimes, metadataClaims: c.MetadataClaims, identityClaims: c.IdentityClaims,
 		},
-		refreshProfile: verify.Profile{
-			Type: verify.RefreshTokenType, Issuer: c.Issuer, Audience: c.Issuer,
-			Keys: c.RefreshKeys, Now: c.Now,
-			RequiredClaims: []string{"sub", "client_id", "iat", "sid", "seq", "prev"},
-		},
+		refreshProfile: refreshProfile, expiredProfile: expiredProfile,
 		store: c.Store, exchanger: c.Exchanger, people: c.People, tickets: c.Tickets, vault: c.Vault, now: c.Now,
 		observer: c.Observer, revocations: c.Revocations,
 	}, nil
@@ -160,6 +165,8 @@ type LoginResult struct {
 	AppID   string
 	NewUser bool
 	Tokens  Tokens
+	// Ended names the sessions that this login ended.
+	Ended []Ended
 }
 
 // Login exchanges a code, finds or creates the user, and opens a session.
@@ -265,7 +272,7 @@ func (s *Service) welcome(in LoggedIn, appID string, sessionID uuid.UUID, now ti
 	if err != nil {
 		return LoginResult{}, err
 	}
-	return LoginResult{User: in.User, AppID: appID, NewUser: in.NewUser, Tokens: tokens}, nil
+	return LoginResult{User: in.User, AppID: appID, NewUser: in.NewUser, Tokens: tokens, Ended: in.Ended}, nil
 }
 
 // RefreshRequest holds a refresh token and the origin of the request.

@@ -139,7 +139,7 @@ func (i *issuer) identity(g grant) (openID, unionID string) {
 
 // presented verifies a refresh token and returns its claims. The errors are
 // ErrRefreshInvalid, ErrRefreshExpired, and users.ErrUnavailable before the
-// database's time is known.
+// database's time is known. With ErrRefreshExpired, the user and the session are set.
 func (s *Service) presented(ctx context.Context, token string) (Presented, error) {
 	if err := s.revocations.Ready(); err != nil {
 		return Presented{}, err // without the time, expiry cannot be checked
@@ -147,12 +147,21 @@ func (s *Service) presented(ctx context.Context, token string) (Presented, error
 	claims, err := s.refreshProfile.Parse(ctx, token)
 	switch {
 	case errors.Is(err, verify.ErrExpired):
-		return Presented{}, fmt.Errorf("%w: %w", ErrRefreshExpired, err)
+		var p Presented
+		if claims, err := s.expiredProfile.Parse(ctx, token); err == nil {
+			p, _ = s.read(claims)
+		}
+		return Presented{UserID: p.UserID, SessionID: p.SessionID}, fmt.Errorf("%w: %w", ErrRefreshExpired, err)
 	case errors.Is(err, verify.ErrInvalid), errors.Is(err, verify.ErrMissing):
 		return Presented{}, fmt.Errorf("%w: %w", ErrRefreshInvalid, err)
 	case err != nil:
 		return Presented{}, fmt.Errorf("check a refresh token: %w", err)
 	}
+	return s.read(claims)
+}
+
+// read reads the claims of a refresh token whose signature is good.
+func (s *Service) read(claims verify.Payload) (Presented, error) {
 	seq, ok1 := claims.Integer("seq")
 	prev, ok2 := claims.Integer("prev")
 	subject, ok3 := claims.Text("sub")

@@ -52,6 +52,20 @@ func (from client) is(userID, sessionID uuid.UUID) {
 	from.c.Set(callerKey, caller{client: from, userID: userID, sessionID: sessionID})
 }
 
+// loggedIn notes, for the log line, the session that a login has opened and those
+// that it has ended.
+func (from client) loggedIn(result auth.LoginResult) {
+	from.is(result.Tokens.UserID, result.Tokens.SessionID)
+	if len(result.Ended) == 0 {
+		return
+	}
+	ended := make([]string, len(result.Ended))
+	for i, x := range result.Ended {
+		ended[i] = x.SessionID.String() + " " + string(x.Reason)
+	}
+	from.c.Set(endedKey, ended)
+}
+
 // anyone registers paths that need no token.
 func anyone(e *echo.Echo) paths[client] {
 	return paths[client]{

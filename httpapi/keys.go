@@ -105,6 +105,7 @@ func (a *api) keyHolder(c echo.Context, needs apikey.Scope) (apikey.Key, error) 
 	case !key.Scope.Allows(needs):
 		return apikey.Key{}, newProblem(codeForbidden, nil)
 	}
+	c.Set(keyKey, key.Name)
 	return key, nil
 }
 

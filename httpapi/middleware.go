@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -11,6 +12,9 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
+
+	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/auth/verify"
 )
 
 // What the middleware keeps in Echo's context for the log line.
@@ -18,6 +22,8 @@ const (
 	callerKey  = "wugan.caller"
 	outcomeKey = "wugan.outcome"
 	causeKey   = "wugan.cause"
+	endedKey   = "wugan.ended"
+	keyKey     = "wugan.key"
 )
 
 // requestID returns the id that withRequestID gave the request.
@@ -89,13 +95,38 @@ func (a *api) logRequest(c echo.Context, took time.Duration) {
 	if who, ok := c.Get(callerKey).(caller); ok {
 		attrs = append(attrs, slog.String("user", who.userID.String()), slog.String("session", who.sessionID.String()))
 	}
+	if key, ok := c.Get(keyKey).(string); ok {
+		attrs = append(attrs, slog.String("key", key))
+		if id, ok := parseID(c.Param("id")); ok {
+			attrs = append(attrs, slog.String("target", id.String()))
+		}
+	}
+	if ended, ok := c.Get(endedKey).([]string); ok {
+		attrs = append(attrs, slog.Any("ended", ended))
+	}
 	if outcome, ok := c.Get(outcomeKey).(string); ok {
 		attrs = append(attrs, slog.String("outcome", outcome))
 	}
 	if cause, ok := c.Get(causeKey).(error); ok {
+		if reason := a.endReason(c, cause); reason != "" {
+			attrs = append(attrs, slog.String("reason", string(reason)))
+		}
 		attrs = append(attrs, slog.String("error", cause.Error()))
 	}
 	a.log.LogAttrs(ctx, level, "request", attrs...)
+}
+
+// endReason returns why the session of a refused request ended, also where the
+// response does not say so.
+func (a *api) endReason(c echo.Context, cause error) auth.Reason {
+	var ended *auth.RevokedError
+	if errors.As(cause, &ended) {
+		return ended.Reason
+	}
+	if who, ok := c.Get(callerKey).(caller); ok && errors.Is(cause, verify.ErrRevoked) {
+		return a.revocations.Reason(who.sessionID)
+	}
+	return ""
 }
 
 // withRecovery turns a panic into 500 and a line in the log.

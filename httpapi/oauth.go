@@ -256,7 +256,7 @@ func (a *api) codeGrant(c echo.Context, f form, appID string) (auth.Tokens, erro
 	if err != nil {
 		return auth.Tokens{}, err
 	}
-	from.is(result.Tokens.UserID, result.Tokens.SessionID)
+	from.loggedIn(result)
 	return result.Tokens, nil
 }
 

@@ -88,7 +88,7 @@ func (a *api) login(ctx context.Context, from client, r loginRequest) (loginResp
 	if err != nil {
 		return loginResponse{}, err
 	}
-	from.is(result.Tokens.UserID, result.Tokens.SessionID)
+	from.loggedIn(result)
 	return loginResponse{renderUser(result.User, result.AppID), result.NewUser, renderTokens(result.Tokens)}, nil
 }
 

@@ -1,6 +1,8 @@
 package service
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -108,4 +110,77 @@ func TestAFeedReaderKnowsTheReason(t *testing.T) {
 	require.Eventually(t, func() bool { return feed.Revoked(session) }, 5*time.Second, 10*time.Millisecond)
 	require.Equal(t, "signed_out", feed.RevocationReason(session))
 	require.Empty(t, feed.RevocationReason("another"))
+}
+
+// Support has a person, a request id or a time, and the log of the pods.
+func TestTheLogAloneSaysWhyASessionEnded(t *testing.T) {
+	t.Parallel()
+	everyStore(t, func(t *testing.T, w *world) {
+		p := w.pod(withOperatorKeys, func(c *config.Config) { c.MaxSessionsPerUser = 2 })
+		line := func(requestID string) map[string]any {
+			t.Helper()
+			for text := range strings.Lines(w.log.String()) {
+				var line map[string]any
+				if json.Unmarshal([]byte(text), &line) == nil && line["requestId"] == requestID {
+					return line
+				}
+			}
+			t.Fatalf("no line of request %s", requestID)
+			return nil
+		}
+		on := func(device string) map[string]any { return map[string]any{"deviceId": device} }
+		// who presents a token that is refused, and returns the line about it.
+		refused := func(id string, a answer) map[string]any {
+			require.GreaterOrEqual(t, a.status, 400, "%s", a.body)
+			return line(id)
+		}
+		me := func(id, access string) map[string]any {
+			return refused(id, p.do("GET", "/api/v1/users/me", access, nil, "X-Request-Id", id))
+		}
+		refresh := func(id, token string) map[string]any {
+			return refused(id, p.do("POST", "/api/v1/auth/refresh", "", map[string]any{"refreshToken": token}, "X-Request-Id", id))
+		}
+
+		first := p.signIn("alice", on("phone"))
+		session, user := p.sessionOf(first.access), p.userOf(first.access)
+		again := p.do("POST", "/api/v1/auth/login", "", map[string]any{"appId": appID, "code": w.code(appID, "alice"), "deviceId": "phone"}, "X-Request-Id", "replacing")
+		require.Equal(t, []any{session + " replaced"}, line("replacing")["ended"])
+		for i, x := range []map[string]any{me("r1", first.access), refresh("r2", first.refresh)} {
+			require.Equal(t, "session_revoked", x["outcome"], i)
+			require.Equal(t, "replaced", x["reason"], i)
+			require.Equal(t, session, x["session"], i)
+			require.Equal(t, user, x["user"], i)
+		}
+		evicted := p.sessionOf(again.text("accessToken"))
+		p.signIn("alice", on("tablet"))
+		w.clock.move(time.Second)
+		p.do("POST", "/api/v1/auth/login", "", map[string]any{"appId": appID, "code": w.code(appID, "alice"), "deviceId": "desk"}, "X-Request-Id", "evicting")
+		require.Equal(t, []any{evicted + " evicted"}, line("evicting")["ended"])
+		require.Equal(t, "evicted", me("e1", again.text("accessToken"))["reason"])
+
+		// A copy: the response does not say so with an access token, the log does.
+		bob := p.signIn("bob")
+		next := pair(p.refresh(bob.refresh))
+		pair(p.refresh(next.refresh))
+		w.clock.move(time.Minute)
+		require.Equal(t, "refresh_reused", refresh("c1", bob.refresh)["outcome"])
+		require.Equal(t, "refresh_reused", me("c2", next.access)["reason"])
+
+		carol := p.signIn("carol")
+		session = p.sessionOf(carol.access)
+		ended := p.do("DELETE", "/api/v1/admin/sessions/"+session+"?reason=stolen", adminKey, nil, "X-Request-Id", "o1")
+		require.Equal(t, 204, ended.status)
+		require.Equal(t, "admin", line("o1")["key"])
+		require.Equal(t, session, line("o1")["target"])
+		require.Equal(t, "operator", me("o2", carol.access)["reason"])
+
+		// Not used for a week.
+		dave := p.signIn("dave")
+		user, session = p.userOf(dave.access), p.sessionOf(dave.access)
+		w.clock.move(8 * 24 * time.Hour)
+		late := refresh("x1", dave.refresh)
+		require.Equal(t, "refresh_expired", late["outcome"])
+		require.Equal(t, user, late["user"])
+		require.Equal(t, session, late["session"])
+	})
 }
