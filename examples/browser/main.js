@@ -1,10 +1,22 @@
-import { createClient, fetchHost } from '@wugan/client'
+import { fetchHost } from '@wugan/client'
+// The same createClient, for development: it tells each decision in the console, and draws its calls. A page that ships
+// takes it from '@wugan/client'.
+import { createClient, drawTimeline } from '@wugan/client/devtools'
+import { connect, webSockets } from '@wugan/client/socket'
+import { stream } from '@wugan/client/stream'
 
 // No getCode: a page cannot log in silently, so it asks, and says login_required until somebody answers.
 // The session is in localStorage; open the page twice to see the tabs share it.
-const client = createClient({ host: fetchHost(), baseURL: '' })
+const client = createClient({
+  host: fetchHost(),
+  baseURL: '',
+  debug: true,
+  onEntry: (_, all) => drawTimeline(element('calls'), all),
+})
 
-const element = (id) => document.getElementById(id)
+function element(id) {
+  return document.getElementById(id)
+}
 
 function note(text) {
   const item = document.createElement('li')
@@ -33,6 +45,23 @@ const me = () => client.get('/api/v1/users/me')
 element('login').onsubmit = act((form) => client.login('dev:' + form.elements.name.value).then(({ user }) => 'hello ' + user.id))
 element('me').onclick = act(() => me().then(({ data }) => JSON.stringify(data)))
 element('five').onclick = act(() => Promise.all([me(), me(), me(), me(), me()]).then((all) => all.map((one) => one.statusCode).join(' ')))
+// An answer that arrives piece by piece, and a socket that stays logged in: both of examples/shop.
+element('ask').onclick = act(async () => {
+  element('advice').textContent = ''
+  for await (const { data } of stream(client, { url: '/shop/advice', method: 'POST', data: { question: '泡茶' } })) element('advice').textContent += JSON.parse(data)
+  return 'advice: ' + element('advice').textContent
+})
+let socket
+element('listen').onclick = () => {
+  if (socket) {
+    socket.close()
+    socket = undefined
+    return
+  }
+  socket = connect(client, { host: webSockets, url: location.origin.replace(/^http/, 'ws') + '/shop/live' })
+  socket.onState((state, error) => note(error ? `socket: ${state}, ${error.code}` : 'socket: ' + state))
+  socket.onMessage((text) => { element('notice').textContent = text })
+}
 element('everywhere').onclick = act(() => client.post('/api/v1/auth/logout-all').then(({ statusCode }) => 'logout-all: ' + statusCode))
 element('logout').onclick = act(() => client.logout().then(() => 'bye'))
 show()
