@@ -109,6 +109,12 @@ test('in English, every button shows what it promises', async (t) => {
   assert.ok(wechat.rows.some((row) => /^visitorlogin: (503 wechat_unavailable → )+200$/.test(row)), wechat.rows.join('\n'))
   assert.ok(wechat.rows.includes('visitorGET /users/me: 200'))
 
+  const ends = await play(page, 'ends')
+  assert.ok(ends.rows.includes('phonePOST /users/me/phone: 200'), ends.rows.join('\n'))
+  assert.ok(ends.rows.includes('Alipaylogin: 200 → 200'), ends.rows.join('\n'))
+  assert.match(ends.told, /one user with two identities/)
+  assert.deepEqual((await play(page, 'ends', 'Space')).facts, ['4 requests', '2 logins', '4 responses'], 'it can be played again')
+
   assert.deepEqual((await play(page, 'one')).facts, ['1 request', '1 response'])
   assert.equal(await page.locator('#noticed').innerText(), 'nothing', 'after all of this')
 
@@ -131,6 +137,7 @@ test('in Chinese, every button shows what it promises', async (t) => {
     lost: ['1 个请求', '1 × 401', '丢失 1 个响应', '1 次刷新', '1 个响应'],
     stolen: ['2 个请求', '3 × 401', '2 次刷新', '1 次登录', '2 个响应'],
     wechat: ['2 个请求', '1 × 401', '1 × 503', '1 次刷新', '1 次登录', '2 个响应'],
+    ends: ['5 个请求', '2 次登录', '5 个响应'],
     one: ['1 个请求', '1 个响应'],
     everywhere: ['3 个请求', '2 × 401', '1 次登录', '2 个响应', '1 个被拒'],
   }

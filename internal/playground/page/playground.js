@@ -1147,7 +1147,7 @@
       now: () => Date.now() - lag
     });
     phone.onAuthStateChange(changed);
-    return { phone, wire, scenes: scenes2, totals, name, current: () => scenes2[0]?.ended === void 0 ? scenes2[0] : void 0, play: play2, ask, another, expire, signIn, tokens };
+    return { phone, wire, scenes: scenes2, totals, name, current: () => scenes2[0]?.ended === void 0 ? scenes2[0] : void 0, play: play2, ask, behind, another, expire, signIn, tokens };
     function open(scene) {
       var _a;
       clearTimeout(silence);
@@ -1193,7 +1193,7 @@
         close(opened, asTold);
       }
     }
-    async function ask(actor, client, method, path, id) {
+    async function ask(actor, client, method, path, { id, data } = {}) {
       const scene = played ?? open("aside");
       const url = "/api/v1" + path;
       const shared = id !== void 0;
@@ -1202,7 +1202,7 @@
       if (!shared) row.asked = performance.now();
       let got;
       try {
-        got = (await client.request({ url, method, header: { "X-Request-Id": row.key.split(" ")[1] ?? "" } })).statusCode;
+        got = (await client.request({ url, method, data, header: { "X-Request-Id": row.key.split(" ")[1] ?? "" } })).statusCode;
       } catch (error) {
         got = error.code;
       }
@@ -1365,6 +1365,26 @@
         tablet.close();
       }
     },
+    ends: async (stage2) => {
+      const { phone, name } = stage2;
+      await stage2.signIn();
+      await stage2.ask("phone", phone, "GET", me);
+      if (!phone.getSession().user?.phone) await stage2.ask("phone", phone, "POST", me + "/phone", { data: { code: "dev:" + name } });
+      const alipay = stage2.another("alipay", { appId: "alipay", getCode: () => "dev:" + name });
+      try {
+        await stage2.ask("alipay", alipay, "GET", me);
+        const stranger = alipay.getSession().user?.id;
+        await alipay.login({ phoneCode: await phoneButton("alipay", name) });
+        await stage2.ask("alipay", alipay, "GET", me);
+        await stage2.ask("phone", phone, "GET", "/users/me/identities");
+        const one = phone.getSession().user?.id;
+        const { answers, rejected } = factsOf(stage2.current());
+        return rejected === 0 && answers >= 4 && one !== void 0 && stranger !== one && alipay.getSession().user?.id === one;
+      } finally {
+        alipay.close();
+        await stage2.behind(() => phone.request({ url: "/api/v1/users/me/identities/alipay", method: "DELETE" }));
+      }
+    },
     login: async (stage2) => {
       await stage2.phone.login();
       return stage2.phone.getSession().state === "authenticated";
@@ -1379,6 +1399,15 @@
       return stage2.tokens()?.accessToken !== before;
     }
   };
+  async function phoneButton(appId, user) {
+    const response = await fetch("/dev/phone-code", {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ appId, user })
+    });
+    if (!response.ok) throw new Error(`the phone button failed: HTTP ${String(response.status)}`);
+    return (await response.json()).code;
+  }
   async function switchWeChat(down) {
     const response = await fetch("/playground/wechat", {
       method: "POST",
@@ -1442,6 +1471,7 @@
     "actor.tablet": "tablet",
     "actor.thief": "thief",
     "actor.visitor": "visitor",
+    "actor.alipay": "Alipay",
     "actor.wechat": "WeChat",
     "kind.refresh": "refresh",
     "kind.login": "login",
@@ -1508,6 +1538,7 @@
     "actor.tablet": "平板",
     "actor.thief": "盗用者",
     "actor.visitor": "新访客",
+    "actor.alipay": "支付宝",
     "actor.wechat": "微信",
     "kind.refresh": "刷新",
     "kind.login": "登录",
@@ -1554,6 +1585,11 @@
         lead: "The same user is signed in on a tablet. The phone ends every session.",
         told: "The tablet’s next request was refused at once, and so was its refresh: there, somebody has to log in. This phone stays logged out, until you log in."
       },
+      ends: {
+        title: "A second end",
+        lead: "The same person opens Alipay’s mini program and shares the phone number.",
+        told: "At first Alipay’s visitor was a user of their own. The verified number joined the two: both ends now have one user with two identities."
+      },
       login: { title: "Log in", lead: "The only way out of “logged out”.", told: "Signed in, with a new session." },
       logout: {
         title: "Log out",
@@ -1599,6 +1635,11 @@
         title: "全部退出",
         lead: "同一个用户也登录在一台平板上。手机结束所有会话。",
         told: "平板的下一个请求立刻被拒绝，刷新也一样：那边要有人主动登录。这台手机会保持退出，直到你登录。"
+      },
+      ends: {
+        title: "换一个端",
+        lead: "同一个人打开支付宝小程序，并在那里授权手机号。",
+        told: "起初支付宝那边是另一个用户。同一个已验证的手机号把两者合为一人：两端现在是同一个用户，有两个身份。"
       },
       login: { title: "登录", lead: "离开“已退出登录”的唯一办法。", told: "已登录，是一个新会话。" },
       logout: {
@@ -1901,7 +1942,7 @@
         const until = performance.now() + STRIP - STEADY;
         while (steady && !busy && !document.hidden && performance.now() < until) {
           const next = performance.now() + STEADY;
-          await stage.ask("phone", stage.phone, "GET", "/users/me", "steady");
+          await stage.ask("phone", stage.phone, "GET", "/users/me", { id: "steady" });
           while (steady && !busy && performance.now() < next) await sleep(50);
         }
         const { requests, answers, refreshes } = factsOf(stage.current());

@@ -96,7 +96,7 @@ async function keepAsking(): Promise<void> {
       const until = performance.now() + STRIP - STEADY
       while (steady && !busy && !document.hidden && performance.now() < until) {
         const next = performance.now() + STEADY
-        await stage.ask('phone', stage.phone, 'GET', '/users/me', 'steady')
+        await stage.ask('phone', stage.phone, 'GET', '/users/me', { id: 'steady' })
         while (steady && !busy && performance.now() < next) await sleep(50)
       }
       const { requests, answers, refreshes } = factsOf(stage.current()!)

@@ -100,6 +100,29 @@ export const plays: Record<Exclude<SceneName, 'steady' | 'aside'>, Play> = {
     }
   },
 
+  ends: async (stage) => {
+    const { phone, name } = stage
+    await stage.signIn()
+    await stage.ask('phone', phone, 'GET', me)
+    // Once is enough: each number that WeChat hands out costs money.
+    if (!phone.getSession().user?.phone) await stage.ask('phone', phone, 'POST', me + '/phone', { data: { code: 'dev:' + name } })
+    const alipay = stage.another('alipay', { appId: 'alipay', getCode: () => 'dev:' + name })
+    try {
+      await stage.ask('alipay', alipay, 'GET', me)
+      const stranger = alipay.getSession().user?.id
+      await alipay.login({ phoneCode: await phoneButton('alipay', name) })
+      await stage.ask('alipay', alipay, 'GET', me)
+      await stage.ask('phone', phone, 'GET', '/users/me/identities')
+      const one = phone.getSession().user?.id
+      const { answers, rejected } = factsOf(stage.current()!)
+      return rejected === 0 && answers >= 4 && one !== undefined && stranger !== one && alipay.getSession().user?.id === one
+    } finally {
+      alipay.close()
+      // So that it is another user again when it is played once more.
+      await stage.behind(() => phone.request({ url: '/api/v1/users/me/identities/alipay', method: 'DELETE' }))
+    }
+  },
+
   login: async (stage) => {
     await stage.phone.login()
     return stage.phone.getSession().state === 'authenticated'
@@ -115,6 +138,17 @@ export const plays: Record<Exclude<SceneName, 'steady' | 'aside'>, Play> = {
     await stage.phone.refresh()
     return stage.tokens()?.accessToken !== before
   },
+}
+
+/** What the phone button of a platform hands to its client. */
+async function phoneButton(appId: string, user: string): Promise<string> {
+  const response = await fetch('/dev/phone-code', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ appId, user }),
+  })
+  if (!response.ok) throw new Error(`the phone button failed: HTTP ${String(response.status)}`)
+  return ((await response.json()) as { code: string }).code
 }
 
 /** Cuts the stand-in for WeChat off, or brings it back. */

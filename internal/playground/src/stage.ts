@@ -44,7 +44,9 @@ export interface Stage {
   /** Plays a scene: opens it, waits for the play, and ends it. One at a time. */
   play: (name: SceneName, run: () => Promise<boolean | undefined>) => Promise<void>
   /** Sends a request and notes what its caller gets. It never rejects. */
-  ask: (actor: Actor, client: Client, method: string, path: string, id?: string) => Promise<Row>
+  ask: (actor: Actor, client: Client, method: string, path: string, more?: { id?: string; data?: unknown }) => Promise<Row>
+  /** Does something without showing it. */
+  behind: <T>(work: () => Promise<T>) => Promise<T>
   /** Another client, whose session is kept in memory. */
   another: (actor: Actor, options: Partial<ClientOptions>) => Client
   /** The phone's access token expires, and its clock is slow, so that its client cannot know. */
@@ -84,7 +86,7 @@ export function createStage(changed: () => void): Stage {
   })
   phone.onAuthStateChange(changed)
 
-  return { phone, wire, scenes, totals, name, current: () => scenes[0]?.ended === undefined ? scenes[0] : undefined, play, ask, another, expire, signIn, tokens }
+  return { phone, wire, scenes, totals, name, current: () => scenes[0]?.ended === undefined ? scenes[0] : undefined, play, ask, behind, another, expire, signIn, tokens }
 
   function open(scene: SceneName): Scene {
     clearTimeout(silence)
@@ -133,7 +135,7 @@ export function createStage(changed: () => void): Stage {
     }
   }
 
-  async function ask(actor: Actor, client: Client, method: string, path: string, id?: string): Promise<Row> {
+  async function ask(actor: Actor, client: Client, method: string, path: string, { id, data }: { id?: string; data?: unknown } = {}): Promise<Row> {
     const scene = played ?? open('aside')
     const url = '/api/v1' + path
     const shared = id !== undefined
@@ -145,7 +147,7 @@ export function createStage(changed: () => void): Stage {
     let got: number | string
     try {
       // The id goes along when the client sends the request again: so the tries of one request find together.
-      got = (await client.request({ url, method, header: { 'X-Request-Id': row.key.split(' ')[1] ?? '' } })).statusCode
+      got = (await client.request({ url, method, data, header: { 'X-Request-Id': row.key.split(' ')[1] ?? '' } })).statusCode
     } catch (error) {
       got = (error as ClientError).code
     }

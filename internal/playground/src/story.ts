@@ -3,7 +3,7 @@ import type { Actor, Call, Kind } from './wire'
 
 /** The scenes that the page can play. Each has a title and a lead in text.ts. */
 export type SceneName =
-  | 'opened' | 'one' | 'five' | 'lost' | 'stolen' | 'wechat' | 'everywhere' | 'login' | 'logout' | 'switched' | 'steady' | 'aside'
+  | 'opened' | 'one' | 'five' | 'lost' | 'stolen' | 'wechat' | 'everywhere' | 'ends' | 'login' | 'logout' | 'switched' | 'steady' | 'aside'
 
 /** One line of the picture: a request with all its tries, or one actor's refreshes, logins or logouts of a scene. */
 export interface Row {

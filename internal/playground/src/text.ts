@@ -49,7 +49,7 @@ const en = {
   lostPill: 'lost',
   otherwise: 'It went otherwise than this page expected. The calls above are what happened.',
   broke: 'It could not be played to its end',
-  'actor.phone': 'phone', 'actor.tablet': 'tablet', 'actor.thief': 'thief', 'actor.visitor': 'visitor', 'actor.wechat': 'WeChat',
+  'actor.phone': 'phone', 'actor.tablet': 'tablet', 'actor.thief': 'thief', 'actor.visitor': 'visitor', 'actor.alipay': 'Alipay', 'actor.wechat': 'WeChat',
   'kind.refresh': 'refresh', 'kind.login': 'login', 'kind.logout': 'logout', 'kind.request': 'request', 'kind.outage': 'down',
   'state.anonymous': 'nobody yet', 'state.authenticating': 'signing in', 'state.authenticated': 'signed in',
   'state.renewing': 'renewing', 'state.loggedOut': 'logged out', 'state.refused': 'not let in',
@@ -103,7 +103,7 @@ const zh: Record<Key, string> = {
   lostPill: '丢失',
   otherwise: '结果和本页预想的不一样，实际发生的就是上面这些调用。',
   broke: '没能演到最后',
-  'actor.phone': '手机', 'actor.tablet': '平板', 'actor.thief': '盗用者', 'actor.visitor': '新访客', 'actor.wechat': '微信',
+  'actor.phone': '手机', 'actor.tablet': '平板', 'actor.thief': '盗用者', 'actor.visitor': '新访客', 'actor.alipay': '支付宝', 'actor.wechat': '微信',
   'kind.refresh': '刷新', 'kind.login': '登录', 'kind.logout': '退出登录', 'kind.request': '请求', 'kind.outage': '故障',
   'state.anonymous': '尚未登录', 'state.authenticating': '登录中', 'state.authenticated': '已登录',
   'state.renewing': '刷新中', 'state.loggedOut': '已退出登录', 'state.refused': '登录被拒绝',
@@ -148,6 +148,11 @@ const scenes: Record<Language, Record<SceneName, SceneText>> = {
       title: 'Log out everywhere',
       lead: 'The same user is signed in on a tablet. The phone ends every session.',
       told: 'The tablet’s next request was refused at once, and so was its refresh: there, somebody has to log in. This phone stays logged out, until you log in.',
+    },
+    ends: {
+      title: 'A second end',
+      lead: 'The same person opens Alipay’s mini program and shares the phone number.',
+      told: 'At first Alipay’s visitor was a user of their own. The verified number joined the two: both ends now have one user with two identities.',
     },
     login: { title: 'Log in', lead: 'The only way out of “logged out”.', told: 'Signed in, with a new session.' },
     logout: {
@@ -194,6 +199,11 @@ const scenes: Record<Language, Record<SceneName, SceneText>> = {
       title: '全部退出',
       lead: '同一个用户也登录在一台平板上。手机结束所有会话。',
       told: '平板的下一个请求立刻被拒绝，刷新也一样：那边要有人主动登录。这台手机会保持退出，直到你登录。',
+    },
+    ends: {
+      title: '换一个端',
+      lead: '同一个人打开支付宝小程序，并在那里授权手机号。',
+      told: '起初支付宝那边是另一个用户。同一个已验证的手机号把两者合为一人：两端现在是同一个用户，有两个身份。',
     },
     login: { title: '登录', lead: '离开“已退出登录”的唯一办法。', told: '已登录，是一个新会话。' },
     logout: {

@@ -5,7 +5,7 @@
  */
 
 /** Who makes a call. */
-export type Actor = 'phone' | 'tablet' | 'thief' | 'visitor' | 'wechat'
+export type Actor = 'phone' | 'tablet' | 'thief' | 'visitor' | 'alipay' | 'wechat'
 
 /** What a call is about; an outage is no call, but drawn like one. */
 export type Kind = 'request' | 'refresh' | 'login' | 'logout' | 'outage'
