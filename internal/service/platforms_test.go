@@ -11,6 +11,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -181,4 +183,29 @@ func TestWhatAPlatformDoesNotOfferIsSaid(t *testing.T) {
 	require.Equal(t, standin.Phone("alice")[:3]+"****"+standin.Phone("alice")[7:], e.me(mine.access).text("phone"))
 	theirs, _ := e.enter(customApp, "bob")
 	expect(t, e.bindPhone(theirs.access, "0123"), 400, "invalid_request")
+}
+
+// What a new platform needs beside its folder and its line: a row in both languages'
+// pages, a section or its mention on the page of platforms, and its row in the HTTP
+// document.
+func TestEveryPlatformIsDocumented(t *testing.T) {
+	t.Parallel()
+	read := func(path string) string {
+		text, err := os.ReadFile(filepath.Join("..", "..", path))
+		require.NoError(t, err)
+		return string(text)
+	}
+	for _, one := range platforms {
+		for _, language := range []string{"en", "zh"} {
+			require.Contains(t, read("docs/"+language+"/apps.md"), "\n| `"+one.Name+"` |", language)
+			if one.standIn == nil {
+				continue
+			}
+			fake, err := one.standIn(standin.Options{PlatformKey: func() (*rsa.PrivateKey, error) { return alipayKey, nil }})
+			require.NoError(t, err)
+			folder, _, _ := strings.Cut(strings.TrimPrefix(reflect.TypeOf(fake).String(), "*"), ".")
+			require.Contains(t, read("docs/"+language+"/platforms.md"), "/"+folder+"`", language)
+		}
+		require.Contains(t, read("httpapi/openapi.yaml"), "\n        - `"+one.Name+"`: ")
+	}
 }
