@@ -95,7 +95,7 @@ func (j Job) Run(ctx context.Context, file io.ReadSeeker) (Result, error) {
 		if len(b.people) == 0 {
 			return r, ctx.Err()
 		}
-		out, err := j.Store.ImportUsers(ctx, b.people, !j.DryRun)
+		out, err := j.bring(ctx, b.people)
 		if err != nil {
 			return r, fmt.Errorf("after %d lines, which are imported: %w", done, err)
 		}
@@ -179,6 +179,25 @@ func (j Job) check(ctx context.Context, file io.Reader, r *Result) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// longestPause is the last pause between two tries of a batch.
+const longestPause = 16 * time.Second
+
+// bring imports a batch, and tries again for half a minute while the database is away
+// or busy. A batch that a failed call had brought in all the same is known at the next.
+func (j Job) bring(ctx context.Context, people []users.Imported) (out users.ImportResult, err error) {
+	for pause := time.Second; ; pause *= 2 {
+		out, err = j.Store.ImportUsers(ctx, people, !j.DryRun)
+		if !errors.Is(err, users.ErrUnavailable) || pause > longestPause {
+			return out, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return out, ctx.Err()
+		}
+	}
 }
 
 // batch holds the next people of a file and the lines on which they stand; nobody

@@ -50,6 +50,11 @@ type importer struct {
 
 func newImporter(ctx context.Context, tx *sql.Tx) (*importer, error) {
 	i := &importer{}
+	// Most of the time went to reading pages of indexes again that did not fit into
+	// the 2 MB that a connection has. Only the command that imports pays for it.
+	if _, err := tx.ExecContext(ctx, `PRAGMA cache_size = -131072`); err != nil { // KiB
+		return nil, err
+	}
 	for _, one := range []struct {
 		into **sql.Stmt
 		text string
