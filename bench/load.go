@@ -104,8 +104,9 @@ func field(body []byte, name string) string {
 
 // load is what clients reached together.
 type load struct {
-	rate     float64 // answers a second
-	p50, p99 time.Duration
+	operations float64
+	rate       float64 // answers a second
+	p50, p99   time.Duration
 }
 
 // drive lets n clients ask as fast as they are answered. The function asks
@@ -136,7 +137,7 @@ func drive(ctx context.Context, address string, n int, each time.Duration, ask f
 	}
 	rate := float64(len(all)) / time.Since(started).Seconds()
 	slices.Sort(all)
-	return load{rate: rate, p50: all[len(all)/2], p99: all[len(all)*99/100]}, nil
+	return load{operations: float64(len(all)), rate: rate, p50: all[len(all)/2], p99: all[len(all)*99/100]}, nil
 }
 
 func oneClient(ctx context.Context, address string, client int, until time.Time, ask func(*conn, int, int) error) ([]time.Duration, error) {

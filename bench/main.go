@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +27,9 @@ func main() {
 	flag.StringVar(&o.algorithm, "alg", "HS256", "algorithm of the access keys")
 	flag.StringVar(&o.level, "log", "warn", "log level of the service")
 	flag.IntVar(&o.rows, "rows", 0, "measure a database with so many sessions instead, such as 10000000, beside one with 10000")
+	flag.StringVar(&o.against, "against", "", "another wugan binary: measure both in turn instead, and print lines for benchstat")
+	flag.IntVar(&o.runs, "runs", 10, "with -against: how often each is measured")
+	operations := flag.String("operations", "", "with -against: what is measured, such as refresh,login; empty: everything")
 	only := flag.String("clients", "1,16,64", "numbers of clients")
 	flag.Parse()
 	for one := range strings.SplitSeq(*only, ",") {
@@ -36,13 +40,19 @@ func main() {
 		}
 		o.clients = append(o.clients, n)
 	}
+	if *operations != "" {
+		o.operations = strings.Split(strings.ToLower(*operations), ",")
+	}
 	// Clients and stand-in share the processor with what is measured.
 	debug.SetGCPercent(800)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	measure := run
-	if o.rows > 0 {
+	switch {
+	case o.rows > 0:
 		measure = runScale
+	case o.against != "":
+		measure = runCompare
 	}
 	if err := measure(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -62,6 +72,15 @@ type options struct {
 	clients []int // numbers of connections that each figure is measured with
 	// rows is the number of sessions that scale is measured with; 0: it is not.
 	rows int
+	// against is a binary to compare with, runs how often, and operations what.
+	against    string
+	runs       int
+	operations []string
+}
+
+// measured reports whether a comparison includes an operation.
+func (o options) measured(name string) bool {
+	return len(o.operations) == 0 || slices.Contains(o.operations, strings.ToLower(name))
 }
 
 func run(ctx context.Context, o options) error {

@@ -42,16 +42,10 @@ func (b *bench) figures(ctx context.Context, n int) (f figures, err error) {
 	if f.before, err = b.pgbench(ctx, n); err != nil {
 		return f, err
 	}
-	if f.refreshCost, err = b.cost(ctx, "refresh", n, func() (float64, error) {
-		f.refresh, err = b.refreshes(ctx, n)
-		return f.refresh.rate, err
-	}); err != nil {
+	if f.refresh, f.refreshCost, err = b.cost(ctx, "refresh", n, func() (load, error) { return b.refreshes(ctx, n) }); err != nil {
 		return f, fmt.Errorf("refresh: %w", err)
 	}
-	if f.loginCost, err = b.cost(ctx, "login", n, func() (float64, error) {
-		f.login, err = b.logins(ctx, n)
-		return f.login.rate, err
-	}); err != nil {
+	if f.login, f.loginCost, err = b.cost(ctx, "login", n, func() (load, error) { return b.logins(ctx, n) }); err != nil {
 		return f, fmt.Errorf("login: %w", err)
 	}
 	if f.after, err = b.pgbench(ctx, n); err != nil {
@@ -61,17 +55,10 @@ func (b *bench) figures(ctx context.Context, n int) (f figures, err error) {
 	if err != nil {
 		return f, err
 	}
-	if f.verifyCost, err = b.cost(ctx, "verify", n, func() (float64, error) {
-		f.verify, err = drive(ctx, b.service.address, n, b.o.each, func(c *conn, _, _ int) error {
-			return want(204)(c.ask("GET", "/api/v1/auth/verify", access, ""))
-		})
-		return f.verify.rate, err
-	}); err != nil {
+	if f.verify, f.verifyCost, err = b.cost(ctx, "verify", n, func() (load, error) { return b.verifies(ctx, n, access) }); err != nil {
 		return f, fmt.Errorf("verify: %w", err)
 	}
-	f.healthz, err = drive(ctx, b.service.address, n, b.o.each, func(c *conn, _, _ int) error {
-		return want(200)(c.ask("GET", "/healthz", "", ""))
-	})
+	f.healthz, err = b.probes(ctx, n)
 	return f, err
 }
 
@@ -100,10 +87,7 @@ func (b *bench) variants(ctx context.Context, r *results) error {
 		if err != nil {
 			return err
 		}
-		if v.cost, err = b.cost(ctx, "refresh", n, func() (float64, error) {
-			v.refresh, err = b.refreshes(ctx, n)
-			return v.refresh.rate, err
-		}); err != nil {
+		if v.refresh, v.cost, err = b.cost(ctx, "refresh", n, func() (load, error) { return b.refreshes(ctx, n) }); err != nil {
 			return err
 		}
 		after, err := b.pgbench(ctx, n)
@@ -159,51 +143,49 @@ type cost struct {
 	cpu     time.Duration // of the service
 	clients time.Duration // of this process: the clients and the simulated WeChat
 	memory  float64       // bytes that the service allocates
+	objects float64       // how many allocations these are
 }
 
 func (c cost) String() string {
-	return fmt.Sprintf("service %s, %.0f bytes, clients %s", c.cpu.Round(100*time.Nanosecond), c.memory, c.clients.Round(100*time.Nanosecond))
+	return fmt.Sprintf("service %s, %.0f bytes in %.0f allocations, clients %s",
+		c.cpu.Round(100*time.Nanosecond), c.memory, c.objects, c.clients.Round(100*time.Nanosecond))
 }
 
 // cost measures what each operation takes that do performs.
-func (b *bench) cost(ctx context.Context, name string, n int, do func() (float64, error)) (c cost, err error) {
+func (b *bench) cost(ctx context.Context, name string, n int, do func() (load, error)) (l load, c cost, err error) {
 	before, err := b.committed(ctx)
 	if err != nil {
-		return c, err
+		return l, c, err
 	}
-	used, err := b.service.cpu()
-	if err != nil {
-		return c, err
+	if l, c, err = b.spent(ctx, name, n, do); err != nil {
+		return l, c, err
 	}
-	allocated, err := b.service.allocated(ctx)
+	after, err := b.committed(ctx)
+	c.commits = float64(after-before) / l.operations
+	return l, c, err
+}
+
+// spent is cost without the commits, which take two seconds to be known.
+func (b *bench) spent(ctx context.Context, name string, n int, do func() (load, error)) (l load, c cost, err error) {
+	used, err := b.service.spent(ctx)
 	if err != nil {
-		return c, err
+		return l, c, err
 	}
 	own := ownCPU()
 	profiled := b.profile(ctx, name, n)
-	rate, err := do()
-	if err != nil {
-		return c, err
+	if l, err = do(); err != nil {
+		return l, c, err
 	}
 	own = ownCPU() - own
 	if err := <-profiled; err != nil {
-		return c, err
+		return l, c, err
 	}
-	usedThen, err := b.service.cpu()
-	if err != nil {
-		return c, err
-	}
-	allocatedThen, err := b.service.allocated(ctx)
-	if err != nil {
-		return c, err
-	}
-	after, err := b.committed(ctx)
-	operations := rate * b.o.each.Seconds()
-	c.commits = float64(after-before) / operations
-	c.cpu = time.Duration(float64(usedThen-used) / operations)
-	c.clients = time.Duration(float64(own) / operations)
-	c.memory = (allocatedThen - allocated) / operations
-	return c, err
+	then, err := b.service.spent(ctx)
+	c.cpu = time.Duration(float64(then.cpu-used.cpu) / l.operations)
+	c.clients = time.Duration(float64(own) / l.operations)
+	c.memory = (then.bytes - used.bytes) / l.operations
+	c.objects = (then.objects - used.objects) / l.operations
+	return l, c, err
 }
 
 // ownCPU is the processor time that this process has taken.
@@ -307,6 +289,20 @@ func (b *bench) logins(ctx context.Context, n int) (load, error) {
 	return drive(ctx, b.service.address, n, b.o.each, func(c *conn, client, i int) error {
 		_, err := b.loginOnce(c, client*share+i%share)
 		return err
+	})
+}
+
+// verifies lets each client check one access token again and again.
+func (b *bench) verifies(ctx context.Context, n int, access string) (load, error) {
+	return drive(ctx, b.service.address, n, b.o.each, func(c *conn, _, _ int) error {
+		return want(204)(c.ask("GET", "/api/v1/auth/verify", access, ""))
+	})
+}
+
+// probes lets each client ask whether the process lives.
+func (b *bench) probes(ctx context.Context, n int) (load, error) {
+	return drive(ctx, b.service.address, n, b.o.each, func(c *conn, _, _ int) error {
+		return want(200)(c.ask("GET", "/healthz", "", ""))
 	})
 }
 

@@ -190,13 +190,12 @@ func (b *bench) scaleRates(ctx context.Context, s *scale) (err error) {
 	var next atomic.Int64
 	half := int64(s.rows / 2)
 	if s.refreshServer, s.refreshWAL, err = measure(func() (float64, error) {
-		s.cost, err = b.cost(ctx, "scale", scaleClients, func() (float64, error) {
-			s.refresh, err = drive(ctx, b.service.address, scaleClients, b.o.each, func(c *conn, _, _ int) error {
+		s.refresh, s.cost, err = b.cost(ctx, "scale", scaleClients, func() (load, error) {
+			return drive(ctx, b.service.address, scaleClients, b.o.each, func(c *conn, _, _ int) error {
 				k := next.Add(1) - 1
 				body := `{"refreshToken":"` + sign(2*int(k*stride%half)+2, k/half) + `"}`
 				return want(200)(c.ask("POST", "/api/v1/auth/refresh", "", body))
 			})
-			return s.refresh.rate, err
 		})
 		return s.refresh.rate, err
 	}); err != nil {

@@ -257,27 +257,38 @@ func (p *process) memory() (float64, error) {
 	return 0, errors.New("no VmRSS")
 }
 
-// allocated is the number of bytes that the service has allocated so far.
-func (p *process) allocated(ctx context.Context) (float64, error) {
+// usage is what the service has taken so far.
+type usage struct {
+	cpu            time.Duration
+	bytes, objects float64 // allocated
+}
+
+func (p *process) spent(ctx context.Context) (u usage, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.metrics+"/metrics", http.NoBody)
 	if err != nil {
-		return 0, err
+		return u, err
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return 0, err
+		return u, err
 	}
 	defer func() { _ = response.Body.Close() }()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
-		return 0, err
+		return u, err
 	}
-	_, rest, ok := strings.Cut(string(text), "\ngo_memstats_alloc_bytes_total ")
-	if !ok {
-		return 0, errors.New("no bytes allocated in the metrics")
+	for name, into := range map[string]*float64{"go_memstats_alloc_bytes_total": &u.bytes, "go_memstats_mallocs_total": &u.objects} {
+		_, rest, ok := strings.Cut(string(text), "\n"+name+" ")
+		if !ok {
+			return u, errors.New("the metrics lack " + name)
+		}
+		number, _, _ := strings.Cut(rest, "\n")
+		if *into, err = strconv.ParseFloat(number, 64); err != nil {
+			return u, err
+		}
 	}
-	number, _, _ := strings.Cut(rest, "\n")
-	return strconv.ParseFloat(number, 64)
+	u.cpu, err = p.cpu()
+	return u, err
 }
 
 // cpu is the processor time that the service has taken.
