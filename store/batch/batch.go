@@ -25,7 +25,7 @@ type Result[Out any] struct {
 // one batch, so that a batch does not change a row twice. A Batcher is safe for
 // concurrent use.
 type Batcher[Key comparable, In, Out any] struct {
-	run      func(ctx context.Context, group []In) []Result[Out]
+	run      func(ctx context.Context, group []In, results []Result[Out])
 	limit    int
 	largest  int
 	patience time.Duration
@@ -33,14 +33,29 @@ type Batcher[Key comparable, In, Out any] struct {
 	mu      sync.Mutex
 	running int
 	waiting []*request[Key, In, Out]
+
+	requests sync.Pool // of *request that nothing refers to
+	groups   sync.Pool // of *group
 }
 
+// request is one call of Do. It is used again for another call, unless its caller
+// left before the result came.
 type request[Key comparable, In, Out any] struct {
-	ctx  context.Context //nolint:containedctx // waits in a queue; only its values are used
-	key  Key
-	in   In
-	at   time.Time
-	done chan Result[Out]
+	ctx    context.Context //nolint:containedctx // waits in a queue; only its values are used
+	key    Key
+	in     In
+	at     time.Time
+	result Result[Out]
+	done   chan struct{} // receives one value when result is there
+	late   *time.Timer   // at the deadline of Do
+}
+
+// group is one batch while it is collected and run.
+type group[Key comparable, In, Out any] struct {
+	requests []*request[Key, In, Out]
+	in       []In
+	results  []Result[Out]
+	keys     map[Key]struct{}
 }
 
 // ErrBusy is returned if a request waited too long for its batch to start.
@@ -51,19 +66,28 @@ var ErrBusy = errors.New("batch: the groups before took too long")
 // waited longer than patience: the caller may have repeated it elsewhere, and a late
 // request must not take effect after the newer one.
 //
-// The function run gets a batch in order of arrival and returns one result for each
-// request, in the same order. Its context has the values of the first request, such
+// The function run gets a batch in order of arrival and sets one result for each request,
+// in the same order. A request whose result it does not set gets an error. It must keep
+// neither the batch nor the results. Its context has the values of the first request, such
 // as the trace. It is not cancelled when a caller goes, since the other requests of
 // the batch must not fail, so run must end by itself.
-func New[Key comparable, In, Out any](limit, largest int, patience time.Duration, run func(context.Context, []In) []Result[Out]) *Batcher[Key, In, Out] {
+func New[Key comparable, In, Out any](limit, largest int, patience time.Duration, run func(context.Context, []In, []Result[Out])) *Batcher[Key, In, Out] {
 	return &Batcher[Key, In, Out]{run: run, limit: limit, largest: largest, patience: patience}
 }
 
-// Do adds a request and returns its result. If ctx ends first, Do returns the error
-// of ctx; a request that has started may still take effect. It returns ErrBusy if the
-// request did not start in time.
-func (g *Batcher[Key, In, Out]) Do(ctx context.Context, key Key, in In) (Out, error) {
-	r := &request[Key, In, Out]{ctx: ctx, key: key, in: in, at: time.Now(), done: make(chan Result[Out], 1)}
+// Do adds a request and returns its result. If ctx ends or the deadline until passes
+// first, Do returns the error of ctx or context.DeadlineExceeded; a request that has
+// started may still take effect. It returns ErrBusy if the request did not start in
+// time. The zero time is no deadline.
+//
+// The deadline is a parameter because a context with one costs half a kilobyte for
+// each request.
+func (g *Batcher[Key, In, Out]) Do(ctx context.Context, until time.Time, key Key, in In) (Out, error) {
+	r := g.request()
+	r.ctx, r.key, r.in, r.at = ctx, key, in, time.Now()
+	if !until.IsZero() {
+		r.late.Reset(until.Sub(r.at))
+	}
 
 	g.mu.Lock()
 	g.waiting = append(g.waiting, r)
@@ -73,84 +97,114 @@ func (g *Batcher[Key, In, Out]) Do(ctx context.Context, key Key, in In) (Out, er
 	}
 	g.mu.Unlock()
 
+	var none Out
 	select {
-	case res := <-r.done:
-		return res.Value, res.Err
+	case <-r.done:
+		out, err := r.result.Value, r.result.Err
+		r.late.Stop()
+		g.release(r)
+		return out, err
 	case <-ctx.Done():
-		var none Out
 		return none, ctx.Err()
+	case <-r.late.C:
+		return none, context.DeadlineExceeded
 	}
+}
+
+func (g *Batcher[Key, In, Out]) request() *request[Key, In, Out] {
+	if r, ok := g.requests.Get().(*request[Key, In, Out]); ok {
+		return r
+	}
+	late := time.NewTimer(time.Hour)
+	late.Stop()
+	return &request[Key, In, Out]{done: make(chan struct{}, 1), late: late}
+}
+
+// release makes a request available for another call, without what it held.
+func (g *Batcher[Key, In, Out]) release(r *request[Key, In, Out]) {
+	*r = request[Key, In, Out]{done: r.done, late: r.late}
+	g.requests.Put(r)
+}
+
+// answer hands a request its result. The caller of Do owns it from then on.
+func (r *request[Key, In, Out]) answer(result Result[Out]) {
+	r.result = result
+	r.done <- struct{}{}
 }
 
 // work runs batches until no request waits.
 func (g *Batcher[Key, In, Out]) work() {
-	for {
-		group := g.next()
-		if len(group) == 0 {
-			return
-		}
-		in := make([]In, len(group))
-		for i, r := range group {
-			in[i] = r.in
-		}
-		for i, res := range g.safely(context.WithoutCancel(group[0].ctx), in) {
-			group[i].done <- res
-		}
+	next, ok := g.groups.Get().(*group[Key, In, Out])
+	if !ok {
+		next = &group[Key, In, Out]{keys: make(map[Key]struct{}, g.largest)}
 	}
+	for g.fill(next) {
+		ctx := context.WithoutCancel(next.requests[0].ctx)
+		g.safely(ctx, next.in, next.results)
+		for i, r := range next.requests {
+			r.answer(next.results[i])
+		}
+		next.clear()
+	}
+	g.groups.Put(next)
 }
 
-// next takes the requests of the next batch. If there are none, the worker ends.
-func (g *Batcher[Key, In, Out]) next() []*request[Key, In, Out] {
+// fill takes the requests of the next batch. If there are none, the worker ends.
+func (g *Batcher[Key, In, Out]) fill(next *group[Key, In, Out]) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	var group, later []*request[Key, In, Out]
-	taken := make(map[Key]struct{}, len(g.waiting))
+	later := g.waiting[:0]
 	for _, r := range g.waiting {
 		switch {
 		case r.ctx.Err() != nil:
 			continue
 		case time.Since(r.at) > g.patience:
-			r.done <- Result[Out]{Err: ErrBusy}
+			r.answer(Result[Out]{Err: ErrBusy})
 			continue
 		}
-		if _, twice := taken[r.key]; twice || len(group) == g.largest {
+		if _, twice := next.keys[r.key]; twice || len(next.requests) == g.largest {
 			later = append(later, r)
 			continue
 		}
-		taken[r.key] = struct{}{}
-		group = append(group, r)
+		next.keys[r.key] = struct{}{}
+		next.requests = append(next.requests, r)
+		next.in = append(next.in, r.in)
+		next.results = append(next.results, Result[Out]{Err: errUnanswered})
 	}
+	clear(g.waiting[len(later):])
 	g.waiting = later
-	if len(group) == 0 {
+	if len(next.requests) == 0 {
 		g.running--
+		return false
 	}
-	return group
+	return true
 }
 
-// errShort reports a bug in a run function. It is an error so that no caller
-// waits for ever.
-var errShort = errors.New("batch: the group returned fewer results than it had requests")
+// clear empties a group, so that it keeps nothing of its requests alive.
+func (b *group[Key, In, Out]) clear() {
+	clear(b.requests)
+	clear(b.in)
+	clear(b.results)
+	clear(b.keys)
+	b.requests, b.in, b.results = b.requests[:0], b.in[:0], b.results[:0]
+}
 
-// safely runs a batch and returns a result for each request, even if run panics.
-func (g *Batcher[Key, In, Out]) safely(ctx context.Context, in []In) (out []Result[Out]) {
+// errUnanswered reports a bug in a run function.
+var errUnanswered = errors.New("batch: the group set no result for this request")
+
+// safely runs a batch. If run panics, every request gets an error.
+func (g *Batcher[Key, In, Out]) safely(ctx context.Context, in []In, results []Result[Out]) {
 	defer func() {
 		if p := recover(); p != nil {
-			out = Fail[Out](len(in), fmt.Errorf("batch: panic: %v\n%s", p, debug.Stack()))
+			Fail(results, fmt.Errorf("batch: panic: %v\n%s", p, debug.Stack()))
 		}
 	}()
-	out = g.run(ctx, in)
-	if len(out) != len(in) {
-		return Fail[Out](len(in), errShort)
-	}
-	return out
+	g.run(ctx, in, results)
 }
 
-// Fail returns n results with the error err, for a run function whose whole batch
-// failed.
-func Fail[Out any](n int, err error) []Result[Out] {
-	out := make([]Result[Out], n)
-	for i := range out {
-		out[i].Err = err
+// Fail sets all results to the error err, for a run function whose whole batch failed.
+func Fail[Out any](results []Result[Out], err error) {
+	for i := range results {
+		results[i] = Result[Out]{Err: err}
 	}
-	return out
 }

@@ -9,33 +9,32 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/wugan/wugan/store/batch"
 )
 
-// double answers each request with twice its number.
 // patience is how long a request may wait for its turn.
 const patience = 5 * time.Second
 
-func double(group []int) []batch.Result[int] {
-	out := make([]batch.Result[int], len(group))
+// double answers each request with twice its number.
+func double(group []int, out []batch.Result[int]) {
 	for i, n := range group {
-		out[i].Value = 2 * n
+		out[i] = batch.Result[int]{Value: 2 * n}
 	}
-	return out
 }
 
 func TestARequestThatComesAloneWaitsForNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := batch.New[int](2, 64, patience, func(_ context.Context, group []int) []batch.Result[int] {
+		g := batch.New[int](2, 64, patience, func(_ context.Context, group []int, out []batch.Result[int]) {
 			require.Len(t, group, 1)
 			time.Sleep(time.Millisecond) // the statement itself
-			return double(group)
+			double(group, out)
 		})
 		for i := range 10 {
 			began := time.Now()
-			out, err := g.Do(t.Context(), i, i)
+			out, err := g.Do(t.Context(), time.Time{}, i, i)
 			require.NoError(t, err)
 			require.Equal(t, 2*i, out)
 			require.Equal(t, time.Millisecond, time.Since(began))
@@ -47,16 +46,16 @@ func TestRequestsThatComeWhileTheDatabaseIsBusyGoTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var sizes []int
-		g := batch.New[int](2, 8, patience, func(_ context.Context, group []int) []batch.Result[int] {
+		g := batch.New[int](2, 8, patience, func(_ context.Context, group []int, out []batch.Result[int]) {
 			mu.Lock()
 			sizes = append(sizes, len(group))
 			mu.Unlock()
 			time.Sleep(time.Millisecond)
-			return double(group)
+			double(group, out)
 		})
 		ask := func(i int) {
 			go func() {
-				out, err := g.Do(t.Context(), i, i)
+				out, err := g.Do(t.Context(), time.Time{}, i, i)
 				if err != nil || out != 2*i {
 					t.Errorf("request %d: %d, %v", i, out, err)
 				}
@@ -74,26 +73,24 @@ func TestRequestsThatComeWhileTheDatabaseIsBusyGoTogether(t *testing.T) {
 
 func TestNoTwoRequestsOfOneKeyAreInOneGroup(t *testing.T) {
 	var groups, requests atomic.Int64
-	g := batch.New[int](2, 64, patience, func(_ context.Context, group [][2]int) []batch.Result[int] {
+	g := batch.New[int](2, 64, patience, func(_ context.Context, group [][2]int, out []batch.Result[int]) {
 		groups.Add(1)
 		requests.Add(int64(len(group)))
 		seen := map[int]bool{}
-		out := make([]batch.Result[int], len(group))
 		for i, in := range group {
 			if seen[in[0]] {
 				t.Errorf("key %d is in one group twice", in[0])
 			}
 			seen[in[0]] = true
-			out[i].Value = in[1]
+			out[i] = batch.Result[int]{Value: in[1]}
 		}
 		time.Sleep(100 * time.Microsecond)
-		return out
 	})
 	const n = 2000
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() {
-			if out, err := g.Do(t.Context(), i%7, [2]int{i % 7, i}); err != nil || out != i {
+			if out, err := g.Do(t.Context(), time.Time{}, i%7, [2]int{i % 7, i}); err != nil || out != i {
 				t.Errorf("request %d got the answer of %d (%v)", i, out, err)
 			}
 		})
@@ -107,13 +104,13 @@ func TestNoTwoRequestsOfOneKeyAreInOneGroup(t *testing.T) {
 func TestRequestsOfOneKeyKeepTheirOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var order []int
-		g := batch.New[string](1, 64, patience, func(_ context.Context, group []int) []batch.Result[int] {
+		g := batch.New[string](1, 64, patience, func(_ context.Context, group []int, out []batch.Result[int]) {
 			order = append(order, group...)
 			time.Sleep(time.Millisecond)
-			return double(group)
+			double(group, out)
 		})
 		for i := range 20 {
-			go func() { _, _ = g.Do(t.Context(), "one", i) }()
+			go func() { _, _ = g.Do(t.Context(), time.Time{}, "one", i) }()
 			synctest.Wait()
 		}
 		time.Sleep(time.Second)
@@ -132,7 +129,7 @@ func answered(t *testing.T, g *batch.Batcher[int, int, int], n int) []error {
 	errs := make([]error, n)
 	var wg sync.WaitGroup
 	for i := range n {
-		wg.Go(func() { _, errs[i] = g.Do(t.Context(), i, i) })
+		wg.Go(func() { _, errs[i] = g.Do(t.Context(), time.Time{}, i, i) })
 	}
 	done := make(chan struct{})
 	go func() { wg.Wait(); close(done) }()
@@ -147,11 +144,11 @@ func answered(t *testing.T, g *batch.Batcher[int, int, int], n int) []error {
 func TestAPanicAnswersEverybodyAndTheNextGroupGoesOn(t *testing.T) {
 	var broken atomic.Bool
 	broken.Store(true)
-	g := batch.New[int](2, 4, patience, func(_ context.Context, group []int) []batch.Result[int] {
+	g := batch.New[int](2, 4, patience, func(_ context.Context, group []int, out []batch.Result[int]) {
 		if broken.Load() {
 			panic("bug")
 		}
-		return double(group)
+		double(group, out)
 	})
 	for _, err := range answered(t, g, 50) {
 		require.ErrorContains(t, err, "bug")
@@ -162,21 +159,25 @@ func TestAPanicAnswersEverybodyAndTheNextGroupGoesOn(t *testing.T) {
 	}
 }
 
-func TestShortOrLongResultsAnswerEverybodyWithAnError(t *testing.T) {
-	for _, size := range []int{-1, +1} {
-		g := batch.New[int](2, 4, patience, func(_ context.Context, group []int) []batch.Result[int] {
-			return make([]batch.Result[int], len(group)+size)
-		})
-		for _, err := range answered(t, g, 50) {
-			require.Error(t, err, "an answer may belong to somebody else")
+func TestAResultThatIsNotSetIsAnError(t *testing.T) {
+	g := batch.New[int](2, 4, patience, func(_ context.Context, group []int, out []batch.Result[int]) {
+		for i, n := range group {
+			if n%2 == 0 {
+				out[i] = batch.Result[int]{Value: 2 * n}
+			}
+		}
+	})
+	for range 2 { // the second time in memory that is used again
+		for i, err := range answered(t, g, 50) {
+			require.Equal(t, i%2 == 1, err != nil)
 		}
 	}
 }
 
 func TestTheErrorOfAGroupIsEverybodysError(t *testing.T) {
 	down := errors.New("down")
-	g := batch.New[int](1, 4, patience, func(_ context.Context, group []int) []batch.Result[int] {
-		return batch.Fail[int](len(group), down)
+	g := batch.New[int](1, 4, patience, func(_ context.Context, _ []int, out []batch.Result[int]) {
+		batch.Fail(out, down)
 	})
 	for _, err := range answered(t, g, 20) {
 		require.ErrorIs(t, err, down)
@@ -186,13 +187,14 @@ func TestTheErrorOfAGroupIsEverybodysError(t *testing.T) {
 func TestACallerWhoLeavesTakesNobodyAlong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ran []int
-		g := batch.New[int](1, 64, patience, func(ctx context.Context, group []int) []batch.Result[int] {
+		g := batch.New[int](1, 64, patience, func(ctx context.Context, group []int, out []batch.Result[int]) {
 			time.Sleep(time.Second)
 			if ctx.Err() != nil {
-				return batch.Fail[int](len(group), ctx.Err())
+				batch.Fail(out, ctx.Err())
+				return
 			}
 			ran = append(ran, group...)
-			return double(group)
+			double(group, out)
 		})
 		leaving, leave := context.WithCancel(t.Context())
 		errs := make([]error, 4)
@@ -201,7 +203,7 @@ func TestACallerWhoLeavesTakesNobodyAlong(t *testing.T) {
 			if i == 0 || i == 2 { // the one whose call started the worker, and one who waits in line
 				ctx = leaving
 			}
-			go func() { _, errs[i] = g.Do(ctx, i, i) }()
+			go func() { _, errs[i] = g.Do(ctx, time.Time{}, i, i) }()
 			synctest.Wait()
 		}
 		leave()
@@ -219,17 +221,17 @@ func TestACallerWhoLeavesTakesNobodyAlong(t *testing.T) {
 func TestWhoHasWaitedTooLongIsToldAndNotBegun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ran []int
-		g := batch.New[int](1, 2, patience, func(_ context.Context, group []int) []batch.Result[int] {
+		g := batch.New[int](1, 2, patience, func(_ context.Context, group []int, out []batch.Result[int]) {
 			time.Sleep(3 * time.Second) // the database hangs
 			ran = append(ran, group...)
-			return double(group)
+			double(group, out)
 		})
 		var took [8]time.Duration
 		errs := make([]error, len(took))
 		for i := range took {
 			go func() {
 				started := time.Now()
-				_, errs[i] = g.Do(t.Context(), i, i)
+				_, errs[i] = g.Do(t.Context(), time.Time{}, i, i)
 				took[i] = time.Since(started)
 			}()
 			synctest.Wait()
@@ -249,15 +251,47 @@ func TestWhoHasWaitedTooLongIsToldAndNotBegun(t *testing.T) {
 	})
 }
 
+func TestWhoseDeadlinePassesIsToldAtThatMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ran []int
+		g := batch.New[int](1, 64, patience, func(_ context.Context, group []int, out []batch.Result[int]) {
+			time.Sleep(3 * time.Second)
+			ran = append(ran, group...)
+			double(group, out)
+		})
+		// Twice: what a caller has left behind must not reach the next one.
+		for range 2 {
+			ran = nil
+			var wg sync.WaitGroup
+			for i, allowed := range []time.Duration{2 * time.Second, 4 * time.Second, 10 * time.Second} {
+				wg.Go(func() {
+					began := time.Now()
+					out, err := g.Do(t.Context(), began.Add(allowed), i, i)
+					if i < 2 {
+						assert.ErrorIs(t, err, context.DeadlineExceeded)
+						assert.Equal(t, allowed, time.Since(began))
+						return
+					}
+					assert.NoError(t, err)
+					assert.Equal(t, 2*i, out)
+				})
+				synctest.Wait()
+			}
+			wg.Wait()
+			require.Equal(t, []int{0, 1, 2}, ran, "what has begun takes effect all the same")
+		}
+	})
+}
+
 func TestAGroupSeesNoCallersDeadline(t *testing.T) {
-	g := batch.New[int](1, 4, patience, func(ctx context.Context, group []int) []batch.Result[int] {
+	g := batch.New[int](1, 4, patience, func(ctx context.Context, group []int, out []batch.Result[int]) {
 		_, has := ctx.Deadline()
 		require.False(t, has)
-		return double(group)
+		double(group, out)
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	out, err := g.Do(ctx, 1, 21)
+	out, err := g.Do(ctx, time.Time{}, 1, 21)
 	require.NoError(t, err)
 	require.Equal(t, 42, out)
 }

@@ -20,12 +20,12 @@ const (
 	longestPause = 100 * time.Millisecond
 )
 
-// untilFree calls do until it does not return errLocked or ctx ends. It holds no
-// connection between two calls.
-func untilFree[T any](ctx context.Context, do func(ctx context.Context) (T, error)) (T, error) {
+// untilFree calls do until it does not return errLocked, ctx ends, or the time until is
+// reached. It holds no connection between two calls.
+func untilFree[T any](ctx context.Context, until time.Time, do func() (T, error)) (T, error) {
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		out, err := do(ctx)
-		if !errors.Is(err, errLocked) {
+		out, err := do()
+		if !errors.Is(err, errLocked) || time.Until(until) < pause {
 			return out, err
 		}
 		select {
@@ -39,10 +39,11 @@ func untilFree[T any](ctx context.Context, do func(ctx context.Context) (T, erro
 // call runs a statement or a transaction of one request, within patience. It is
 // run again while a row is locked, and once more where it collided.
 func (s *Store) call(ctx context.Context, run func(ctx context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	until := time.Now().Add(patience)
+	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	waited := false // for a lock, with a connection
-	_, err := untilFree(ctx, func(ctx context.Context) (none struct{}, err error) {
+	_, err := untilFree(ctx, until, func() (none struct{}, err error) {
 		if waited {
 			// Of those who wait for locks, one at a time has a connection.
 			select {

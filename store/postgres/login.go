@@ -36,10 +36,9 @@ func (s *Store) Login(ctx context.Context, l auth.Login) (auth.LoggedIn, error) 
 	l.Now = l.Now.UTC() // it comes back in what is answered
 	d := &l.Device
 	d.ID, d.Name, d.UserAgent, d.IP = sanitize.Clean(d.ID), sanitize.Clean(d.Name), sanitize.Clean(d.UserAgent), sanitize.Clean(d.IP)
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	row, err := untilFree(ctx, func(ctx context.Context) (loginRow, error) {
-		row, err := s.logins.Do(ctx, identityKey{l.AppID, l.OpenID}, l)
+	until := time.Now().Add(patience)
+	row, err := untilFree(ctx, until, func() (loginRow, error) {
+		row, err := s.logins.Do(ctx, until, identityKey{l.AppID, l.OpenID}, l)
 		err = lockedOut(err)
 		if err == nil && row.locked {
 			err = errLocked
@@ -52,6 +51,8 @@ func (s *Store) Login(ctx context.Context, l auth.Login) (auth.LoggedIn, error) 
 	if row.known {
 		return row.LoggedIn, nil
 	}
+	ctx, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
 	out, err := s.register(ctx, l)
 	return out, failed("register", err)
 }
@@ -167,18 +168,13 @@ SELECT k.n, k.user_id, k.nickname, k.avatar_url, k.phone_sealed, k.roles, k.meta
        k.openid, k.kept_unionid, ARRAY(SELECT e.id FROM ended e WHERE e.n = k.n ORDER BY e.id), ARRAY(SELECT e.revoked_reason FROM ended e WHERE e.n = k.n ORDER BY e.id), EXISTS (SELECT FROM stuck x WHERE x.n = k.n), (SELECT count(*) FROM told)
 FROM known k`
 
-func (s *Store) loginGroup(ctx context.Context, group []auth.Login) []batch.Result[loginRow] {
+func (s *Store) loginGroup(ctx context.Context, group []auth.Login, out []batch.Result[loginRow]) {
 	ctx, cancel := context.WithTimeout(ctx, patience-turn)
 	defer cancel()
-	var out []batch.Result[loginRow]
-	err := s.twice(ctx, func(ctx context.Context) (err error) {
-		out, err = s.login(ctx, s.pool, group)
-		return err
-	})
+	err := s.twice(ctx, func(ctx context.Context) error { return s.login(ctx, s.pool, group, out) })
 	if err != nil {
-		return batch.Fail[loginRow](len(group), err)
+		batch.Fail(out, err)
 	}
-	return out
 }
 
 // batcher is a pool or a transaction.
@@ -186,23 +182,24 @@ type batcher interface {
 	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 }
 
-func (s *Store) login(ctx context.Context, db batcher, group []auth.Login) (out []batch.Result[loginRow], err error) {
+func (s *Store) login(ctx context.Context, db batcher, group []auth.Login, out []batch.Result[loginRow]) (err error) {
 	n := len(group)
 	var (
-		appIDs, openIDs, unionIDs = make([]string, n), make([]string, n), make([]string, n)
+		appIDs, openIDs, unionIDs = make(column[pgtype.Text], n), make(column[pgtype.Text], n), make(column[pgtype.Text], n)
 		keys                      = make([][]byte, n)
-		sessionIDs                = make([]pgtype.UUID, n)
-		devices, names            = make([]string, n), make([]string, n)
-		agents, ips               = make([]string, n), make([]string, n)
-		platforms, accounts       = make([]string, n), make([]string, n)
-		nows, ends                = make([]time.Time, n), make([]time.Time, n)
+		sessionIDs                = make(column[pgtype.UUID], n)
+		devices, names            = make(column[pgtype.Text], n), make(column[pgtype.Text], n)
+		agents, ips               = make(column[pgtype.Text], n), make(column[pgtype.Text], n)
+		platforms, accounts       = make(column[pgtype.Text], n), make(column[pgtype.Text], n)
+		nows, ends                = make(column[pgtype.Timestamptz], n), make(column[pgtype.Timestamptz], n)
 	)
 	for i, l := range group {
-		appIDs[i], openIDs[i], unionIDs[i] = l.AppID, l.OpenID, l.UnionID
+		appIDs[i], openIDs[i], unionIDs[i] = textParam(l.AppID), textParam(l.OpenID), textParam(l.UnionID)
 		keys[i], sessionIDs[i] = l.SealedSessionKey, uuidParam(l.SessionID)
-		devices[i], names[i], agents[i], ips[i] = l.Device.ID, l.Device.Name, l.Device.UserAgent, l.Device.IP
-		platforms[i], accounts[i] = l.Provider, l.Account
-		nows[i], ends[i] = l.Now, s.lifetimes.Of(l.AppID).SessionEnd(l.Now, l.Now)
+		devices[i], names[i] = textParam(l.Device.ID), textParam(l.Device.Name)
+		agents[i], ips[i] = textParam(l.Device.UserAgent), textParam(l.Device.IP)
+		platforms[i], accounts[i] = textParam(l.Provider), textParam(l.Account)
+		nows[i], ends[i] = timeParam(l.Now), timeParam(s.lifetimes.Of(l.AppID).SessionEnd(l.Now, l.Now))
 	}
 	most := int64(s.lifetimes.MaxSessions)
 	if most == 0 {
@@ -217,20 +214,20 @@ func (s *Store) login(ctx context.Context, db batcher, group []auth.Login) (out 
 
 	for range settings {
 		if _, err := results.Exec(); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	out = make([]batch.Result[loginRow], n)
+	clear(out)
 	var locked []int
 	if err := results.QueryRow().Scan(nil, &locked); err != nil {
-		return nil, err
+		return err
 	}
 	for _, ordinal := range locked {
 		out[ordinal-1].Value.locked = true
 	}
 	rows, err := results.Query()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var (
 		ordinal int
@@ -245,7 +242,7 @@ func (s *Store) login(ctx context.Context, db batcher, group []auth.Login) (out 
 		&ordinal, &u.ID, &u.Nickname, &u.AvatarURL, &u.SealedPhone, &u.Roles, (*[]byte)(&u.Metadata), &u.CreatedAt,
 		&u.LastLoginAt, &u.DisabledAt, &u.DisabledReason, &r.OpenID, &r.UnionID, &ended, &why, &stuck, &told,
 	}, func() error {
-		r.ExpiresAt = ends[ordinal-1]
+		r.ExpiresAt = ends[ordinal-1].Time
 		for i, id := range ended {
 			r.Ended = append(r.Ended, auth.Ended{SessionID: id, Reason: why[i]})
 		}
@@ -253,7 +250,7 @@ func (s *Store) login(ctx context.Context, db batcher, group []auth.Login) (out 
 		r = auth.LoggedIn{}
 		return nil
 	})
-	return out, err
+	return err
 }
 
 // register logs in an identity that is new, or that has a new unionid, in a
@@ -266,8 +263,8 @@ func (s *Store) register(ctx context.Context, l auth.Login) (auth.LoggedIn, erro
 		if err != nil {
 			return err
 		}
-		rows, err := s.login(ctx, tx, []auth.Login{l})
-		if err != nil {
+		rows := make([]batch.Result[loginRow], 1)
+		if err := s.login(ctx, tx, []auth.Login{l}, rows); err != nil {
 			return err
 		}
 		if rows[0].Value.locked {

@@ -123,11 +123,12 @@ func prepareTypes(conn *pgx.Conn) {
 	m.RegisterDefaultPgType(uuid.UUID{}, "uuid")
 	m.RegisterDefaultPgType([]uuid.UUID{}, "_uuid")
 	m.RegisterDefaultPgType(uuid.NullUUID{}, "uuid")
+	m.RegisterDefaultPgType(column[pgtype.UUID]{}, "_uuid")
+	m.RegisterDefaultPgType(column[pgtype.Text]{}, "_text")
+	m.RegisterDefaultPgType(column[pgtype.Int8]{}, "_int8")
+	m.RegisterDefaultPgType(column[pgtype.Timestamptz]{}, "_timestamptz")
+	m.RegisterDefaultPgType(column[pgtype.Interval]{}, "_interval")
 }
-
-// uuidParam makes an id an element of an array that pgx encodes as the 16 bytes
-// it is; a uuid.UUID would be written out and parsed.
-func uuidParam(id uuid.UUID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
 
 // failed wraps an error with the operation, and as users.ErrUnavailable if it is an
 // outage.

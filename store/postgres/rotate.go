@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,13 +23,12 @@ const outcomeLocked = "locked"
 // Rotate implements auth.Store.
 func (s *Store) Rotate(ctx context.Context, p auth.Presented) (auth.Rotated, error) {
 	if err := sanitize.Check(p.AppID); err != nil {
-		return auth.Rotated{Outcome: auth.OutcomeUnknown}, nil // no session has such an app
+		return auth.Rotated{Outcome: auth.OutcomeUnknown}, nil //nolint:nilerr // no session has such an app
 	}
 	p.IP, p.UserAgent = sanitize.Clean(p.IP), sanitize.Clean(p.UserAgent)
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	out, err := untilFree(ctx, func(ctx context.Context) (auth.Rotated, error) {
-		out, err := s.rotations.Do(ctx, sessionRef{p.UserID, p.SessionID}, p)
+	until := time.Now().Add(patience)
+	out, err := untilFree(ctx, until, func() (auth.Rotated, error) {
+		out, err := s.rotations.Do(ctx, until, sessionRef{p.UserID, p.SessionID}, p)
 		err = lockedOut(err)
 		if err == nil && out.Outcome == outcomeLocked {
 			err = errLocked
@@ -140,56 +140,70 @@ JOIN sessions s ON s.user_id = a.user_id AND s.id = a.id AND s.app_id = a.app_id
 WHERE (SELECT count(*) FROM held) < (SELECT count(*) FROM asked)
   AND NOT EXISTS (SELECT FROM held h WHERE h.n = a.n)`
 
-func (s *Store) rotateGroup(ctx context.Context, group []auth.Presented) []batch.Result[auth.Rotated] {
+func (s *Store) rotateGroup(ctx context.Context, group []auth.Presented, out []batch.Result[auth.Rotated]) {
 	ctx, cancel := context.WithTimeout(ctx, patience-turn)
 	defer cancel()
-	var out []batch.Result[auth.Rotated]
-	err := s.twice(ctx, func(ctx context.Context) (err error) {
-		out, err = s.rotate(ctx, group)
-		return err
-	})
+	err := s.twice(ctx, func(ctx context.Context) error { return s.rotate(ctx, group, out) })
 	if err != nil {
-		return batch.Fail[auth.Rotated](len(group), err)
+		batch.Fail(out, err)
 	}
-	return out
 }
 
-func (s *Store) rotate(ctx context.Context, group []auth.Presented) (out []batch.Result[auth.Rotated], err error) {
-	n := len(group)
-	var (
-		userIDs, ids = make([]pgtype.UUID, n), make([]pgtype.UUID, n)
-		appIDs       = make([]string, n)
-		seqs, prevs  = make([]int64, n), make([]int64, n)
-		ips, agents  = make([]string, n), make([]string, n)
-		nows         = make([]time.Time, n)
-		lives        = make([]time.Duration, n)
-		identities   bool
-	)
-	for i, p := range group {
-		userIDs[i], ids[i], appIDs[i] = uuidParam(p.UserID), uuidParam(p.SessionID), p.AppID
-		seqs[i], prevs[i] = p.Seq, p.Prev
-		ips[i], agents[i], nows[i] = p.IP, p.UserAgent, p.Now
-		lives[i] = s.lifetimes.Of(p.AppID).RefreshTTL
-		identities = identities || p.WithIdentity
+// rotation holds the parameters of a group. Its memory is used again for later groups.
+type rotation struct {
+	userIDs, ids        column[pgtype.UUID]
+	appIDs, ips, agents column[pgtype.Text]
+	seqs, prevs         column[pgtype.Int8]
+	nows                column[pgtype.Timestamptz]
+	lives               column[pgtype.Interval]
+	withIdentity        bool
+}
+
+var rotations = sync.Pool{New: func() any { return new(rotation) }}
+
+func (r *rotation) add(p auth.Presented, life time.Duration) {
+	r.userIDs, r.ids = append(r.userIDs, uuidParam(p.UserID)), append(r.ids, uuidParam(p.SessionID))
+	r.appIDs = append(r.appIDs, textParam(p.AppID))
+	r.seqs, r.prevs = append(r.seqs, int8Param(p.Seq)), append(r.prevs, int8Param(p.Prev))
+	r.ips, r.agents = append(r.ips, textParam(p.IP)), append(r.agents, textParam(p.UserAgent))
+	r.nows, r.lives = append(r.nows, timeParam(p.Now)), append(r.lives, intervalParam(life))
+	r.withIdentity = r.withIdentity || p.WithIdentity
+}
+
+func (r *rotation) release() {
+	clear(r.appIDs)
+	clear(r.ips)
+	clear(r.agents)
+	*r = rotation{
+		userIDs: r.userIDs[:0], ids: r.ids[:0], appIDs: r.appIDs[:0], ips: r.ips[:0], agents: r.agents[:0],
+		seqs: r.seqs[:0], prevs: r.prevs[:0], nows: r.nows[:0], lives: r.lives[:0],
+	}
+	rotations.Put(r)
+}
+
+func (s *Store) rotate(ctx context.Context, group []auth.Presented, out []batch.Result[auth.Rotated]) (err error) {
+	params := rotations.Get().(*rotation) //nolint:forcetypeassert // nothing else is in the pool
+	defer params.release()
+	for _, p := range group {
+		params.add(p, s.lifetimes.Of(p.AppID).RefreshTTL)
 	}
 	b := s.groupBatch()
 	b.Queue(rotateSQL,
-		userIDs, ids, appIDs, seqs, prevs, ips, agents, nows,
-		s.lifetimes.Grace, lives, limit(s.lifetimes.MaxAge), auth.RepeatEvery, identities)
-	out = make([]batch.Result[auth.Rotated], n)
+		params.userIDs, params.ids, params.appIDs, params.seqs, params.prevs, params.ips, params.agents, params.nows,
+		s.lifetimes.Grace, params.lives, limit(s.lifetimes.MaxAge), auth.RepeatEvery, params.withIdentity)
 	for i := range out {
-		out[i].Value.Outcome = auth.OutcomeUnknown
+		out[i] = batch.Result[auth.Rotated]{Value: auth.Rotated{Outcome: auth.OutcomeUnknown}}
 	}
 	results := s.pool.SendBatch(ctx, b)
 	defer func() { err = errors.Join(err, results.Close()) }()
 	for range b.Len() - 1 {
 		if _, err := results.Exec(); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	rows, err := results.Query()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var (
 		ordinal int
@@ -197,13 +211,13 @@ func (s *Store) rotate(ctx context.Context, group []auth.Presented) (out []batch
 		e       auth.Rotated
 	)
 	_, err = pgx.ForEachRow(rows, []any{
-		&ordinal, &e.Outcome, &e.Used, &e.Last, &e.RotatedAt, &e.CreatedAt, &e.ExpiresAt, &e.Roles, (*[]byte)(&e.Metadata), &e.Repeated, &e.Reason, &e.OpenID, &e.UnionID, &told,
+		&ordinal, (*string)(&e.Outcome), &e.Used, &e.Last, &e.RotatedAt, &e.CreatedAt, &e.ExpiresAt, &e.Roles, (*[]byte)(&e.Metadata), &e.Repeated, (*string)(&e.Reason), &e.OpenID, &e.UnionID, &told,
 	}, func() error {
 		out[ordinal-1].Value = e
 		e = auth.Rotated{}
 		return nil
 	})
-	return out, err
+	return err
 }
 
 // limit turns 0, which means "never", into NULL, which LEAST and comparisons

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -25,13 +26,12 @@ func (s *Store) Login(ctx context.Context, l auth.Login) (auth.LoggedIn, error) 
 	l.Now = l.Now.UTC() // it comes back in what is answered
 	d := &l.Device
 	d.ID, d.Name, d.UserAgent, d.IP = sanitize.Clean(d.ID), sanitize.Clean(d.Name), sanitize.Clean(d.UserAgent), sanitize.Clean(d.IP)
-	out, err := s.logins.Do(ctx, identityKey{l.AppID, l.OpenID}, l)
+	out, err := s.logins.Do(ctx, time.Time{}, identityKey{l.AppID, l.OpenID}, l)
 	return out, failed("log in", err)
 }
 
 // loginGroup logs in any number of people in one transaction.
-func (s *Store) loginGroup(ctx context.Context, group []auth.Login) []batch.Result[auth.LoggedIn] {
-	out := make([]batch.Result[auth.LoggedIn], len(group))
+func (s *Store) loginGroup(ctx context.Context, group []auth.Login, out []batch.Result[auth.LoggedIn]) {
 	ended := false
 	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for i, l := range group {
@@ -39,18 +39,18 @@ func (s *Store) loginGroup(ctx context.Context, group []auth.Login) []batch.Resu
 			if err != nil {
 				return err
 			}
-			out[i].Value = in
+			out[i] = batch.Result[auth.LoggedIn]{Value: in}
 			ended = ended || len(in.Ended) > 0
 		}
 		return nil
 	})
 	if err != nil {
-		return batch.Fail[auth.LoggedIn](len(group), err)
+		batch.Fail(out, err)
+		return
 	}
 	if ended {
 		s.revoked.send()
 	}
-	return out
 }
 
 func (s *Store) login(ctx context.Context, tx *sql.Tx, l auth.Login) (auth.LoggedIn, error) {

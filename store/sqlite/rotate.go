@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -23,13 +24,12 @@ func (s *Store) Rotate(ctx context.Context, p auth.Presented) (auth.Rotated, err
 	}
 	p.IP, p.UserAgent = sanitize.Clean(p.IP), sanitize.Clean(p.UserAgent)
 	p.Now = p.Now.UTC() // it comes back in the counters
-	out, err := s.rotations.Do(ctx, sessionRef{p.UserID, p.SessionID}, p)
+	out, err := s.rotations.Do(ctx, time.Time{}, sessionRef{p.UserID, p.SessionID}, p)
 	return out, failed("exchange a refresh token", err)
 }
 
 // rotateGroup exchanges any number of tokens in one transaction.
-func (s *Store) rotateGroup(ctx context.Context, group []auth.Presented) []batch.Result[auth.Rotated] {
-	out := make([]batch.Result[auth.Rotated], len(group))
+func (s *Store) rotateGroup(ctx context.Context, group []auth.Presented, out []batch.Result[auth.Rotated]) {
 	reused := false
 	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
 		for i, p := range group {
@@ -37,18 +37,18 @@ func (s *Store) rotateGroup(ctx context.Context, group []auth.Presented) []batch
 			if err != nil {
 				return err
 			}
-			out[i].Value = e
+			out[i] = batch.Result[auth.Rotated]{Value: e}
 			reused = reused || e.Outcome == auth.OutcomeReused
 		}
 		return nil
 	})
 	if err != nil {
-		return batch.Fail[auth.Rotated](len(group), err)
+		batch.Fail(out, err)
+		return
 	}
 	if reused {
 		s.revoked.send()
 	}
-	return out
 }
 
 func (s *Store) rotate(ctx context.Context, tx *sql.Tx, p auth.Presented) (auth.Rotated, error) {
