@@ -366,6 +366,16 @@ func newApps(c Config) apps {
 
 func (a apps) has(id string) bool { return slices.Contains(a.ids, id) }
 
+// named returns the configured app id that is spelt like this.
+func (a apps) named(id []byte) (string, bool) {
+	for _, known := range a.ids {
+		if known == string(id) {
+			return known, true
+		}
+	}
+	return "", false
+}
+
 // choose resolves an app id that may be left out where there is no choice.
 func (a apps) choose(id string) (string, error) {
 	if id == "" {

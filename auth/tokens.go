@@ -144,40 +144,49 @@ func (s *Service) presented(ctx context.Context, token string) (Presented, error
 	if err := s.revocations.Ready(); err != nil {
 		return Presented{}, err // without the time, expiry cannot be checked
 	}
-	claims, err := s.refreshProfile.Parse(ctx, token)
+	p, err := s.parse(ctx, &s.refreshProfile, token)
 	switch {
+	case err == nil, errors.Is(err, ErrRefreshInvalid):
+		return p, err
 	case errors.Is(err, verify.ErrExpired):
-		var p Presented
-		if claims, err := s.expiredProfile.Parse(ctx, token); err == nil {
-			p, _ = s.read(claims)
-		}
+		p, _ := s.parse(ctx, &s.expiredProfile, token)
 		return Presented{UserID: p.UserID, SessionID: p.SessionID}, fmt.Errorf("%w: %w", ErrRefreshExpired, err)
 	case errors.Is(err, verify.ErrInvalid), errors.Is(err, verify.ErrMissing):
 		return Presented{}, fmt.Errorf("%w: %w", ErrRefreshInvalid, err)
-	case err != nil:
-		return Presented{}, fmt.Errorf("check a refresh token: %w", err)
 	}
-	return s.read(claims)
+	return Presented{}, fmt.Errorf("check a refresh token: %w", err)
 }
 
-// read reads the claims of a refresh token whose signature is good.
+// parse verifies a refresh token against a profile and reads its claims. The error is
+// one of the profile or of read.
+func (s *Service) parse(ctx context.Context, profile *verify.Profile, token string) (p Presented, err error) {
+	err = profile.Parse(ctx, token, func(claims verify.Payload) (err error) {
+		p, err = s.read(claims)
+		return err
+	})
+	return p, err
+}
+
+// read reads the claims of a refresh token whose signature is good. The error is
+// ErrRefreshInvalid.
 func (s *Service) read(claims verify.Payload) (Presented, error) {
 	seq, ok1 := claims.Integer("seq")
 	prev, ok2 := claims.Integer("prev")
-	subject, ok3 := claims.Text("sub")
-	session, ok4 := claims.Text("sid")
-	appID, ok5 := claims.Text("client_id")
+	subject, ok3 := claims.Bytes("sub")
+	session, ok4 := claims.Bytes("sid")
+	client, ok5 := claims.Bytes("client_id")
 	if !ok1 || !ok2 || !ok3 || !ok4 || !ok5 {
 		return Presented{}, fmt.Errorf("%w: claims of another type", ErrRefreshInvalid)
 	}
-	userID, err1 := uuid.Parse(subject)
-	sessionID, err2 := uuid.Parse(session)
+	userID, err1 := uuid.ParseBytes(subject)
+	sessionID, err2 := uuid.ParseBytes(session)
+	appID, configured := s.apps.named(client)
 	switch {
 	case err1 != nil || err2 != nil:
 		return Presented{}, fmt.Errorf("%w: sub and sid must be UUIDs", ErrRefreshInvalid)
 	case prev < 0 || seq <= prev:
 		return Presented{}, fmt.Errorf("%w: seq must be greater than prev", ErrRefreshInvalid)
-	case !s.apps.has(appID):
+	case !configured:
 		return Presented{}, fmt.Errorf("%w: its app is not configured", ErrRefreshInvalid)
 	}
 	return Presented{UserID: userID, SessionID: sessionID, AppID: appID, Seq: seq, Prev: prev}, nil

@@ -7,10 +7,14 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/wugan/wugan/auth/verify/jsonobject"
 )
 
 // maxBody is the maximum size of a request body in bytes.
@@ -30,7 +34,9 @@ func bind(c echo.Context, into any) error {
 // bindIfAny is bind for a request that may come without a body, and tells
 // whether it has one. Only reading tells: a body may come without its length.
 func bindIfAny(c echo.Context, into any) (found bool, err error) {
-	body, err := readBody(c)
+	room := takeBodyRoom()
+	defer room.release()
+	body, err := room.read(c)
 	if err != nil || len(body) == 0 {
 		return false, err
 	}
@@ -43,25 +49,80 @@ func bindIfAny(c echo.Context, into any) (found bool, err error) {
 	if !utf8.Valid(body) {
 		return true, invalid("The body is not UTF-8.")
 	}
-	return true, decodeObject(body, into)
+	room.members, err = decodeObject(body, room.members, into)
+	return true, err
 }
 
-// readBody reads a body, which withLimits has limited. It refuses a compressed body,
-// because 64 KiB may decompress to gigabytes, and tells the client so (RFC 9110 section
-// 12.5.3).
+// bodyRoom is memory for a body and its members. No value that is decoded refers to
+// it, so it can be used again.
+type bodyRoom struct {
+	data    []byte
+	members jsonobject.Object
+}
+
+var bodyRooms = sync.Pool{New: func() any { return &bodyRoom{members: make(jsonobject.Object, 0, 10)} }}
+
+func takeBodyRoom() *bodyRoom {
+	return bodyRooms.Get().(*bodyRoom) //nolint:forcetypeassert // nothing else is in the pool
+}
+
+// keptBody is the size of the largest buffer that is kept for another body.
+const keptBody = 8 << 10
+
+// release keeps the memory for another body. It is cleared, so that no token stays in
+// it.
+func (b *bodyRoom) release() {
+	if cap(b.data) > keptBody {
+		return
+	}
+	clear(b.data[:cap(b.data)])
+	clear(b.members[:cap(b.members)])
+	bodyRooms.Put(b)
+}
+
+// read reads the body of a request. The result is valid until release.
+func (b *bodyRoom) read(c echo.Context) ([]byte, error) {
+	if err := checkCoding(c); err != nil {
+		return nil, err
+	}
+	length := c.Request().ContentLength
+	if length < 0 || length > maxBody {
+		return readAll(c.Request().Body)
+	}
+	b.data = slices.Grow(b.data[:0], int(length))[:length]
+	if _, err := io.ReadFull(c.Request().Body, b.data); err != nil {
+		return nil, readProblem(err)
+	}
+	return b.data, nil
+}
+
+// readBody reads a body, which withLimits has limited.
 func readBody(c echo.Context) ([]byte, error) {
+	if err := checkCoding(c); err != nil {
+		return nil, err
+	}
+	return readAll(c.Request().Body)
+}
+
+func readAll(from io.Reader) ([]byte, error) {
+	body, err := io.ReadAll(from)
+	if err != nil {
+		return nil, readProblem(err)
+	}
+	return body, nil
+}
+
+// checkCoding refuses a compressed body, because 64 KiB may decompress to gigabytes, and
+// tells the client so (RFC 9110 section 12.5.3).
+func checkCoding(c echo.Context) error {
 	coding := strings.Join(c.Request().Header.Values(echo.HeaderContentEncoding), ",")
 	if coding != "" && !strings.EqualFold(coding, "identity") && c.Request().ContentLength != 0 {
 		c.Response().Header().Set(echo.HeaderAcceptEncoding, "identity")
 		p := newProblem(codeUnsupportedMediaType, nil)
 		p.Detail = "The body is compressed: send it as it is, without Content-Encoding."
-		return nil, p
+		return p
 	}
-	body, err := io.ReadAll(c.Request().Body)
-	if err != nil {
-		return nil, readProblem(err)
-	}
-	return body, nil
+	return nil
 }
 
 // checkJSON returns an error unless the Content-Type is JSON in UTF-8 or missing.

@@ -18,30 +18,49 @@ import (
 func clientAddress(trusted []netip.Prefix, log *slog.Logger) echo.IPExtractor {
 	var once sync.Once
 	return func(r *http.Request) string {
-		peer, ok := hop(r.RemoteAddr)
-		if !ok {
+		peer, ok := peerOf(r)
+		switch {
+		case !ok:
 			return r.RemoteAddr
+		case !trusts(trusted, peer):
+			return peer.String()
 		}
-		client := peer
-		lists := r.Header.Values(echo.HeaderXForwardedFor)
-		for _, list := range slices.Backward(lists) {
-			for _, entry := range slices.Backward(strings.Split(list, ",")) {
-				if !trusts(trusted, client) {
-					return client.String()
-				}
-				next, ok := hop(entry)
-				if !ok {
-					once.Do(func() {
-						log.WarnContext(r.Context(), "an entry of X-Forwarded-For is no address: the proxy that sent it is taken for the client",
-							slog.String("proxy", client.String()))
-					})
-					return client.String()
-				}
-				client = next
-			}
+		client, invalid := forwardedFor(trusted, peer, r.Header.Values(echo.HeaderXForwardedFor))
+		if invalid {
+			once.Do(func() {
+				log.WarnContext(r.Context(), "an entry of X-Forwarded-For is no address: the proxy that sent it is taken for the client",
+					slog.String("proxy", client.String()))
+			})
 		}
 		return client.String()
 	}
+}
+
+// peerOf returns the address of the peer, as net/http writes it.
+func peerOf(r *http.Request) (netip.Addr, bool) {
+	if both, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+		return both.Addr().Unmap().WithZone(""), true
+	}
+	return hop(r.RemoteAddr)
+}
+
+// forwardedFor follows the lists of X-Forwarded-For back from a trusted peer. It
+// reports whether an invalid entry ended the search.
+func forwardedFor(trusted []netip.Prefix, peer netip.Addr, lists []string) (client netip.Addr, invalid bool) {
+	client = peer
+	for _, list := range slices.Backward(lists) {
+		for _, entry := range slices.Backward(strings.Split(list, ",")) {
+			if !trusts(trusted, client) {
+				return client, false
+			}
+			next, ok := hop(entry)
+			if !ok {
+				return client, true
+			}
+			client = next
+		}
+	}
+	return client, false
 }
 
 func trusts(trusted []netip.Prefix, addr netip.Addr) bool {

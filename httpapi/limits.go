@@ -54,11 +54,8 @@ func withLimits(next echo.HandlerFunc) echo.HandlerFunc {
 		if r.ContentLength > maxBody {
 			return newProblem(codeBodyTooLarge, nil)
 		}
-		if r.ContentLength != 0 {
-			r.Body = http.MaxBytesReader(c.Response(), r.Body, maxBody)
-		}
-		if r.ContentLength < 0 {
-			body, err := io.ReadAll(r.Body)
+		if r.ContentLength < 0 { // net/http reads no more than the length, if there is one
+			body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, maxBody))
 			if err != nil {
 				return readProblem(err)
 			}

@@ -15,12 +15,14 @@ import (
 // could then stand in for one that is, and a gateway in front that compares
 // names as they are would have judged another request than the one that is
 // served. Of a name that comes twice the last counts.
-func decodeObject(body []byte, into any) error {
-	members, err := jsonobject.Read(body)
+//
+// The memory of room is used for the members, which are returned.
+func decodeObject(body []byte, room jsonobject.Object, into any) (jsonobject.Object, error) {
+	members, err := jsonobject.AppendRead(room[:0], body)
 	if err != nil {
-		return notObject(body)
+		return room, notObject(body)
 	}
-	return setMembers(members, reflect.ValueOf(into).Elem(), "")
+	return members, setMembers(members, reflect.ValueOf(into).Elem(), "")
 }
 
 // notObject says what is wrong with a body that is no object.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -25,6 +26,17 @@ const (
 	endedKey   = "wugan.ended"
 	keyKey     = "wugan.key"
 )
+
+// once makes one middleware of all, and composes them once: Echo composes its
+// middleware anew for each request, which is an allocation or two for each of them.
+func once(all []echo.MiddlewareFunc) echo.MiddlewareFunc {
+	// The handler of the path that Echo has found for the request.
+	chain := func(c echo.Context) error { return c.Handler()(c) }
+	for _, middleware := range slices.Backward(all) {
+		chain = middleware(chain)
+	}
+	return func(echo.HandlerFunc) echo.HandlerFunc { return chain }
+}
 
 // requestID returns the id that withRequestID gave the request.
 func requestID(c echo.Context) string { return c.Response().Header().Get(echo.HeaderXRequestID) }
@@ -54,6 +66,9 @@ func fitForLog(id string) bool {
 func (a *api) withLog(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		started := time.Now()
+		x := newExchange(c)
+		defer x.release()
+		c = x
 		if err := next(c); err != nil {
 			c.Error(err)
 		}

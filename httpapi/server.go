@@ -141,21 +141,19 @@ func New(c Config) (*echo.Echo, error) {
 	e.HTTPErrorHandler = a.answerProblem
 	e.IPExtractor = clientAddress(c.TrustedProxies, c.Log)
 
-	e.Use(c.Outermost...)
-	e.Use(withRequestID, a.withLog, a.withRecovery)
+	outer := append(slices.Clone(c.Outermost), withRequestID, a.withLog, a.withRecovery)
 	if len(c.TrustedProxies) == 0 {
-		e.Use(a.warnOfProxy())
+		outer = append(outer, a.warnOfProxy())
 	}
-	e.Use(a.withStop)
+	outer = append(outer, a.withStop)
 	upstreams, err := a.mountUpstreams(c.Upstreams)
 	if err != nil {
 		return nil, fmt.Errorf("httpapi: %w", err)
 	}
 	if len(c.CORS.Origins) > 0 {
-		e.Use(withCORS(c.CORS, upstreams.has))
+		outer = append(outer, withCORS(c.CORS, upstreams.has))
 	}
-	e.Use(upstreams.pass)
-	e.Use(withHeaders, withLimits, a.withExisting)
+	e.Use(once(append(outer, upstreams.pass, withHeaders, withLimits, a.withExisting)))
 	a.routes(e)
 	return e, nil
 }

@@ -1,6 +1,7 @@
 package verify_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -89,12 +90,27 @@ func TestOnlyHeadersOfGoodSignaturesAreRememberedAndNoMoreThanSixteen(t *testing
 func TestParseGivesTheClaimsThatCheckGives(t *testing.T) {
 	s := signers()[verify.HS256]
 	token := s.sign(s.header(nil), claims(map[string]any{"seq": 7, "prev": -1, "half": 1.5, "nick": "名\"<"}))
-	payload, err := profile().Parse(t.Context(), token)
-	require.NoError(t, err)
+	used := errors.New("used")
+	require.ErrorIs(t, profile().Parse(t.Context(), token, func(payload verify.Payload) error {
+		checkPayload(t, payload)
+		return used
+	}), used, "the error is that of the function")
+	err := profile().Parse(t.Context(), token[:len(token)-4]+"AAAA", func(verify.Payload) error {
+		t.Error("a payload without a signature is not used")
+		return nil
+	})
+	require.ErrorIs(t, err, verify.ErrInvalid)
+}
+
+func checkPayload(t *testing.T, payload verify.Payload) {
+	t.Helper()
 	for name, want := range map[string]string{"sub": "user-1", "iss": issuer, "nick": "名\"<"} {
 		got, ok := payload.Text(name)
 		require.True(t, ok, name)
 		require.Equal(t, want, got)
+		raw, ok := payload.Bytes(name)
+		require.True(t, ok, name)
+		require.Equal(t, want, string(raw))
 	}
 	for name, want := range map[string]int64{"seq": 7, "prev": -1, "exp": now.Unix() + 3600} {
 		got, ok := payload.Integer(name)
@@ -108,7 +124,7 @@ func TestParseGivesTheClaimsThatCheckGives(t *testing.T) {
 	for _, name := range []string{"none", "SUB", "seq", "roles"} {
 		_, ok := payload.Text(name)
 		require.False(t, ok, name)
+		_, ok = payload.Bytes(name)
+		require.False(t, ok, name)
 	}
-	_, err = profile().Parse(t.Context(), token[:len(token)-4]+"AAAA")
-	require.ErrorIs(t, err, verify.ErrInvalid)
 }

@@ -24,10 +24,15 @@ var errNotObject = errors.New("not a JSON object in UTF-8")
 //
 // The values are slices of data.
 func parseObject(data []byte) (jsonobject.Object, error) {
+	return appendObject(make(jsonobject.Object, 0, 10), data)
+}
+
+// appendObject is parseObject, and appends the members to an object.
+func appendObject(to jsonobject.Object, data []byte) (jsonobject.Object, error) {
 	if !utf8.Valid(data) {
 		return nil, errNotObject
 	}
-	object, err := jsonobject.Read(data)
+	object, err := jsonobject.AppendRead(to, data)
 	if err != nil {
 		return nil, errNotObject
 	}

@@ -52,7 +52,7 @@ type Profile struct {
 	Algorithms []string
 }
 
-// checked is a verified token.
+// checked is a verified token. payload and claims are memory of a room.
 type checked struct {
 	payload   []byte
 	claims    jsonobject.Object
@@ -76,6 +76,20 @@ func (p Payload) Text(name string) (string, bool) {
 	return text, err == nil
 }
 
+// Bytes is Text without a copy: the result must not be changed, and is valid as long as
+// the payload.
+func (p Payload) Bytes(name string) ([]byte, bool) {
+	raw, ok := p.claims.Get(name)
+	if !ok {
+		return nil, false
+	}
+	if plain, ok := jsonobject.Plain(raw); ok {
+		return plain, true
+	}
+	text, ok := jsonobject.Text(raw)
+	return []byte(text), ok
+}
+
 // Integer returns an integer claim that is written without an exponent. It returns
 // false if there is no such claim or it has another type.
 func (p Payload) Integer(name string) (int64, bool) {
@@ -87,14 +101,17 @@ func (p Payload) Integer(name string) (int64, bool) {
 	return number, err == nil
 }
 
-// Parse is like [Profile.Check] but returns the parsed payload, for callers that
-// need single claims.
-func (p *Profile) Parse(ctx context.Context, token string) (Payload, error) {
-	result, err := p.check(ctx, token)
+// Parse is like [Profile.Check] but passes the parsed payload to use, for callers that
+// need single claims. The payload must not be used after use has returned, because its
+// memory is used again. The error is one of Check, or that of use.
+func (p *Profile) Parse(ctx context.Context, token string, use func(Payload) error) error {
+	room := takeRoom()
+	defer room.release()
+	result, err := p.check(ctx, token, room)
 	if err != nil {
-		return Payload{}, err
+		return err
 	}
-	return Payload{result.claims}, nil
+	return use(Payload{result.claims})
 }
 
 // Check verifies one compact JWS against the profile and returns the signed payload:
@@ -104,7 +121,7 @@ func (p *Profile) Parse(ctx context.Context, token string) (Payload, error) {
 // The error is [ErrMissing] for an empty token, or [ErrInvalid], [ErrExpired],
 // [ErrKeysUnavailable] or the error of ctx. It never contains the token.
 func (p *Profile) Check(ctx context.Context, token string) ([]byte, error) {
-	result, err := p.check(ctx, token)
+	result, err := p.check(ctx, token, newRoom())
 	if err != nil {
 		return nil, err
 	}
@@ -136,73 +153,98 @@ func (p *Profile) validate() error {
 	return nil
 }
 
-func (p *Profile) check(ctx context.Context, token string) (*checked, error) {
+// check verifies a token. The result refers to the memory of room.
+func (p *Profile) check(ctx context.Context, token string, room *room) (checked, error) {
 	if err := p.validate(); err != nil {
-		return nil, err
+		return checked{}, err
 	}
 	if token == "" {
-		return nil, ErrMissing
+		return checked{}, ErrMissing
 	}
 	if len(token) > MaxTokenSize {
-		return nil, invalid("longer than %d bytes", MaxTokenSize)
+		return checked{}, invalid("longer than %d bytes", MaxTokenSize)
 	}
 	header64, rest, ok := strings.Cut(token, ".")
 	if !ok {
-		return nil, invalid("not a compact JWS")
+		return checked{}, invalid("not a compact JWS")
 	}
 	payload64, signature64, ok := strings.Cut(rest, ".")
 	if !ok || strings.Contains(signature64, ".") {
-		return nil, invalid("not a compact JWS")
+		return checked{}, invalid("not a compact JWS")
 	}
 
 	header, seen := headersSeen.get(header64)
 	if !seen {
 		var err error
 		if header, err = readHeader(header64); err != nil {
-			return nil, err
+			return checked{}, err
 		}
 	}
 	key, err := p.keyFor(ctx, header)
 	if err != nil {
-		return nil, err
+		return checked{}, err
 	}
 	if err := key.verify(token[:len(header64)+1+len(payload64)], signature64); err != nil {
-		return nil, err
+		return checked{}, err
 	}
 	if !seen {
 		headersSeen.add(header64, header)
 	}
 
 	// The payload is parsed only after its signature was checked.
-	payload, err := decodeSegment(payload64)
-	if err != nil {
-		return nil, invalid("payload: %s", err)
+	if err := room.read(payload64); err != nil {
+		return checked{}, invalid("payload: %s", err)
 	}
-	claims, err := parseObject(payload)
-	if err != nil {
-		return nil, invalid("payload: %s", err)
-	}
-	result := &checked{payload: payload, claims: claims, key: key}
-	if err := p.checkClaims(result); err != nil {
-		return nil, err
-	}
-	return result, nil
+	result := checked{payload: room.payload, claims: room.claims, key: key}
+	result.expires, result.notBefore, err = p.checkClaims(result.claims)
+	return result, err
 }
 
-func (p *Profile) checkClaims(token *checked) error {
-	for i := range token.claims {
-		if name, wrong := misspelt(token.claims[i].Name); wrong {
+// checkClaims returns when a token expires and from when on it is valid; that time is
+// zero when there is no nbf.
+func (p *Profile) checkClaims(claims jsonobject.Object) (expires, notBefore time.Time, err error) {
+	if err := p.checkTexts(claims); err != nil {
+		return expires, notBefore, err
+	}
+	for _, name := range timeClaims {
+		raw, ok := claims.Get(name)
+		if !ok {
+			continue
+		}
+		seconds, err := numericDate(raw)
+		if err != nil {
+			return expires, notBefore, invalid("%s is %s", name, err)
+		}
+		switch name {
+		case "exp":
+			expires = time.Unix(seconds, 0).UTC()
+		case "nbf":
+			notBefore = time.Unix(seconds, 0).UTC()
+		}
+		// iat is not compared with the clock: a pod whose clock is a second behind
+		// would refuse a token that another pod has just issued.
+	}
+	if expires.IsZero() {
+		return expires, notBefore, invalid("no exp")
+	}
+	return expires, notBefore, p.checkAt(expires, notBefore, p.now())
+}
+
+// checkTexts checks all claims but the times.
+func (p *Profile) checkTexts(claims jsonobject.Object) error {
+	for i := range claims {
+		if name, wrong := misspelt(claims[i].Name); wrong {
 			return invalid("a claim is spelt like %s", name)
 		}
 	}
 	for _, name := range p.RequiredClaims {
-		raw, ok := token.claims.Get(name)
+		raw, ok := claims.Get(name)
 		if !ok || string(raw) == "null" {
 			return invalid("no %s", name)
 		}
 	}
 	for _, name := range textClaims {
-		raw, ok := token.claims.Get(name)
+		raw, ok := claims.Get(name)
 		if !ok {
 			continue
 		}
@@ -211,15 +253,15 @@ func (p *Profile) checkClaims(token *checked) error {
 		}
 	}
 
-	issuer, ok := token.claims.Get("iss")
+	issuer, ok := claims.Get("iss")
 	if !ok {
 		return invalid("no iss")
 	}
 	if !spells(issuer, p.Issuer) {
 		return invalid("another issuer")
 	}
-	if raw, ok := token.claims.Get("aud"); !ok || !spells(raw, p.Audience) {
-		audience, err := audienceOf(token.claims)
+	if raw, ok := claims.Get("aud"); !ok || !spells(raw, p.Audience) {
+		audience, err := audienceOf(claims)
 		if err != nil {
 			return err
 		}
@@ -227,32 +269,7 @@ func (p *Profile) checkClaims(token *checked) error {
 			return invalid("another audience")
 		}
 	}
-	return p.checkTimes(token)
-}
-
-func (p *Profile) checkTimes(token *checked) error {
-	for _, name := range timeClaims {
-		raw, ok := token.claims.Get(name)
-		if !ok {
-			continue
-		}
-		seconds, err := numericDate(raw)
-		if err != nil {
-			return invalid("%s is %s", name, err)
-		}
-		switch name {
-		case "exp":
-			token.expires = time.Unix(seconds, 0).UTC()
-		case "nbf":
-			token.notBefore = time.Unix(seconds, 0).UTC()
-		}
-		// iat is not compared with the clock: a pod whose clock is a second behind
-		// would refuse a token that another pod has just issued.
-	}
-	if token.expires.IsZero() {
-		return invalid("no exp")
-	}
-	return p.checkAt(token.expires, token.notBefore, p.now())
+	return nil
 }
 
 // checkAt is the part of a check whose outcome changes with time.
@@ -313,13 +330,18 @@ var strictBase64 = base64.RawURLEncoding.Strict()
 // ways.
 func decodeSegment(segment string) ([]byte, error) {
 	if strings.ContainsAny(segment, "\r\n") {
-		return nil, errors.New("a line break in base64url")
+		return nil, errLineBreak
 	}
 	data, err := strictBase64.DecodeString(segment)
 	if err != nil {
 		// The library's error tells an offset only, but stay on the safe side:
 		// nothing that derives from a token goes into an error.
-		return nil, errors.New("not base64url without padding")
+		return nil, errNotBase64
 	}
 	return data, nil
 }
+
+var (
+	errLineBreak = errors.New("a line break in base64url")
+	errNotBase64 = errors.New("not base64url without padding")
+)

@@ -163,11 +163,13 @@ func (v *Verifier) stillGood(ctx context.Context, entry *cached) bool {
 }
 
 func (v *Verifier) verifyAfresh(ctx context.Context, token string) (*Claims, *cached, error) {
-	result, err := v.profile.check(ctx, token)
+	room := takeRoom()
+	defer room.release()
+	result, err := v.profile.check(ctx, token, room)
 	if err != nil {
 		return nil, nil, err
 	}
-	claims, err := claimsOf(result)
+	claims, err := claimsOf(&result)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -42,18 +42,23 @@ type Object []Member
 // Read splits one JSON object (RFC 8259) into its members. The error is
 // [ErrNotObject].
 func Read(data []byte) (Object, error) {
-	r := reader{data: data}
+	return AppendRead(make(Object, 0, 10), data)
+}
+
+// AppendRead is like [Read], and appends the members to an object, for callers that
+// use its memory again.
+func AppendRead(to Object, data []byte) (Object, error) {
+	r := reader{data: data, members: to}
 	if r.space(); r.peek() != '{' {
 		return nil, ErrNotObject
 	}
-	members := make(Object, 0, 10)
-	if !r.object(1, &members) {
+	if !r.object(1, true) {
 		return nil, ErrNotObject
 	}
 	if r.space(); r.pos != len(data) {
 		return nil, ErrNotObject
 	}
-	return members, nil
+	return r.members, nil
 }
 
 // Get returns the value of the member with exactly this name. If there are several,

@@ -5,8 +5,9 @@ import "bytes"
 // reader checks the grammar of RFC 8259 and splits an object into its members in
 // one pass.
 type reader struct {
-	data []byte
-	pos  int
+	data    []byte
+	pos     int
+	members Object // of the outermost object
 }
 
 // peek returns the next byte, or 0, which starts no JSON value, at the end.
@@ -37,9 +38,9 @@ func (r *reader) space() {
 	}
 }
 
-// object reads from the opening brace to the closing one. The members go into the
-// list unless that is nil.
-func (r *reader) object(depth int, into *Object) bool {
+// object reads from the opening brace to the closing one. If keep is set, its members
+// are added to r.members.
+func (r *reader) object(depth int, keep bool) bool {
 	if depth > maxDepth {
 		return false
 	}
@@ -62,13 +63,13 @@ func (r *reader) object(depth int, into *Object) bool {
 		if !r.value(depth) {
 			return false
 		}
-		if into != nil {
+		if keep {
 			plain, ok := Plain(name)
 			if !ok {
 				text, _ := Text(name) // it is a string
 				plain = []byte(text)
 			}
-			*into = append(*into, Member{plain, r.data[start:r.pos]})
+			r.members = append(r.members, Member{plain, r.data[start:r.pos]})
 		}
 		r.space()
 		switch {
@@ -108,7 +109,7 @@ func (r *reader) array(depth int) bool {
 func (r *reader) value(depth int) bool {
 	switch r.peek() {
 	case '{':
-		return r.object(depth+1, nil)
+		return r.object(depth+1, false)
 	case '[':
 		return r.array(depth + 1)
 	case '"':
