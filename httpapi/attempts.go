@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,8 +33,12 @@ type bucket struct {
 	tokens   float64
 	at       time.Time // when tokens was right
 	underWay int
-	outcome  chan struct{} // closed at the next outcome; nil: nothing waits
+	waiting  []chan turn // in the order in which they came
 }
+
+// turn is what an attempt that waited is told: that it has a token, or the problem for
+// which it has none.
+type turn struct{ refused error }
 
 func newAttempts[K comparable](perSecond, burst float64, now func() time.Time) *attempts[K] {
 	clients, err := simplelru.NewLRU[K, *bucket](trackedClients, nil)
@@ -48,69 +53,112 @@ func newAttempts[K comparable](perSecond, burst float64, now func() time.Time) *
 // may return its token. The error is the problem rate_limited, with the time until a
 // token is available, or that of ctx.
 func (a *attempts[K]) begin(ctx context.Context, client K) (done func(failed bool), err error) {
-	var late <-chan time.Time
-	for {
-		b, wait, refused := a.take(client)
-		switch {
-		case refused != nil:
-			return nil, refused
-		case wait == nil:
-			return func(failed bool) { a.finish(client, b, failed) }, nil
-		}
-		if late == nil {
-			timer := time.NewTimer(waitForOutcome)
-			defer timer.Stop()
-			late = timer.C
-		}
-		select {
-		case <-wait:
-		case <-late:
-			return nil, tooMany(time.Second)
-		case <-ctx.Done():
-			return nil, ctx.Err()
+	b, wait, err := a.take(client)
+	if err != nil {
+		return nil, err
+	}
+	if wait != nil {
+		if err := a.await(ctx, client, b, wait); err != nil {
+			return nil, err
 		}
 	}
+	return func(failed bool) { a.finish(client, b, failed) }, nil
 }
 
-// take takes a token of a client. Otherwise it returns a channel to wait for, or an
+// take takes a token of a client. Otherwise it returns a channel to wait at, or an
 // error.
-func (a *attempts[K]) take(client K) (b *bucket, wait <-chan struct{}, refused error) {
+func (a *attempts[K]) take(client K) (b *bucket, wait chan turn, refused error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	b = a.bucket(client)
+	switch {
+	case b.tokens >= 1 && len(b.waiting) == 0:
+		b.tokens--
+		b.underWay++
+		return b, nil, nil
+	case b.underWay > 0:
+		wait = make(chan turn, 1)
+		b.waiting = append(b.waiting, wait)
+		return b, wait, nil
+	}
+	return nil, nil, a.refusal(b)
+}
+
+// await waits for a token.
+func (a *attempts[K]) await(ctx context.Context, client K, b *bucket, wait chan turn) error {
+	late := time.NewTimer(waitForOutcome)
+	defer late.Stop()
+	var err error
+	select {
+	case got := <-wait:
+		return got.refused
+	case <-late.C:
+		err = tooMany(time.Second)
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if i := slices.Index(b.waiting, wait); i >= 0 {
+		b.waiting = slices.Delete(b.waiting, i, i+1)
+		return err
+	}
+	// The turn came at the same moment.
+	if got := <-wait; got.refused == nil {
+		a.giveBack(client, b, false)
+	}
+	return err
+}
+
+// bucket returns the bucket of a client, with what it has earned by now.
+func (a *attempts[K]) bucket(client K) *bucket {
 	now := a.now()
 	b, tracked := a.clients.Get(client)
 	if !tracked {
 		b = &bucket{tokens: a.burst, at: now}
 		a.clients.Add(client, b)
 	}
+	a.earn(b, now)
+	return b
+}
+
+func (a *attempts[K]) earn(b *bucket, now time.Time) {
 	if earned := now.Sub(b.at).Seconds() * a.perSecond; earned > 0 {
 		b.tokens, b.at = min(a.burst, b.tokens+earned), now
 	}
-	switch {
-	case b.tokens >= 1:
-		b.tokens--
-		b.underWay++
-		return b, nil, nil
-	case b.underWay > 0:
-		if b.outcome == nil {
-			b.outcome = make(chan struct{})
-		}
-		return b, b.outcome, nil
-	}
-	return nil, nil, tooMany(time.Duration((1 - b.tokens) / a.perSecond * float64(time.Second)))
+}
+
+func (a *attempts[K]) refusal(b *bucket) error {
+	return tooMany(time.Duration((1 - b.tokens) / a.perSecond * float64(time.Second)))
 }
 
 // finish returns the token of a successful attempt.
 func (a *attempts[K]) finish(client K, b *bucket, failed bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.giveBack(client, b, failed)
+}
+
+// giveBack is finish with the lock held. As many of those who wait get a turn as there
+// are tokens; to wake all of them for one token would cost more than the attempts.
+func (a *attempts[K]) giveBack(client K, b *bucket, failed bool) {
 	b.underWay--
 	if !failed {
 		b.tokens = min(a.burst, b.tokens+1)
 	}
-	if b.outcome != nil {
-		close(b.outcome)
-		b.outcome = nil
+	if len(b.waiting) > 0 {
+		a.earn(b, a.now())
+	}
+	for len(b.waiting) > 0 && (b.tokens >= 1 || b.underWay == 0) {
+		var next turn
+		if b.tokens >= 1 {
+			b.tokens--
+			b.underWay++
+		} else {
+			next.refused = a.refusal(b)
+		}
+		b.waiting[0] <- next
+		b.waiting = slices.Delete(b.waiting, 0, 1)
 	}
 	if b.underWay == 0 && b.tokens >= a.burst {
 		// Of a client that does not fail nothing is kept.
@@ -122,11 +170,14 @@ func (a *attempts[K]) finish(client K, b *bucket, failed bool) {
 
 // count takes a token for good. The error is that of begin.
 func (a *attempts[K]) count(client K) error {
-	b, _, refused := a.take(client)
-	if refused == nil {
-		a.finish(client, b, true)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	b := a.bucket(client)
+	if b.tokens < 1 {
+		return a.refusal(b)
 	}
-	return refused
+	b.tokens--
+	return nil
 }
 
 func tooMany(retryAfter time.Duration) *problem {

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -272,6 +273,44 @@ func TestALoginThatWaitsForAnOutcomeEndsWithItsClient(t *testing.T) {
 	require.ErrorIs(t, <-ended, context.Canceled)
 	done(false)
 	require.NoError(t, l.check("203.0.113.7"))
+}
+
+func TestLoginsThatWaitGetTheirTurnOneByOneInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, _ := newRate(t, 0.1) // one at a time
+		first, err := l.begin(t.Context(), "203.0.113.7", "app", "")
+		require.NoError(t, err)
+		var order []int
+		var turns [4]func(failed bool)
+		var errs [4]error
+		ctx, leave := context.WithCancel(t.Context())
+		for i := range turns {
+			of := t.Context()
+			if i == 1 {
+				of = ctx
+			}
+			go func() {
+				turns[i], errs[i] = l.begin(of, "203.0.113.7", "app", "")
+				order = append(order, i)
+			}()
+			synctest.Wait()
+		}
+		require.Empty(t, order)
+		leave()
+		synctest.Wait()
+		require.Equal(t, []int{1}, order)
+		require.ErrorIs(t, errs[1], context.Canceled)
+		first(false)
+		synctest.Wait()
+		require.Equal(t, []int{1, 0}, order, "one token, one turn")
+		turns[0](false)
+		synctest.Wait()
+		require.Equal(t, []int{1, 0, 2}, order, "who has left gets none")
+		turns[2](true)
+		synctest.Wait()
+		require.Equal(t, []int{1, 0, 2, 3}, order)
+		require.Equal(t, codeRateLimited, problemOf(errs[3]).Code, "there is nothing left to wait for")
+	})
 }
 
 func TestGuessesAtOperatorsKeysAreSlowedDown(t *testing.T) {
