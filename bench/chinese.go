@@ -16,8 +16,18 @@ var inChinese = strings.NewReplacer(
 	"| clients | refresh p50, p99 | login p50, p99 | commits a refresh, login, verify | processor time of the service a refresh, login, verify | bytes it allocates | processor time of the clients |",
 	"| 客户端数 | 刷新 p50、p99 | 登录 p50、p99 | 每次刷新、登录、verify 的提交数 | 服务每次刷新、登录、verify 的处理器时间 | 服务分配的字节数 | 客户端的处理器时间 |",
 	// Variants.
-	"| refreshes with | a second | of pgbench | processor time of the service |", "| 刷新，使用 | 每秒 | 与 pgbench 之比 | 服务的处理器时间 |",
+	"| refreshes with | clients | a second | of pgbench | processor time of the service | bytes it allocates |",
+	"| 刷新，使用 | 客户端数 | 每秒 | 与 pgbench 之比 | 服务的处理器时间 | 服务分配的字节数 |",
 	"| access tokens in ", "| 访问令牌 ",
+	// Goals.
+	"| | set out for | this run |", "| | 目标 | 本次运行 |",
+	"| refresh of pgbench, ", "| 刷新与 pgbench 之比，", "| refresh of pgbench with ES256, ", "| 使用 ES256 时刷新与 pgbench 之比，",
+	"| p99 of refresh, ", "| 刷新的 p99，",
+	"| processor time of the service a refresh, ", "| 服务每次刷新的处理器时间，",
+	"| processor time of the service a refresh with ES256, ", "| 使用 ES256 时服务每次刷新的处理器时间，",
+	"| processor time of the service a login, ", "| 服务每次登录的处理器时间，",
+	"| bytes allocated a refresh |", "| 每次刷新分配的字节数 |", "| verify of healthz, ", "| verify 与 healthz 之比，", " clients |", " 个客户端 |",
+	"| resident memory after the load |", "| 压测之后的常驻内存 |", "| start to ready |", "| 启动到就绪 |",
 	// Sizes.
 	"| resident memory, idle |", "| 常驻内存，空闲 |", "| resident memory, after the load |", "| 常驻内存，压测之后 |",
 	"| start to ready, migrated database |", "| 启动到就绪，数据库已迁移 |", "| binary |", "| 程序大小 |",

@@ -16,12 +16,18 @@ func TestTheChineseReportHasEveryFigureAndNoEnglishWord(t *testing.T) {
 	spent := cost{commits: 0.25, cpu: 70 * time.Microsecond, memory: 5000, clients: 20 * time.Microsecond}
 	r := results{
 		machine: machine(), algorithm: "HS256", level: "warn",
-		figures: []figures{{
-			clients: 16, before: 9000, after: 9100, refresh: one, login: one, verify: one, healthz: one,
-			refreshCost: spent, loginCost: spent, verifyCost: spent,
-		}},
+		figures: []figures{
+			{
+				clients: 16, before: 9000, after: 9100, refresh: one, login: one, verify: one, healthz: one,
+				refreshCost: spent, loginCost: spent, verifyCost: spent,
+			},
+			{
+				clients: 64, before: 9000, after: 9100, refresh: one, login: one, verify: one, healthz: one,
+				refreshCost: spent, loginCost: spent, verifyCost: spent,
+			},
+		},
 		idleMiB: 20, loadedMiB: 30, binaryMiB: 22, ready: 30 * time.Millisecond, refreshed: 10000,
-		variants: []variant{{algorithm: "ES256", level: "info", refresh: one, limit: 9000, cost: spent}},
+		variants: []variant{{algorithm: "ES256", level: "info", clients: 64, refresh: one, limit: 9000, cost: spent}},
 		micro:    []micro{{"Issue/ES256", 42 * time.Microsecond}},
 	}
 	english := regexp.MustCompile(`[A-Za-z]{2,}`)

@@ -20,7 +20,7 @@ import (
 
 func main() {
 	var o options
-	flag.DurationVar(&o.each, "each", 10*time.Second, "how long each figure is measured")
+	flag.DurationVar(&o.each, "each", 7*time.Second, "how long each figure is measured")
 	flag.StringVar(&o.docs, "docs", "docs", "folder that gets the pages and pictures of the figures, in both languages; empty: print only")
 	flag.StringVar(&o.binary, "binary", "", "the wugan binary (default: build it)")
 	flag.StringVar(&o.profile, "profile", "", "folder that gets CPU profiles of the service under 64 clients")

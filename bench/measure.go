@@ -65,40 +65,54 @@ func (b *bench) figures(ctx context.Context, n int) (f figures, err error) {
 // variant is the service with other settings than those of the figures.
 type variant struct {
 	algorithm, level string
+	clients          int
 	limit            float64 // of pgbench, before and after
 	refresh          load
 	cost             cost
 }
 
-// variants measures refreshes with the largest number of clients again, with
-// other keys and with a line in the log for each request.
+// variants measures refreshes again, with other keys, and with the largest number of
+// clients also with a line in the log for each request.
 func (b *bench) variants(ctx context.Context, r *results) error {
 	usual := b.o
 	defer func() { b.o = usual }()
-	n := slices.Max(b.o.clients)
-	for _, v := range []variant{{algorithm: "ES256", level: usual.level}, {algorithm: usual.algorithm, level: "info"}} {
+	most := slices.Max(usual.clients)
+	for _, other := range []struct {
+		algorithm, level string
+		clients          []int
+	}{
+		{"ES256", usual.level, slices.DeleteFunc(slices.Clone(usual.clients), func(n int) bool { return n != most && n != 16 })},
+		{usual.algorithm, "info", []int{most}},
+	} {
 		b.service.end()
-		b.o.algorithm, b.o.level, b.o.profile = v.algorithm, v.level, ""
+		b.o.algorithm, b.o.level, b.o.profile = other.algorithm, other.level, ""
 		var err error
 		if b.service, err = b.start(ctx); err != nil {
 			return err
 		}
-		before, err := b.pgbench(ctx, n)
-		if err != nil {
-			return err
+		for _, n := range other.clients {
+			v := variant{algorithm: other.algorithm, level: other.level, clients: n}
+			if err := b.variant(ctx, &v); err != nil {
+				return err
+			}
+			fmt.Fprintf(os.Stderr, "  %s, log %s, %d clients: refresh %.0f/s (%.2f, %s)\n", v.algorithm, v.level, n, v.refresh.rate, v.refresh.rate/v.limit, v.cost)
+			r.variants = append(r.variants, v)
 		}
-		if v.refresh, v.cost, err = b.cost(ctx, "refresh", n, func() (load, error) { return b.refreshes(ctx, n) }); err != nil {
-			return err
-		}
-		after, err := b.pgbench(ctx, n)
-		if err != nil {
-			return err
-		}
-		v.limit = (before + after) / 2
-		fmt.Fprintf(os.Stderr, "  %s, log %s: refresh %.0f/s (%.2f, %s)\n", v.algorithm, v.level, v.refresh.rate, v.refresh.rate/v.limit, v.cost)
-		r.variants = append(r.variants, v)
 	}
 	return nil
+}
+
+func (b *bench) variant(ctx context.Context, v *variant) error {
+	before, err := b.pgbench(ctx, v.clients)
+	if err != nil {
+		return err
+	}
+	if v.refresh, v.cost, err = b.cost(ctx, "refresh", v.clients, func() (load, error) { return b.refreshes(ctx, v.clients) }); err != nil {
+		return err
+	}
+	after, err := b.pgbench(ctx, v.clients)
+	v.limit = (before + after) / 2
+	return err
 }
 
 // want makes any other status an error.
@@ -383,7 +397,7 @@ var microLine = regexp.MustCompile(`(?m)^Benchmark(\S+?)(?:-\d+)?\s+\d+\s+([0-9.
 
 // microbenchmarks runs the Go benchmarks and reads what they say.
 func microbenchmarks(ctx context.Context) ([]micro, error) {
-	out, err := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", ".", "-benchtime", "1s",
+	out, err := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", ".", "-benchtime", "0.5s",
 		"github.com/wugan/wugan/auth", "github.com/wugan/wugan/auth/verify").CombinedOutput()
 	if err != nil {
 		return nil, fmt.Errorf("go test -bench: %w\n%s", err, out)

@@ -59,9 +59,14 @@ func (r results) markdown() string {
 			f.refreshCost.memory, f.loginCost.memory, f.verifyCost.memory,
 			short(f.refreshCost.clients), short(f.loginCost.clients), short(f.verifyCost.clients))
 	}
-	b.WriteString("\n| refreshes with | a second | of pgbench | processor time of the service |\n|--|--:|--:|--:|\n")
+	b.WriteString("\n| refreshes with | clients | a second | of pgbench | processor time of the service | bytes it allocates |\n|--|--:|--:|--:|--:|--:|\n")
 	for _, v := range r.variants {
-		fmt.Fprintf(&b, "| access tokens in %s, log level %s | %.0f | **%.2f** | %s |\n", v.algorithm, v.level, v.refresh.rate, v.refresh.rate/v.limit, short(v.cost.cpu))
+		fmt.Fprintf(&b, "| access tokens in %s, log level %s | %d | %.0f | **%.2f** | %s | %.0f |\n",
+			v.algorithm, v.level, v.clients, v.refresh.rate, v.refresh.rate/v.limit, short(v.cost.cpu), v.cost.memory)
+	}
+	b.WriteString("\n| | set out for | this run |\n|--|--:|--:|\n")
+	for _, g := range r.goals() {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", g.name, g.goal, g.reached)
 	}
 	fmt.Fprintf(&b, "\n| | |\n|--|--:|\n| resident memory, idle | %.1f MiB |\n| resident memory, after the load | %.1f MiB |\n"+
 		"| start to ready, migrated database | %s |\n| binary | %.1f MiB |\n| rows added by %d refreshes of one session | %d |\n",
