@@ -292,3 +292,53 @@ func joiningByPhone(t *testing.T, db *Database) {
 	_, err = join(inOther(), "a")
 	require.ErrorIs(t, err, users.ErrPhoneTaken, "now both have an identity of the second app")
 }
+
+// Users of another app bind the holder's number at the same moment, through two
+// processes, while the holder refreshes: one becomes the holder, the others stay who
+// they are, and nobody's session is lost but the one's.
+func racingJoins(t *testing.T, db *Database) {
+	stores := pair(t, db, lifetimes())
+	holder := newcomer(t, stores[0], start)
+	hashes := [][]byte{[]byte("number" + t.Name())}
+	_, err := stores[0].BindPhone(t.Context(), users.PhoneBinding{UserID: holder.userID, Sealed: []byte("number"), Hashes: hashes, Now: start})
+	noError(t, err)
+	others := make([]auth.LoggedIn, 8)
+	for i := range others {
+		others[i], _ = login(t, stores[0], signIn(t, app2, someone(), start))
+	}
+	errs := make([]error, len(others))
+	var wg sync.WaitGroup
+	for i, other := range others {
+		wg.Go(func() {
+			m := mergeOf(uuid.Nil, other.User.ID, start.Add(time.Minute))
+			m.Hashes = hashes
+			var into uuid.UUID
+			if into, _, errs[i] = stores[i%2].Merge(testContext(t), m); errs[i] == nil && into != holder.userID {
+				t.Errorf("joined %s", into)
+			}
+		})
+	}
+	wg.Go(func() {
+		if _, err := stores[1].Rotate(testContext(t), holder.present(start.Add(time.Minute))); err != nil {
+			t.Error(err)
+		}
+	})
+	wg.Wait()
+	joined := 0
+	for i, other := range others {
+		_, err := stores[0].User(t.Context(), other.User.ID)
+		if errs[i] == nil {
+			joined++
+			require.ErrorIs(t, err, users.ErrNotFound)
+			continue
+		}
+		require.ErrorIs(t, errs[i], users.ErrPhoneTaken)
+		noError(t, err)
+		live, err := stores[1].Sessions(t.Context(), other.User.ID, start.Add(time.Minute))
+		noError(t, err)
+		require.Len(t, live, 1)
+	}
+	require.Equal(t, 1, joined)
+	_, err = stores[0].User(t.Context(), holder.userID)
+	noError(t, err)
+}

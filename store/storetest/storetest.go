@@ -65,6 +65,7 @@ var cases = []struct {
 	{"merges while both refresh lose nothing, and refuse who is gone", mergingWhileBothRefresh},
 	{"merges in both directions and a login at the same moment leave one user with all", racingMerges},
 	{"a shared phone number joins those whom nothing speaks against", joiningByPhone},
+	{"of many who join by one number at the same moment, one of each app does", racingJoins},
 	{"a login takes over the session of its device, and no other", deviceTakeover},
 	{"logins at the same moment leave one session to a device", racingDevice},
 	{"the session longest unused goes when there are too many", surplus},
