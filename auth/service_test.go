@@ -85,6 +85,7 @@ func (l *lobby) LoggedIn(app, outcome string) { l.outcomes = append(l.outcomes, 
 func (l *lobby) Refreshed(app string, o auth.Outcome) {
 	l.outcomes = append(l.outcomes, app+" "+string(o))
 }
+
 func (l *lobby) Repeated(app string, o auth.Outcome) {
 	l.outcomes = append(l.outcomes, app+" again "+string(o))
 }
