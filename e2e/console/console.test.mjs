@@ -194,9 +194,9 @@ test('support ends one session, then all, after a second step with a reason', as
   await page.locator('.sessions > li', { hasText: 'Zoë’s old phone' }).getByText('ended by support').waitFor()
   await page.locator('.timeline > li', { hasText: 'A session ended' }).getByText('Comment: ticket 12: lost').waitFor()
 
-  await button(page, 'Sign out everywhere').click()
-  await confirm(page, 'ticket 13', 'Sign out everywhere')
-  await said(page, 'Signed out everywhere.')
+  await button(page, 'Log out everywhere').click()
+  await confirm(page, 'ticket 13', 'Log out everywhere')
+  await said(page, 'Logged out everywhere.')
   assert.equal(await answers(second), 401)
   await page.getByText(/^\d+ in all, 0 live$/).waitFor()
 })
@@ -229,7 +229,7 @@ test('disabling can be undone, and enabling is there', async (t) => {
 test('a support key sees no button that it may not press, and the API refuses it all the same', async (t) => {
   const page = await inside(t, SUPPORT_KEY)
   await person(page, 'lihua')
-  assert.deepEqual(await page.locator('.actions button').allTextContents(), ['Sign out everywhere', 'Disable'])
+  assert.deepEqual(await page.locator('.actions button').allTextContents(), ['Log out everywhere', 'Disable'])
   const statuses = await page.evaluate(async ([id, key]) => {
     const headers = { Authorization: 'Bearer ' + key, 'Content-Type': 'application/json' }
     const out = []
@@ -347,9 +347,9 @@ test('an id is copied, and what was said is closed', async (t) => {
   await button(page, 'Copy User id').click()
   await page.getByText('Copied').waitFor()
   assert.equal(await page.evaluate(() => navigator.clipboard.readText()), people.mariam)
-  await button(page, 'Sign out everywhere').click()
-  await confirm(page, 'ticket 14', 'Sign out everywhere')
-  await said(page, 'Signed out everywhere.')
+  await button(page, 'Log out everywhere').click()
+  await confirm(page, 'ticket 14', 'Log out everywhere')
+  await said(page, 'Logged out everywhere.')
   await button(page, 'Close').click()
   assert.equal(await page.locator('.notice').count(), 0)
   await page.locator('.metadata summary').click()
@@ -403,7 +403,7 @@ test('everything is done by the keyboard', async (t) => {
   }
   await page.keyboard.press('Escape')
   await dialog.waitFor({ state: 'detached' })
-  assert.equal(await page.evaluate(() => document.activeElement?.textContent), 'Sign out everywhere', 'the focus is where it was')
+  assert.equal(await page.evaluate(() => document.activeElement?.textContent), 'Log out everywhere', 'the focus is where it was')
 })
 
 // SCREENSHOTS=$PWD/docs/images/console makes the pictures of docs/*/console.md; all of them with SCREENSHOTS_ALL=1.

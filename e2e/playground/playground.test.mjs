@@ -81,7 +81,7 @@ test('the first request signs in by itself', async (t) => {
   const page = await open(t)
   const scene = page.locator('article[data-scene=opened]')
   assert.match(await scene.innerText(), /1 request · 1 login · 1 response/)
-  assert.equal(await page.locator('#state').innerText(), 'signed in')
+  assert.equal(await page.locator('#state').innerText(), 'logged in')
   assert.equal(await page.locator('#noticed').innerText(), 'nothing')
 })
 
@@ -124,7 +124,7 @@ test('in English, every button shows what it promises', async (t) => {
   assert.equal(await page.locator('#state').innerText(), 'logged out')
 
   await play(page, 'login', 'Enter', '#log-in-or-out')
-  assert.equal(await page.locator('#state').innerText(), 'signed in')
+  assert.equal(await page.locator('#state').innerText(), 'logged in')
   await play(page, 'logout', 'Enter', '#log-in-or-out')
   assert.equal(await page.locator('#state').innerText(), 'logged out')
 })

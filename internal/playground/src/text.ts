@@ -5,7 +5,7 @@ export type Language = 'en' | 'zh'
 
 const en = {
   title: 'wugan playground',
-  tagline: 'Signed in without noticing. Break something, and watch the client mend it.',
+  tagline: 'Logged in without noticing. Break something, and watch the client repair it.',
   skip: 'Skip to the timeline',
   language: '中文',
   phone: 'This phone',
@@ -25,7 +25,7 @@ const en = {
   short: '30-second tokens',
   shortNote: 'from the next one on',
   steady: 'A request every 2 seconds',
-  steadyNote: 'stay signed in, and look',
+  steadyNote: 'stay logged in, and look',
   login: 'Log in',
   logout: 'Log out',
   try: 'Try it',
@@ -35,7 +35,7 @@ const en = {
   slow: 'Each call is slowed down to half a second, so that it can be seen. A token is made to expire by refreshing it into one that lives one second.',
   expiring: 'Waiting until the access token has expired …',
   notHere: 'This page needs JavaScript.',
-  forDevelopment: 'wugan dev, not for production: whoever reaches this address can sign in as anybody.',
+  forDevelopment: 'wugan dev, not for production: whoever reaches this address can log in as anybody.',
   contract: 'HTTP contract',
   legend: 'Colours',
   legendOk: 'answered',
@@ -51,7 +51,7 @@ const en = {
   broke: 'It could not be played to its end',
   'actor.phone': 'phone', 'actor.tablet': 'tablet', 'actor.thief': 'thief', 'actor.visitor': 'visitor', 'actor.alipay': 'Alipay', 'actor.wechat': 'WeChat',
   'kind.refresh': 'refresh', 'kind.login': 'login', 'kind.logout': 'logout', 'kind.request': 'request', 'kind.outage': 'down',
-  'state.anonymous': 'nobody yet', 'state.authenticating': 'signing in', 'state.authenticated': 'signed in',
+  'state.anonymous': 'nobody yet', 'state.authenticating': 'logging in', 'state.authenticated': 'logged in',
   'state.renewing': 'renewing', 'state.loggedOut': 'logged out', 'state.refused': 'not let in',
 }
 
@@ -121,7 +121,7 @@ const scenes: Record<Language, Record<SceneName, SceneText>> = {
     opened: {
       title: 'The page opened',
       lead: 'One request, whatever is stored from last time.',
-      told: 'Answered. Nobody had to call login first: a request without tokens signs in by itself, then goes out.',
+      told: 'Answered. Nobody had to call login first: a request without tokens logs in by itself, then goes out.',
     },
     one: { title: 'One request', lead: 'Who am I?', told: 'Answered.' },
     five: {
@@ -137,16 +137,16 @@ const scenes: Record<Language, Record<SceneName, SceneText>> = {
     stolen: {
       title: 'A stolen refresh token',
       lead: 'Somebody copied the refresh token, and uses it after the phone has gone on.',
-      told: 'The copy gave itself away, so the server ended the session for both. The thief holds nothing; the phone signed in again by itself.',
+      told: 'The copy gave itself away, so the server ended the session for both. The thief holds nothing; the phone logged in again by itself.',
     },
     wechat: {
       title: 'WeChat down',
       lead: 'WeChat refuses all connections. A token expires, and a new visitor comes along.',
-      told: 'Who was signed in noticed nothing, for a refresh needs no WeChat. The visitor was told 503, tried again after Retry-After, and got in once WeChat was back.',
+      told: 'Users who were logged in noticed nothing, for a refresh needs no WeChat. The visitor was told 503, tried again after Retry-After, and got in once WeChat was back.',
     },
     everywhere: {
       title: 'Log out everywhere',
-      lead: 'The same user is signed in on a tablet. The phone ends every session.',
+      lead: 'The same user is logged in on a tablet. The phone ends every session.',
       told: 'The tablet’s next request was refused at once, and so was its refresh: there, somebody has to log in. This phone stays logged out, until you log in.',
     },
     ends: {
@@ -154,17 +154,17 @@ const scenes: Record<Language, Record<SceneName, SceneText>> = {
       lead: 'The same person opens Alipay’s mini program and shares the phone number.',
       told: 'At first Alipay’s visitor was a user of their own. The verified number joined the two: both ends now have one user with two identities.',
     },
-    login: { title: 'Log in', lead: 'The only way out of “logged out”.', told: 'Signed in, with a new session.' },
+    login: { title: 'Log in', lead: 'The only way out of “logged out”.', told: 'Logged in, with a new session.' },
     logout: {
       title: 'Log out',
       lead: 'The tokens are forgotten here first, then the session ends on the server.',
-      told: 'Logged out, and it stays so: no request signs in silently now.',
+      told: 'Logged out, and it stays so: no request logs in silently now.',
     },
     switched: { title: 'A new token', lead: 'A refresh, so that the next token has the life you chose.', told: 'The new access token has it.' },
     steady: {
       title: 'A request every 2 seconds',
       lead: 'With 30-second tokens, one in fifteen or so finds the token near its end.',
-      told: 'The client renewed the tokens along the way, and every request was answered.',
+      told: 'The client refreshed the tokens along the way, and every request was answered.',
     },
     aside: { title: 'By itself', lead: 'The page came back into view, so the client looked after its tokens.', told: 'Done.' },
   },
