@@ -33,7 +33,7 @@ func TestChinesePagesKeepToTheGlossaryAndToOneWayOfWriting(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("zh/*.md")
 	require.NoError(t, err)
-	for _, file := range append(files, "../README.zh-CN.md") {
+	for _, file := range append(files, "../README.zh-CN.md", "../client/README.zh-CN.md") {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
 		fenced, front := false, false

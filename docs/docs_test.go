@@ -37,7 +37,7 @@ func TestBothLanguagesHaveTheSamePages(t *testing.T) {
 // pairs are the pages that say the same, English first.
 func pairs(t *testing.T) [][2]string {
 	t.Helper()
-	all := [][2]string{{"../README.md", "../README.zh-CN.md"}}
+	all := [][2]string{{"../README.md", "../README.zh-CN.md"}, {"../client/README.md", "../client/README.zh-CN.md"}}
 	for _, name := range pages(t, "en") {
 		all = append(all, [2]string{filepath.Join("en", name), filepath.Join("zh", name)})
 	}
@@ -126,7 +126,7 @@ func sameLinks(t *testing.T, en, zh page) {
 
 // languageOf is what differs in the address of the same thing: the README of the
 // language, the folder, a picture with text, the language of the site's pages.
-var languageOf = regexp.MustCompile(`()(?:\.zh-CN|-zh|-en|^docs/zh/|^docs/en/)`)
+var languageOf = regexp.MustCompile(`(^|/main/)docs/(?:zh|en)/|\.zh-CN|-zh|-en`)
 
 // Links of pages, of the READMEs and of the papers for contributors.
 func TestEveryLinkLeadsSomewhere(t *testing.T) {

@@ -117,11 +117,11 @@ describe('the types', () => {
 })
 
 describe('the package', () => {
-  it('holds the built files, the licence and a page to read, and nothing else', () => {
+  it('holds the built files, the licence and a page to read in two languages, and nothing else', () => {
     const listed = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trim().split('\n').sort()
     const frameworks = ['react', 'vue', 'weixin']
     expect(listed).toEqual([
-      'LICENSE', 'README.md', 'package.json',
+      'LICENSE', 'README.md', 'README.zh-CN.md', 'package.json',
       ...['index', ...PARTS, ...frameworks].flatMap((name) => ['cjs', 'd.cts', 'd.mts', 'mjs'].map((kind) => `dist/${name}.${kind}`)),
       ...['index', ...PARTS].flatMap((name) => ['d.ts', 'js'].map((kind) => `miniprogram_dist/${name}.${kind}`)),
       ...[...PARTS, ...frameworks].map((name) => name + '/package.json'),
