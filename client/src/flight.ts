@@ -70,7 +70,7 @@ export function createFlights(
   /** Grows with each silent login that is refused. */
   let refusals = 0
   let deadToken: string | undefined
-  /** When a refresh was last given up without an answer. */
+  /** When a refresh last ended without the service's word: it may be handled later. */
   let doubt = 0
   let device = options.deviceId
 
@@ -175,7 +175,7 @@ export function createFlights(
             hasNewCode = false
             return again()
           }
-          if (!isLogin && error.code === 'timeout') doubt = now()
+          if (!isLogin && error.retryable) doubt = now()
           const pause = Math.max(delay * (0.75 + random() / 2), error.retryAfter || 0)
           left -= Math.max(0, Math.min(most, now() - began)) + pause
           if (isOver() || !error.retryable || delay > 900 || left <= 0) {

@@ -1,6 +1,7 @@
 /** A refresh that the client gave up, and that the service handles later. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Device, LOGIN, REFRESH } from './support/device'
+import { problem } from './support/service'
 import { loggedIn, scene } from './support/setup'
 import { freeze, outcome, pass } from './support/time'
 
@@ -30,6 +31,21 @@ describe('a refresh that was given up', () => {
     // Afterwards each refresh uses the newest token again.
     const after = service.to(REFRESH).slice(-2).map((call) => call.secret)
     expect(after[0]).not.toBe(after[1])
+  })
+
+  it.each([{ kind: 'fail' }, problem(504, 'gateway_timeout')] as const)('or whose connection broke, or that a gateway answered ($kind), does not cost it either', async (fault) => {
+    const { client, service, device } = await loggedIn()
+    const { refreshToken } = JSON.parse(device.storage.values.get('wugan')!) as { refreshToken: string }
+    service.script(REFRESH, fault)
+    for (let n = 0; n < 3; n++) {
+      expect(await outcome(client.refresh())).toMatchObject({ ok: true })
+      await pass(5000)
+    }
+    expect(service.handle('POST', REFRESH, {}, { refreshToken }).statusCode).toBe(200)
+    await pass(60000)
+    expect(await outcome(client.refresh())).toMatchObject({ ok: true })
+    expect(service.reused).toBe(0)
+    expect(service.to(LOGIN)).toHaveLength(0)
   })
 
   it('holds for a restart and for the other tabs', async () => {

@@ -96,7 +96,7 @@ async function tell(seed: number, gentle: boolean): Promise<Told> {
     success({ statusCode: 200, data: '' })
   }
   const faults = (): Fault => ([
-    { kind: 'late', after: 10000 + upTo(20000) },
+    chance(0.5) ? { kind: 'late', after: 10000 + upTo(20000) } : { kind: 'late', after: upTo(30000), fails: true },
     { kind: 'fail' }, { kind: 'lost' }, { kind: 'lost' }, problem(503, 'database_unavailable'), problem(429, 'rate_limited', { 'Retry-After': String(upTo(20)) }),
     { kind: 'answer', status: 200, body: '<html>' }, { kind: 'answer', status: 502, body: '' }, ...(gentle ? [] : [{ kind: 'hang' } as const, problem(403, 'user_disabled')]),
   ] as Fault[])[upTo(gentle ? 8 : 10)]!

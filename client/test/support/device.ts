@@ -129,6 +129,7 @@ export class Device {
     const fault = this.service.fault(path)
     if (fault?.kind === 'late') {
       setTimeout(() => { this.service.handle(method, path, header, sent.data) }, fault.after)
+      if (fault.fails) setTimeout(() => { end(() => { sent.fail({ errMsg: `${kind}:fail interrupted` }) }) }, this.latency(path))
       return { abort: () => { this.aborts++; end(() => { sent.fail({ errMsg: `${kind}:fail abort` }) }) }, onProgressUpdate: () => undefined }
     }
     setTimeout(() => {

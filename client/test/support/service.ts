@@ -33,8 +33,8 @@ export type Fault =
   | { kind: 'fail' }
   | { kind: 'lost' }
   | { kind: 'hang' }
-  /** Nothing is answered, and so many milliseconds later it is handled all the same. */
-  | { kind: 'late'; after: number }
+  /** Nothing is answered, or (`fails`) the connection breaks; so many milliseconds later it is handled all the same. */
+  | { kind: 'late'; after: number; fails?: boolean }
 
 export const problem = (status: number, code: string, header?: Record<string, string>): Fault => ({
   kind: 'answer',
