@@ -33,6 +33,20 @@ declare function myLoginCode(): string
 declare module '@tarojs/taro' { const Taro: import('@wugan/client').Host; export default Taro }
 `
 
+/** What the functions that a snippet exports are called with, in their order, and what comes of it. */
+const CALLS: Record<string, { with?: () => unknown[]; gives: unknown }> = {
+  bind: { with: () => [{ detail: { code: 'p' } }], gives: expect.objectContaining({ id: 'alice' }) },
+  login: { with: () => [{ detail: { code: device.service.newCode('alice') } }], gives: expect.objectContaining({ state: 'authenticated' }) },
+  steps: { gives: { steps: 7 } },
+  page: { gives: expect.stringMatching(/#ticket=ticket:alice:\d+$/) },
+  close: { gives: undefined },
+  takeOver: { with: () => [{ accessToken: 'at.x', refreshToken: 'rt.x', expiresIn: 100 }], gives: undefined },
+  header: { gives: { Authorization: 'Bearer at.x' } },
+  ask: { with: () => ['tea?', () => undefined], gives: undefined },
+  setup: { gives: expect.objectContaining({ state: expect.anything() as unknown }) },
+  before: { with: () => [{ fullPath: '/pages/order/index?id=7' }], gives: true },
+}
+
 let device: Device
 beforeAll(() => {
   rmSync(folder, { recursive: true, force: true })
@@ -63,6 +77,8 @@ beforeEach(() => {
   const host = {
     ...device.host,
     addInterceptor: () => undefined,
+    checkSession: ({ success }: HostCall) => { (success as () => void)() },
+    getWeRunData: () => ({ encryptedData: 'x', iv: (JSON.parse(device.storage.values.get('wugan')!) as { refreshToken: string }).refreshToken.split('.')[1] }),
     connectSocket: () => ({ send: () => undefined, close: () => undefined, onOpen: () => undefined, onMessage: () => undefined, onClose: () => undefined, onError: () => undefined }),
     cloud: { callContainer: (options: HostCall & { path: string }) => device.host.request({ ...options, url: options.path }) },
   }
@@ -82,6 +98,12 @@ afterEach(() => {
 vi.mock('@tarojs/taro', () => ({ default: (globalThis as unknown as { uni: object }).uni }))
 
 describe('the snippets', () => {
+  const called = new Set<string>()
+  afterAll(() => {
+    // A name that no snippet has any more is called by nobody.
+    expect(Object.keys(CALLS).filter((name) => !called.has(name))).toEqual([])
+  })
+
   it(`compile: ${String(snippets.length)} of them`, { timeout: 120000 }, () => {
     expect(snippets.length).toBeGreaterThan(15)
     const { stdout } = spawnSync('node', [join(root, 'node_modules/typescript/bin/tsc'), '-p', folder], { encoding: 'utf8' })
@@ -92,6 +114,11 @@ describe('the snippets', () => {
     const made = (await import(join(folder, name))) as Record<string, unknown> & { client?: { get: (url: string) => Promise<{ statusCode: number }> } }
     // A client that a snippet makes is a client that works. WeChat's authorize page has tests of its own, in Chromium.
     if (code.includes('createClient(') && made.client && !code.includes('weixinPage')) expect((await made.client.get('/a')).statusCode).toBe(200)
+    for (const [what, { with: given = () => [], gives }] of Object.entries(CALLS)) {
+      const exported = made[what] as ((...given: unknown[]) => unknown) | undefined
+      if (exported) expect(await exported(...given()), what).toEqual(gives)
+      called.add(exported ? what : '')
+    }
   })
 
   it.each(snippets.filter(({ isModule }) => !isModule).map(({ name, code }) => [name, code]))('%s runs, as a page of a mini program', async (_, code) => {
