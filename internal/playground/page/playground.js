@@ -513,7 +513,7 @@
               hasNewCode = false;
               return again();
             }
-            if (!isLogin && error.code === "timeout") doubt = now();
+            if (!isLogin && error.retryable) doubt = now();
             const pause2 = Math.max(delay * (0.75 + random() / 2), error.retryAfter || 0);
             left -= Math.max(0, Math.min(most, now() - began)) + pause2;
             if (isOver() || !error.retryable || delay > 900 || left <= 0) {
