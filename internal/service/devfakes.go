@@ -62,11 +62,13 @@ func startDevFakes(ctx context.Context, c *config.Config, data string) (*devFake
 	f.stop = func() { stopWeChat(); stopOthers() }
 
 	apps := []providers.App{{ID: devAppID, Provider: wechat.Name, Secret: secret.New(devAppSecret), APIURL: "http://" + listener.Addr().String()}}
-	// One key for all apps, so that a first try does not wait for several.
+	// One key for all apps, and both at the same time, so that a first try does not
+	// wait for several.
 	opts := standin.Options{
 		DevCodes:    true,
 		PlatformKey: keptKey(filepath.Join(data, "platform.pem")), NewKey: keptKey(filepath.Join(data, "apps.pem")),
 	}
+	go func() { _, _ = opts.NewKey() }() // who needs it is told what went wrong
 	for _, one := range platforms {
 		if one.standIn == nil {
 			continue
