@@ -15,7 +15,7 @@ import (
 const (
 	// room is the size in bytes that the heap may reach, garbage included, as
 	// long as less than half of it is alive.
-	room = 40 << 20
+	room = 36 << 20
 	// most and least bound the target, in percent of what is alive: with more
 	// than most, collections are so rare that nothing is won any more; least is
 	// Go's own target.

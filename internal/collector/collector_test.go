@@ -11,7 +11,7 @@ import (
 
 func TestTheTargetFallsAsMoreIsAlive(t *testing.T) {
 	for alive, want := range map[uint64]int{
-		0: 400, 1: 400, 1 << 20: 400, 8 << 20: 400, 10 << 20: 300, 16 << 20: 140, 20 << 20: 100, 40 << 20: 100, 1 << 40: 100,
+		0: 400, 1: 400, 1 << 20: 400, 7 << 20: 400, 10 << 20: 260, 12 << 20: 200, 16 << 20: 120, 18 << 20: 100, 40 << 20: 100, 1 << 40: 100,
 	} {
 		require.Equal(t, want, target(alive), "%d bytes alive", alive)
 	}
