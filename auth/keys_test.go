@@ -40,7 +40,7 @@ func private(t *testing.T, s *auth.KeySet) []byte {
 	return text
 }
 
-// secretParts are the members of a private JWK Set that nobody else may see, as
+// secretParts are the members of a private JWK Set that no one else may see, as
 // they stand in it and as bytes.
 func secretParts(t *testing.T, text []byte) [][]byte {
 	t.Helper()

@@ -86,7 +86,7 @@ func TestAReaderIsGivenWhatItMayLackAndNoMore(t *testing.T) {
 	require.Equal(t, []byte{10}, ids(since(t, r, all.Cursor)), "what was learnt since")
 
 	// A reader may ask a pod that is behind the one it read before: it gets all
-	// there is, for nobody can tell what it lacks.
+	// there is, because the pod cannot know what it lacks.
 	behind := memory(h)
 	behind.Add(noon, auth.ReasonLoggedOut, session(0))
 	require.Equal(t, []byte{0}, ids(since(t, behind, all.Cursor)))

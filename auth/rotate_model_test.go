@@ -13,7 +13,7 @@ import (
 // The client may send its token as often as it likes, several times at once,
 // and takes whatever answer comes, also one that comes after another. When it
 // first sends a token that it was given, its requests for older tokens have
-// timed out: they arrive no more, and nobody waits for their answers. The
+// timed out: they arrive no more, and no one waits for their responses. The
 // database may fall back to an earlier state of the row.
 //
 // Time is counted in ticks, three of which are more than the grace and two are

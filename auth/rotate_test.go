@@ -67,7 +67,7 @@ func sibling(c auth.Counters, now time.Time) (auth.Counters, auth.Outcome) {
 	return auth.Counters{Used: c.Used, Last: c.Last + 1, RotatedAt: now}, auth.OutcomeSibling
 }
 
-// mutants are rules that somebody might take for the same. Each must be caught,
+// mutants are rules that could be mistaken for the right one. Each must be caught,
 // or else the explorations below prove nothing.
 var mutants = []struct {
 	name   string

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A linter's rule that matches no file looks just like one that nobody breaks.
+// A linter's rule that matches no file looks just like one that no file breaks.
 // So each arrow is broken here, in a module of empty packages under the
 // project's own configuration, and must be complained about; what is allowed
 // must not be.

@@ -20,7 +20,7 @@ import (
 
 // buildWithClock builds the program with a wall clock that is off by what the
 // file named in CLOCK_OFFSET holds, a duration that is read every 50 ms. The
-// monotonic clock goes on as it does when somebody sets a machine's clock. A
+// monotonic clock goes on as it does when a machine's clock is set. A
 // static binary calls no C library that could be told another time, so the
 // standard library's own Now is replaced while it is built (go build -overlay).
 func buildWithClock(t *testing.T) (binary string) {

@@ -97,7 +97,7 @@ func ask(t *testing.T, method, url, bearer string, into any) int {
 	return askBody(t, method, url, bearer, "{}", into)
 }
 
-// askBody returns the status, or 0 where nobody answers.
+// askBody returns the status, or 0 if there is no response.
 func askBody(t *testing.T, method, url, bearer, body string, into any) int {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewReader([]byte(body)))

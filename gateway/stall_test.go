@@ -26,7 +26,7 @@ func (everybody) VerifyRequest(*http.Request) (*verify.Claims, error) {
 }
 
 // impatient starts a gateway that waits 300 ms for a byte, in front of a handler
-// and of whoever listens at the address.
+// and of what listens at the address.
 func impatient(t *testing.T, handler http.HandlerFunc) (front *httptest.Server, failed chan error) {
 	t.Helper()
 	back := httptest.NewServer(handler)

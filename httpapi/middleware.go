@@ -28,7 +28,7 @@ const (
 )
 
 // once makes one middleware of all, and composes them once: Echo composes its
-// middleware anew for each request, which is an allocation or two for each of them.
+// middleware again for each request, which is an allocation or two for each of them.
 func once(all []echo.MiddlewareFunc) echo.MiddlewareFunc {
 	// The handler of the path that Echo has found for the request.
 	chain := func(c echo.Context) error { return c.Handler()(c) }

@@ -23,7 +23,7 @@ type Merge struct {
 	// Into remains; From disappears.
 	Into, From uuid.UUID
 	// Hashes are those of a phone number that a platform has verified for From.
-	// Where they are given, Into is whoever holds the number, and the two are
+	// Where they are given, Into is the user who holds the number, and the two are
 	// merged only if From has no number, neither is disabled and they have no
 	// identity of the same app.
 	Hashes [][]byte

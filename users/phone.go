@@ -74,7 +74,7 @@ func (s *Service) BindGiven(ctx context.Context, id uuid.UUID, given GivenPhone)
 	ctx = context.WithoutCancel(ctx) // the number was paid for: it is kept even if the client has gone
 	for try := 1; ; try++ {
 		u, err := s.bindOrJoin(ctx, id, given.number())
-		// Whoever held the number has let it go meanwhile.
+		// The user who held the number has let it go meanwhile.
 		if errors.Is(err, errNotHeld) && try < 3 {
 			continue
 		}

@@ -30,7 +30,7 @@ type Store interface {
 	// happens or none; a session that is being opened or refreshed at the same
 	// moment is ended or belongs to the one who remains. Every session that it
 	// ends is told to all processes at once. Errors: [ErrNotFound] where one of
-	// the two is not there, or nobody holds the number; [ErrPhoneTaken] where a
+	// the two is not there, or no user holds the number; [ErrPhoneTaken] where a
 	// shared number may not join them.
 	Merge(ctx context.Context, m Merge) (into uuid.UUID, ended []uuid.UUID, err error)
 

@@ -130,7 +130,7 @@ func (r *process) ready(t *testing.T, url string) {
 		"%s does not answer", url)
 }
 
-// freeAddress is a loopback address that nobody listens on.
+// freeAddress is a loopback address on which nothing listens.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

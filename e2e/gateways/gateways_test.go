@@ -36,7 +36,7 @@ func need(t *testing.T, specs ...string) {
 	require.NoError(t, err, "%s", out)
 }
 
-// site is wugan, a business service behind a gateway, and somebody's tokens.
+// site is wugan, a business service behind a gateway, and the tokens of one user.
 type site struct {
 	wugan    *devserver.Server
 	business *httptest.Server
@@ -76,7 +76,7 @@ func newBusiness(t *testing.T) *site {
 		_, _ = io.Copy(io.Discard, r.Body)
 		s.got <- r
 		// What every business service behind a gateway should do: without an
-		// identity it answers nobody.
+		// identity it refuses the request.
 		if r.Header.Get("X-User-Id") == "" {
 			w.WriteHeader(http.StatusUnauthorized)
 			return

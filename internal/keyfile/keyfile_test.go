@@ -116,3 +116,21 @@ func TestAFileIsMadeOnceAndForItsOwnerAlone(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorIs(t, keyfile.Create(path, set), os.ErrExist, "overwriting one would end every session")
 }
+
+func TestAFileThatHoldsNoKeysIsNamedWithoutItsContents(t *testing.T) {
+	t.Parallel()
+	missing := filepath.Join(t.TempDir(), "missing.json")
+	_, err := keyfile.Load(missing)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	broken := filepath.Join(t.TempDir(), "broken.json")
+	require.NoError(t, os.WriteFile(broken, []byte(`{"keys":[{"kty":"oct","k":"hunter2"}`), keyfile.Mode))
+	_, err = keyfile.Load(broken)
+	require.ErrorContains(t, err, broken)
+	require.NotContains(t, err.Error(), "hunter2")
+	change := func(set *auth.KeySet) (*auth.KeySet, error) { return set, nil }
+	require.Error(t, keyfile.Update(broken, change))
+	require.ErrorIs(t, keyfile.Update(missing, change), os.ErrNotExist)
+	text, err := os.ReadFile(broken)
+	require.NoError(t, err)
+	require.Contains(t, string(text), "hunter2", "it is left as it was")
+}

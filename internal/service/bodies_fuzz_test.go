@@ -171,7 +171,7 @@ func FuzzRequestBodies(f *testing.F) {
 	}
 	var mine tokens
 	var id string
-	// signIn makes sure that somebody is signed in, whatever the input before
+	// signIn makes sure that a user is signed in, whatever the input before
 	// has done to them.
 	signIn := func(t *testing.T) {
 		t.Helper()

@@ -32,7 +32,7 @@ func TestUnknownFieldsAreIgnoredInAnyLetterCase(t *testing.T) {
 	require.Contains(t, a.text("detail"), "code is missing")
 }
 
-// withoutLength is a body of which nobody is told how long it is.
+// withoutLength is a body of unknown length.
 type withoutLength struct{ io.Reader }
 
 // overHTTP2 is a client that speaks HTTP/2 to a pod.

@@ -198,7 +198,7 @@ func TestForgedTokensAreRefusedByBothEndpointsPointByPointOfRFC8725(t *testing.T
 			}
 			k.refused(t, k.sign(t, but(header, "crit", []string{"b64"}, "b64", false), claims), "an extension that must be understood")
 
-			// 3.11, 3.12: the kinds exclude one another, whoever signed.
+			// 3.11, 3.12: the kinds exclude one another, whatever key signed.
 			for _, typ := range []any{nil, "", "JWT", "jwt", other.header["typ"], "AT+JWT", "RT+JWT", "logout+jwt", 1} {
 				k.refused(t, k.sign(t, but(header, "typ", typ), claims), fmt.Sprintf("typ %v", typ))
 			}

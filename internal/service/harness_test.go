@@ -369,7 +369,7 @@ func (l *logBook) String() string {
 }
 
 // check greps everything that was logged. A token's signature alone is as good
-// as the token to whoever has the rest.
+// as the token to one who has the rest.
 func (l *logBook) check(t *testing.T) {
 	t.Helper()
 	text := l.String()
@@ -381,7 +381,7 @@ func (l *logBook) check(t *testing.T) {
 	}
 }
 
-// status asks an address without a pod's checks; 0 when nobody answers.
+// status asks an address without a pod's checks; 0 if there is no response.
 func status(url string) int {
 	res, err := http.Get(url) // a probe of a test's own address
 	if err != nil {
@@ -391,7 +391,7 @@ func status(url string) int {
 	return res.StatusCode
 }
 
-// post sends JSON without a pod's checks; 0 when nobody answers.
+// post sends JSON without a pod's checks; 0 if there is no response.
 func post(url, body string) int {
 	res, err := http.Post(url, "application/json", strings.NewReader(body)) //nolint:noctx // a test's own address
 	if err != nil {

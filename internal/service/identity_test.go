@@ -111,7 +111,7 @@ func TestTwoUsersWhoTurnOutToBeOnePersonStayTwoUntilAnOperatorDecides(t *testing
 				require.True(t, fresh)
 				w.wechat.AddApp(foreignApp, foreignAppSecret, "platform")
 
-				// Nobody is moved, and each app goes on with the user it knew.
+				// No user is moved, and each app goes on with the user it knew.
 				for range 2 {
 					id, _ := p.in(foreignApp)
 					require.Equal(t, earlier, id)

@@ -22,7 +22,7 @@ var (
 
 // leaks tells which secrets a text holds: those that are known to have been in
 // play, and whatever has the form of one. A part of a token is as good as the
-// token to whoever has the rest.
+// token to one who has the rest.
 func leaks(text string, known []string) []string {
 	var found []string
 	for _, secret := range known {

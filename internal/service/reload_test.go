@@ -50,7 +50,7 @@ func TestChangedKeyFilesAreTakenUpAndBrokenOnesAreNot(t *testing.T) {
 	fresh := rotated(t, w.access)
 	require.NoError(t, replaceKeys(accessFile, fresh))
 	require.NoError(t, replaceKeys(refreshFile, rotated(t, w.refresh)))
-	// Somebody else signs in again and again, for there is a limit to a user's sessions.
+	// Another user signs in again and again, for there is a limit to a user's sessions.
 	takenUp := func(set *auth.KeySet) func() bool {
 		return func() bool { return kidOf(p.signIn("bob").access) == set.Signer(time.Now()).ID }
 	}
@@ -113,7 +113,7 @@ func TestSIGHUPReadsKeysAtOnce(t *testing.T) {
 	w := newWorld(t, "sqlite:"+filepath.Join(t.TempDir(), "wugan.db"))
 	p := w.pod()
 	mine := make(chan os.Signal, 1)
-	signal.Notify(mine, syscall.SIGHUP) // nobody listening would end the process
+	signal.Notify(mine, syscall.SIGHUP) // without a listener the signal would end the process
 	defer signal.Stop(mine)
 	// The file has not changed, so only the signal can be why it is read.
 	require.Eventually(t, func() bool {
@@ -124,7 +124,7 @@ func TestSIGHUPReadsKeysAtOnce(t *testing.T) {
 }
 
 // A rotation as an operator makes it: the new key is published before it signs,
-// and nobody is refused on the way, on either pod.
+// and no user is refused on the way, on either pod.
 func TestNoTokenIsRefusedWhileKeysAreRotatedUnderLoad(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "sqlite:"+filepath.Join(t.TempDir(), "wugan.db"))

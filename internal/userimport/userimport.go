@@ -200,8 +200,8 @@ func (j Job) bring(ctx context.Context, people []users.Imported) (out users.Impo
 	}
 }
 
-// batch holds the next people of a file and the lines on which they stand; nobody
-// at its end.
+// batch holds the next people of a file and the lines on which they stand. It
+// is empty at the end of the file.
 type batch struct {
 	people []users.Imported
 	lines  []int

@@ -131,7 +131,7 @@ func commits(t *testing.T, elsewhere *sql.DB, database string) (n int64) {
 	return n
 }
 
-// settled waits until nobody is connected any more: the server counts what a
+// settled waits until no connection is left: the server counts what a
 // connection did when it ends, at the latest.
 func settled(t *testing.T, db *sql.DB, database string) {
 	t.Helper()

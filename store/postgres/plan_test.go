@@ -22,7 +22,7 @@ func TestAPlanOfTheFirstDayGoesByKeyLaterToo(t *testing.T) {
 		require.NoError(t, err)
 	}
 	for _, table := range []string{"users", "identities", "sessions"} {
-		run(`ALTER TABLE ` + table + ` SET (autovacuum_enabled = false)`) // or plans would be made anew in between
+		run(`ALTER TABLE ` + table + ` SET (autovacuum_enabled = false)`) // or the server would plan again in between
 		run(`ANALYZE ` + table)
 	}
 	s, err := postgres.Open(t.Context(), address+"&pool_max_conns=1", lifetimes)

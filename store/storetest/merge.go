@@ -295,7 +295,7 @@ func joiningByPhone(t *testing.T, db *Database) {
 
 // Users of another app bind the holder's number at the same moment, through two
 // processes, while the holder refreshes: one becomes the holder, the others stay who
-// they are, and nobody's session is lost but the one's.
+// they are, and only the session of the one who joins is lost.
 func racingJoins(t *testing.T, db *Database) {
 	stores := pair(t, db, lifetimes())
 	holder := newcomer(t, stores[0], start)
