@@ -1,7 +1,7 @@
 /**
- * The one login or refresh that everybody waits for. It decides which of the two is needed, repeats it within bounds,
- * and throws away what arrives for a user who is gone. There is a promise to join, and no flag beside a list:
- * whoever waits is settled, because the promise settles.
+ * The one login or refresh that all requests wait for. It decides which of the two is needed, repeats it within limits,
+ * and discards tokens that arrive for a user who has logged out. Requests wait on one promise, so all of them settle
+ * when it does.
  */
 import { type Grant, parsed, readTokens } from './answers'
 import { AuthError, ClientError, NetworkError } from './errors'
@@ -22,12 +22,12 @@ const LONGEST_REFUSAL_PAUSE = 300000
 /** The longest `Retry-After` that is believed. */
 const LONGEST_PAUSE = 60000
 
-/** A login or refresh, while somebody waits for it. */
+/** A login or refresh that is under way. */
 interface Flight {
   /** Whether it was asked for by `login()`. */
   explicit: boolean
   promise: Promise<string>
-  /** Settles the promise otherwise: what the flight still does is for nobody. */
+  /** Settles the promise with something else, and makes the flight's own result be discarded. */
   stop: (instead?: string | Promise<string>) => void
 }
 
@@ -39,20 +39,20 @@ interface Failure {
 
 export interface Flights {
   /**
-   * Joins the flight under way, or starts one. Resolves with an access token. `login`: a login, whatever is held; it
-   * takes off the wire what nobody asked for. `dead`: the access token that the service refused.
+   * Joins the flight under way, or starts one. Resolves with an access token. `login`: an explicit login,
+   * whatever session there is; it aborts a refresh or a silent login. `dead`: the access token that the service refused.
    */
   start: (login?: LoginRequest, dead?: string) => Promise<string>
   isBusy: () => boolean
-  /** Good tokens came from elsewhere: but for a login that was asked for, nobody needs what is under way. */
+  /** Valid tokens came from elsewhere: ends the flight with them, unless it is an explicit login. */
   settle: () => void
-  /** This user has the session now, or nobody: what is under way ends as nobody's, a login that was asked for only after a logout. */
+  /** Ends the flight because this user has the session now, or, without one, because the session ended. An explicit login ends only in the second case. */
   drop: (user?: string) => void
   /** Whether a renewal ahead of time failed so recently that it is not worth repeating yet. */
   isPausing: () => boolean
 }
 
-/** `revoke` ends a session that nobody holds any more. */
+/** `revoke` ends a session on the service that this device has no use for. */
 export function createFlights(
   options: ClientOptions, paths: Paths, storageKey: string, now: () => number, session: Sessions,
   revoke: (refreshToken?: string) => unknown,
@@ -134,7 +134,7 @@ export function createFlights(
         if (wasLogin) revoke(grant.refreshToken)
         throw gone()
       }
-      // Whoever hears of the new tokens finds a session that is settled, and not one that is being renewed still.
+      // Listeners are to see the state `authenticated`, not `renewing`.
       current = undefined
       session.accept(wasLogin, grant, doubt)
       return store.token()
@@ -170,7 +170,7 @@ export function createFlights(
         return attempt(most).catch((error: ClientError) => {
           const isSpent = /code_used|invalid_.*code/.test(error.code)
           // The code was spent on an answer that got lost, or is too old: a new one may do (WeChat 40163, 40029).
-          // A code that somebody brought stands for that person, and is never replaced by the device's own.
+          // A code that the caller passed belongs to a certain person, and is never replaced by one of the device.
           if (isSpent && !phoneCode && hasNewCode) {
             hasNewCode = false
             return again()
@@ -179,7 +179,7 @@ export function createFlights(
           const pause = Math.max(delay * (0.75 + random() / 2), error.retryAfter || 0)
           left -= Math.max(0, Math.min(most, now() - began)) + pause
           if (isOver() || !error.retryable || delay > 900 || left <= 0) {
-            // A code that was brought may have been spent by a try whose answer was lost: then nobody refused it.
+            // A lost response may have used the caller's code: then `code_used` is not a refusal.
             throw trouble && isSpent && (code || phoneCode) ? trouble : error
           }
           trouble = trouble || error
@@ -202,7 +202,7 @@ export function createFlights(
           if (isLogin || error.retryable || isOver()) throw error
           // Refused for good. A tab without locks may have been faster: then its tokens are the good ones.
           if (isDone()) return store.token()
-          // A session that somebody ended stays ended; one that another of this device's took the place of does not matter.
+          // A session that was ended on purpose stays ended. After `replaced` and `merged` a silent login follows.
           if (error.reason && !/^(replaced|merged)$/.test(error.reason)) {
             session.end(error.reason)
             throw gone(error.reason)
@@ -264,7 +264,7 @@ export function createFlights(
     drop: (user) => {
       if (!current || (user && current.explicit)) return
       current.stop()
-      // After a logout nobody waits for a refresh. A login is let through, for its session to be ended.
+      // A refresh is of no use after a logout. A login goes on, so that its session can be revoked.
       if (wire && !isLogin) wire.abort()
     },
     isPausing: () => within(failure, REFUSAL_PAUSE),

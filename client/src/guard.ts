@@ -1,8 +1,8 @@
-/** `@wugan/client/guard`: pages that need somebody who is logged in. */
+/** `@wugan/client/guard`: pages that need a logged-in user. */
 import type { Client } from './index'
 
 export interface GuardOptions {
-  /** Whether the page at this path needs somebody. `/pages/order/index`, without its query. */
+  /** Reports whether the page at this path needs a logged-in user. The path is like `/pages/order/index`, without a query. */
   needs: (path: string) => boolean
   /** The page that logs in; it is given `from`, the address that was asked for. */
   loginPage: string
@@ -19,7 +19,7 @@ export interface Guard {
   check: (address: string) => Promise<true | string>
   /** Where a page of this address leads now, without asking the service. */
   target: (address: string) => string
-  /** uni-app: every way to another page leads to the login page, while nobody can be logged in without it. */
+  /** uni-app: while the user is logged out or refused, each navigation to such a page leads to the login page. */
   install: (host: InterceptingHost) => void
 }
 

@@ -88,7 +88,7 @@ export function createRequests(
 
       const attempt = (): Promise<ClientResponse> =>
         Promise.resolve(wants() && ready(method !== 'request').catch(giveUp)).then(() => {
-          // A request of a cold start is somebody's as soon as somebody is known.
+          // A request of a cold start gets its owner as soon as the user is known.
           if (wants()) one.owner = owner()
           return place(method)
         }).then((leave) => {

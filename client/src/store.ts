@@ -43,7 +43,7 @@ export interface Store {
   held: () => Live | Ended | undefined
   /** The session that is held, if there is one. */
   live: () => Live | undefined
-  /** Reads the storage again, and takes over what somebody else wrote or emptied. Reports whether anything was. */
+  /** Reads the storage again, and takes over what another tab or the app wrote or removed. Reports whether anything changed. */
   reread: () => boolean
   /** Replaces what is held: by a session, or by the mark of one that ended. */
   write: (record: Partial<Live> | Partial<Ended>) => void
@@ -55,7 +55,7 @@ export interface Store {
 
 export function createStore(host: Host, key: string, base: string, now: () => number, onWriteFailed: (cause: unknown) => void): Store {
   let held: Live | Ended | undefined
-  /** What the storage held when it was last looked at, as JSON: whatever differs from it was written by somebody else. */
+  /** What the storage held when it was last looked at, as JSON: what differs from it was written by another tab or the app. */
   let seen: string | undefined
 
   const read = (): unknown => {
@@ -78,7 +78,7 @@ export function createStore(host: Host, key: string, base: string, now: () => nu
       }
       onWriteFailed(cause)
     }
-    // A storage that keeps nothing is no news later on.
+    // A storage that keeps nothing must not look like a change later.
     seen = JSON.stringify(read())
   }
   const reread = (): boolean => {
@@ -90,7 +90,7 @@ export function createStore(host: Host, key: string, base: string, now: () => nu
     const record = (parsed(text) || {}) as { v?: number; base?: string }
     held = record.v === 1 && record.base === base ? (record as Live | Ended) : undefined
     if (!held && before) {
-      // An emptied storage. Whoever logged out stays logged out; a session ends as the others' do, or is looked for anew.
+      // The storage was emptied. A logout stays one; a session ends where the storage is shared with tabs, else a silent login follows.
       if (!before.accessToken) write(before)
       else if (isShared(host)) held = { v: 1, n: before.n, base }
     }

@@ -5,7 +5,7 @@ import { limit, nothing, type Signal, SIGNALS } from './wire'
 
 /** A call of the caller's that has not settled. */
 export interface Pending {
-  /** The user it is made for: `''` when nobody is known yet, `undefined` when it is nobody's. */
+  /** The user it is made for: `''` while no user is known, `undefined` when it belongs to no user. */
   owner: string | undefined
   /** Tells those who listen what the host tells of it. */
   tell: (signal: Signal, event: object) => void

@@ -39,8 +39,8 @@ export interface Problem {
 }
 
 /**
- * `anonymous`: nobody yet; the first request logs in. `authenticating`: a login is under way.
- * `authenticated`: tokens are held. `renewing`: tokens are held and being exchanged.
+ * `anonymous`: no user yet; the first request logs in. `authenticating`: a login is under way.
+ * `authenticated`: tokens are held. `renewing`: there are tokens, and a refresh is under way.
  * `loggedOut`: the user logged out, or the service ended the session for good (`reason`); only `login()` leaves this
  * state, a restart does not.
  * `refused`: the session is over and no silent login got through (`reason`: a disabled account, no way to log in
@@ -130,8 +130,8 @@ export interface CommonOptions extends HostOptions {
   deadline?: number
   /**
    * Whether the request carries the token. By default, yes for addresses under `baseURL` and no for others,
-   * so that a token never travels to a stranger. `'optional'`: the token that is held or can be renewed, else none;
-   * such a request never rejects for want of a token, and logs nobody in.
+   * so that no other server gets a token. `'optional'`: the current token or a refreshed one, else none;
+   * such a request never rejects for lack of a token, and starts no login.
    * @default true under `baseURL`, else false
    */
   auth?: boolean | 'optional'

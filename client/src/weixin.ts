@@ -6,7 +6,7 @@
 export interface WeixinPageOptions {
   /** Of the Official Account. */
   appId: string
-  /** `snsapi_base` asks nobody; `snsapi_userinfo` asks, and tells the unionid. @default 'snsapi_base' */
+  /** `snsapi_base` shows no consent page; `snsapi_userinfo` does, and gives the unionid. @default 'snsapi_base' */
   scope?: 'snsapi_base' | 'snsapi_userinfo'
   /** @default 'https://open.weixin.qq.com/connect/oauth2/authorize' */
   authorizeURL?: string
