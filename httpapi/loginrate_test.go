@@ -185,7 +185,8 @@ func TestAnyNumberOfGoodLoginsOfOneAddressMayComeAtOnce(t *testing.T) {
 	s := newSite(t)
 	var wg sync.WaitGroup
 	var good atomic.Int64
-	for i := range 200 {
+	const many = 100 // of which 20 may be under way
+	for i := range many {
 		wg.Go(func() {
 			if s.do(http.MethodPost, "/api/v1/auth/login", fmt.Sprintf(`{"code":"code-user%d"}`, i)).status == http.StatusOK {
 				good.Add(1)
@@ -193,7 +194,7 @@ func TestAnyNumberOfGoodLoginsOfOneAddressMayComeAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	require.EqualValues(t, 200, good.Load())
+	require.EqualValues(t, many, good.Load())
 	_, most := s.platform.counts()
 	require.LessOrEqual(t, most, 20, "what has no outcome yet is bounded")
 }
