@@ -1,4 +1,4 @@
-/** weixinPage in a real page, in front of a stand-in for WeChat's authorize page. */
+/** weixinPage and weixinQR in a real page, in front of a stand-in for WeChat's pages. */
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -16,14 +16,27 @@ let base = ''
 let service: Service
 /** What the authorize page was asked, and what it does. */
 let asked: string[] = []
-let answers: ('allow' | 'deny' | 'forge' | 'used')[] = []
+let answers: ('allow' | 'deny' | 'forge' | 'used' | 'wait')[] = []
 
 const PAGE = `<!doctype html><link rel="icon" href="data:,"><script type="module">
   import { createClient, fetchHost } from '/index.mjs'
   import { weixinPage } from '/weixin.mjs'
-  const getCode = weixinPage({ appId: 'wx1', authorizeURL: '/connect/oauth2/authorize' })
+  const getCode = window.getCode = weixinPage({ appId: 'wx1', authorizeURL: '/connect/oauth2/authorize' })
   window.client = createClient({ host: fetchHost(), baseURL: '', getCode })
+  if (getCode.returned) window.back = location.href
   window.client.get('/a').then(({ statusCode, data }) => { document.title = statusCode + ' ' + data.user }, (error) => { document.title = error.code + ': ' + (error.cause && error.cause.message) })
+</script>`
+
+/** A website: it is left when the person presses the button, and not before. And a page that is handed the person. */
+const SITE = `<!doctype html><link rel="icon" href="data:,"><button>WeChat</button><script type="module">
+  import { createClient, fetchHost } from '/index.mjs'
+  import { takeTicket, weixinQR } from '/weixin.mjs'
+  const qr = weixinQR({ appId: 'wx2', authorizeURL: '/connect/qrconnect' })
+  const client = createClient({ host: fetchHost(), baseURL: '' })
+  document.querySelector('button').onclick = () => { qr.ask() }
+  const ticket = takeTicket()
+  const login = ticket ? client.login({ ticket }) : qr.returned ? qr().then((code) => client.login(code)) : Promise.resolve()
+  login.then(() => client.get('/a')).then(({ statusCode, data }) => { document.title = statusCode + ' ' + data.user }, (error) => { document.title = error.code || error.message })
 </script>`
 
 beforeAll(async () => {
@@ -36,9 +49,11 @@ beforeAll(async () => {
       const file = files[url.pathname]
       if (file) return response.writeHead(200, { 'content-type': 'text/javascript' }).end(file)
       if (url.pathname === '/page') return response.writeHead(200, { 'content-type': 'text/html', 'cache-control': 'no-store' }).end(PAGE)
-      if (url.pathname === '/connect/oauth2/authorize') {
+      if (url.pathname === '/site') return response.writeHead(200, { 'content-type': 'text/html', 'cache-control': 'no-store' }).end(SITE)
+      if (url.pathname.startsWith('/connect/')) {
         asked.push(url.search)
         const how = answers.shift() ?? 'allow'
+        if (how === 'wait') return response.writeHead(200, { 'content-type': 'text/html' }).end('<title>Agree?</title>')
         const back = new URL(url.searchParams.get('redirect_uri')!)
         if (how !== 'deny') back.searchParams.set('code', how === 'used' ? 'code:alice:spent' : service.newCode('alice'))
         back.searchParams.set('state', how === 'forge' ? 'forged' : url.searchParams.get('state')!)
@@ -130,4 +145,85 @@ it('a code that was spent: one more, and no endless round', async () => {
   answers = ['used', 'used', 'used', 'used']
   await shows(await open(), /^no_code: WeChat was asked for a code twice/)
   expect(asked).toHaveLength(2)
+})
+
+it('a fragment, where a router has its path, is there again after the return', async () => {
+  const page = await context.newPage()
+  await page.goto(base + '/page?from=menu#/orders/3?tab=2')
+  await shows(page, /^200 alice$/)
+  expect(page.url()).toBe(base + '/page?from=menu#/orders/3?tab=2')
+  expect(decodeURIComponent(asked[0]!)).toContain(`redirect_uri=${base}/page?from=menu&`)
+})
+
+it('two tabs on their first visit at once: each is led back to itself, one of them logs in, both are answered', async () => {
+  const [one, two] = await Promise.all([open(), open()])
+  await Promise.all([shows(one, /^200 alice$/), shows(two, /^200 alice$/)])
+  expect(new Set(asked.map((search) => new URLSearchParams(search).get('state'))).size).toBe(asked.length)
+  expect(service.to(LOGIN)).toHaveLength(1)
+  for (const page of [one, two]) expect(page.url()).toBe(base + '/page?from=menu')
+})
+
+it('who goes back from WeChat\'s page without an answer leaves nothing behind that works: its state is no good later', async () => {
+  answers = ['wait']
+  const page = await context.newPage()
+  await page.goto(base + '/healthz')
+  await page.goto(base + '/page?from=menu')
+  await page.waitForFunction(() => document.title === 'Agree?')
+  const abandoned = new URLSearchParams(asked[0]).get('state')!
+  await page.goBack()
+  expect(page.url()).toBe(base + '/healthz')
+  await page.goto(base + '/page?from=menu')
+  await shows(page, /^200 alice$/)
+  expect(asked).toHaveLength(2)
+  await page.goto(`${base}/page?code=${service.newCode('mallory')}&state=${abandoned}`)
+  await shows(page, /^200 alice$/)
+  expect(service.to(LOGIN)).toHaveLength(1)
+})
+
+it('silent first; by a button WeChat asks, and the code that comes back is what login() takes', async () => {
+  const page = await open()
+  await shows(page, /^200 alice$/)
+  await page.evaluate(() => { document.title = ''; void (window as unknown as { getCode: { ask: () => unknown } }).getCode.ask() })
+  await shows(page, /^200 alice$/)
+  expect(asked.map((search) => new URLSearchParams(search).get('scope'))).toEqual(['snsapi_base', 'snsapi_userinfo'])
+  expect(await page.evaluate(() => (window as unknown as { back?: string }).back)).toBe(base + '/page?from=menu')
+  await page.evaluate(() => (window as unknown as { client: { login: () => Promise<unknown> } }).client.login())
+  expect(service.to(LOGIN)).toHaveLength(2)
+  expect(asked).toHaveLength(2)
+  await page.reload()
+  await shows(page, /^200 alice$/)
+  expect(await page.evaluate(() => (window as unknown as { back?: string }).back)).toBeUndefined()
+})
+
+it('a website: left at the button and not before, for the QR code, and back with a login', async () => {
+  const page = await context.newPage()
+  await page.goto(base + '/site')
+  await shows(page, /^login_required$/)
+  expect(asked).toEqual([])
+  await page.click('button')
+  await shows(page, /^200 alice$/)
+  expect(page.url()).toBe(base + '/site')
+  expect(asked[0]).toMatch(/^\?appid=wx2&redirect_uri=[^&]+&response_type=code&scope=snsapi_login&state=[0-9a-f]{32}$/)
+  await page.reload()
+  await shows(page, /^200 alice$/)
+  expect([asked.length, service.to(LOGIN).length]).toEqual([1, 1])
+})
+
+it('a website whose QR code was declined says so, and stays', async () => {
+  answers = ['deny']
+  const page = await context.newPage()
+  await page.goto(base + '/site')
+  await page.click('button')
+  await shows(page, /^the login was declined$/)
+  expect([asked.length, service.to(LOGIN).length]).toEqual([1, 0])
+})
+
+it.each([['/site#ticket=ticket:bob:1', '/site'], ['/site?a=1#/orders?id=3&ticket=ticket:bob:2', '/site?a=1#/orders?id=3'], ['/site#/orders?ticket=ticket%3Abob%3A3&id=3', '/site#/orders?id=3']])('%s: a ticket logs in, and is taken out of the address', async (address, remains) => {
+  const page = await context.newPage()
+  await page.goto(base + address)
+  await shows(page, /^200 bob$/)
+  expect(page.url()).toBe(base + remains)
+  await page.reload()
+  await shows(page, /^200 bob$/)
+  expect(service.to(LOGIN)).toHaveLength(1)
 })
