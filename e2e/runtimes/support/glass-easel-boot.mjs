@@ -1,13 +1,15 @@
-/** In the browser: runs /program.json on glass-easel, WeChat's own framework, with wx.mjs for `wx`. */
+/** In the browser: runs /program.json on glass-easel, WeChat's own framework, with wx.mjs and platforms.mjs for the platform's object. */
 import { CurrentWindowBackendContext, Event } from 'glass-easel'
 import { MiniProgramEnv } from 'glass-easel-miniprogram-adapter'
+import { PLATFORMS } from '/platforms.mjs'
 import { makeWx } from '/wx.mjs'
 
-const { modules, templates, styles, pages } = await (await fetch('/program.json')).json()
+const { modules, templates, styles, pages, platform } = await (await fetch('/program.json')).json()
 const user = new URLSearchParams(location.search).get('name')
 
 globalThis.global = globalThis // mini programs have it
-globalThis.wx = makeWx({
+const { global: name, make, page: own } = PLATFORMS[platform]
+globalThis[name] = make(makeWx({
   code: () => 'dev:' + user,
   storage: {
     get: (key) => localStorage.getItem(key) ?? undefined,
@@ -20,7 +22,7 @@ globalThis.wx = makeWx({
     input.onchange = () => resolve(input.files[0].arrayBuffer().then((bytes) => new Uint8Array(bytes)))
     input.click()
   }),
-})
+}))
 
 let app = {}
 const shown = []
@@ -85,8 +87,10 @@ backend.onEvent((target, type, detail, options) => {
 const root = env.associateBackend(backend).createRoot('main', space, pages[0])
 const page = root.get()
 page.route = page.__route__ = pages[0]
+Object.assign(page, own?.(page))
 shown.push(page)
 root.attach(host, placeholder)
 page.onLoad?.({})
 page.onShow?.()
+page._$.triggerLifetime('ready', [])
 page.onReady?.()

@@ -10,15 +10,16 @@ const beside = (name) => readFileSync(new URL(name, import.meta.url))
 const dist = (name, file) => readFileSync(join(dirname(require.resolve(name + '/package.json')), 'dist', file))
 
 /** @param settle (text, stack) => text: puts the addresses of the stack into the program */
-export async function startMini(folder, settle, packages) {
+export async function startMini(folder, settle, packages, platform) {
   let addresses = (text) => text
   const files = {
     '/index.html': beside('glass-easel.html'),
     '/boot.mjs': beside('glass-easel-boot.mjs'),
     '/wx.mjs': beside('wx.mjs'),
+    '/platforms.mjs': beside('platforms.mjs'),
     '/glass-easel.mjs': dist('glass-easel', 'glass_easel.all.es.js'),
     '/adapter.mjs': dist('glass-easel-miniprogram-adapter', 'glass_easel_miniprogram_adapter.es.js'),
-    '/program.json': JSON.stringify(readProgram(folder, packages)),
+    '/program.json': JSON.stringify(readProgram(folder, packages, platform)),
   }
   const pages = await servePages(folder, { rewrite: (text) => addresses(text), files })
   const { browser, close } = await startBrowser()

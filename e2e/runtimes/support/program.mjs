@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join, relative, resolve } from 'node:path'
 import compiler from 'glass-easel-template-compiler'
+import { PLATFORMS, toWxml } from './platforms.mjs'
 
 const ts = createRequire(resolve('../../client/package.json'))('typescript')
 
@@ -21,8 +22,10 @@ const style = (text) => text.replaceAll(/(-?[\d.]+)rpx/g, (_, n) => `${n / 7.5}v
 /**
  * @param folder   where app.json is
  * @param packages { name: folder }: what "Build npm" in the tools puts under miniprogram_npm
+ * @param platform a name in PLATFORMS
  */
-export function readProgram(folder, packages = {}) {
+export function readProgram(folder, packages = {}, platform = 'wx') {
+  const { template, style: styleFile } = PLATFORMS[platform]
   const read = (path) => readFileSync(join(folder, path), 'utf8')
   const files = filesBelow(folder)
   const modules = Object.fromEntries(files.filter((path) => /(?<!\.d)\.[jt]s$/.test(path)).map((path) => [path.slice(0, -3), script(path, read(path))]))
@@ -33,11 +36,11 @@ export function readProgram(folder, packages = {}) {
   const { pages } = JSON.parse(read('app.json'))
   const templates = Object.fromEntries(pages.map((path) => {
     const group = new compiler.TmplGroup()
-    group.addTmpl(path, read(path + '.wxml'))
+    group.addTmpl(path, toWxml(read(path + template)))
     const source = group.getTmplGenObjectGroups()
     group.free()
     return [path, source]
   }))
-  const styles = files.filter((path) => path.endsWith('.wxss')).map((path) => style(read(path))).join('\n')
-  return { modules, templates, styles, pages }
+  const styles = files.filter((path) => path.endsWith(styleFile)).map((path) => style(read(path))).join('\n')
+  return { modules, templates, styles, pages, platform }
 }

@@ -81,7 +81,7 @@ export function makeWx({ code, storage, pictures, WebSocket = globalThis.WebSock
       const body = method === 'GET' || options.data === undefined ? undefined : JSON.stringify(options.data)
       return send('request', { ...options, url: options.url + query }, {
         method, body, headers: { 'content-type': 'application/json', ...options.header },
-      }, json)
+      }, (options.dataType ?? 'json') === 'json' ? json : (text) => text)
     },
     uploadFile(options) {
       const form = new FormData()

@@ -1,44 +1,18 @@
 /** The one client of this app, what else it uses of the package, and the two mishaps that the buttons bring about. */
-import { createClient as createPlain, type Host } from '@wugan/client'
+import { createClient as createPlain } from '@wugan/client'
 import { createClient as createDebugged, drawTimeline } from '@wugan/client/devtools'
 import { pageGuard } from '@wugan/client/guard'
 import { connect, type Socket } from '@wugan/client/socket'
 import { stream } from '@wugan/client/stream'
+import { appId, AUTH, getCode, host } from './host'
 
-/** Where wugan is, and where the business service (examples/shop) is. */
-const AUTH = import.meta.env.VITE_AUTH_URL || 'http://localhost:8080'
+/** Where the business service (examples/shop) is. */
 const SHOP = import.meta.env.VITE_SHOP_URL || 'http://localhost:8081'
 const KEY = 'wugan'
 const REFRESH = '/api/v1/auth/refresh'
 
-/**
- * `wugan dev` logs NAME in with the code dev:NAME, and knows no code of the real wx.login. Empty: whoever uses WeChat, by
- * wx.login, which pages do not have.
- */
-let devUser: string = import.meta.env.VITE_DEV_USER || ''
-// #ifdef H5
-devUser = new URLSearchParams(location.search).get('name') || devUser || 'alice'
-// #endif
-
 /** An access token that no service is to accept any more: it goes out damaged. */
 let spoiled = ''
-
-/**
- * `host: uni` would do in a mini program. A production build for H5 however keeps of `uni` only the functions that it
- * finds written out as `uni.NAME` (tree shaking), so those that the client uses are written out here.
- */
-const host: Host = {
-  request: uni.request,
-  uploadFile: uni.uploadFile,
-  getStorageSync: uni.getStorageSync,
-  setStorageSync: uni.setStorageSync,
-  removeStorageSync: uni.removeStorageSync,
-  onAppShow: uni.onAppShow,
-  offAppShow: uni.offAppShow,
-  // #ifdef MP
-  login: uni.login,
-  // #endif
-}
 
 // A development build tells each decision in the console and draws its calls into the page; a production build has
 // nothing of it.
@@ -55,7 +29,8 @@ export const client = createClient({
   // #endif
   baseURL: AUTH,
   storageKey: KEY,
-  getCode: devUser ? () => 'dev:' + devUser : undefined,
+  appId,
+  getCode,
   attach: (header, token) => {
     header.Authorization = 'Bearer ' + token + (token === spoiled ? '.expired' : '')
   },
