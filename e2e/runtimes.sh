@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The client's examples in real runtimes: uni-app and Taro as web pages in Chromium, the uni-app and the plain one as
-# mini programs on both of WeChat's own frameworks, and the browser example. It installs what they need by npm, from
+# mini programs on both of WeChat's own frameworks, the uni-app's builds for Alipay, Douyin, QQ and Baidu on one of them
+# with these platforms' functions, and the browser example. It installs what they need by npm, from
 # the committed lock files, and Chromium by apt; builds; runs; and says how many promises held. A part that is missing
 # is a failure.
 #
@@ -45,15 +46,20 @@ done
 step 'client' npm --prefix client run build
 step 'uni-app: types' npm --prefix examples/uniapp exec -- tsc -p examples/uniapp
 step 'uni-app: H5' npm --prefix examples/uniapp run build:h5
-step 'uni-app: mp-weixin' npm --prefix examples/uniapp run build:mp-weixin
+for platform in mp-weixin mp-alipay mp-toutiao mp-qq mp-baidu; do
+  step "uni-app: $platform" npm --prefix examples/uniapp run "build:$platform"
+done
 step 'Taro: H5' npm --prefix examples/taro run build:h5
+
+# What stands in for Alipay, Douyin and Baidu fits their own typings.
+step 'the platforms by their typings' client/node_modules/.bin/tsc -p e2e/runtimes
 
 # The browser example asks a person for a login, and so keeps promises of its own: the client has their tests.
 step 'browser example and host' npm --prefix client run test:browser
 
 # Each file of tests is a runtime; all of them are to be there and to have promised something.
 cd "$root/e2e/runtimes"
-runtimes=(uniapp-h5 uniapp-glass-easel uniapp-simulate native-glass-easel native-simulate taro-h5)
+runtimes=(uniapp-h5 uniapp-h5-login uniapp-glass-easel uniapp-simulate uniapp-alipay uniapp-toutiao uniapp-qq uniapp-baidu native-glass-easel native-simulate taro-h5)
 start=$SECONDS status=0
 node --test --test-concurrency=2 --test-reporter=spec --test-reporter-destination=stdout \
   --test-reporter=tap --test-reporter-destination="$made/tap" "${runtimes[@]/%/.test.mjs}" || status=$?

@@ -4,7 +4,7 @@ import { createClient as createDebugged, drawTimeline } from '@wugan/client/devt
 import { pageGuard } from '@wugan/client/guard'
 import { connect, type Socket } from '@wugan/client/socket'
 import { stream } from '@wugan/client/stream'
-import { appId, AUTH, getCode, host } from './host'
+import { appId, AUTH, getCode, host, returned } from './host'
 
 /** Where the business service (examples/shop) is. */
 const SHOP = import.meta.env.VITE_SHOP_URL || 'http://localhost:8081'
@@ -36,6 +36,9 @@ export const client = createClient({
   },
 })
 
+// Whoever had logged out went to WeChat's page by a tap, and is to be logged in now. A refusal is told by the requests.
+if (returned) client.login().catch(() => undefined)
+
 /** A request to the business service. It stands elsewhere than wugan, so the token has to be asked for. */
 export const shop = <T>(path: string) => client.get<T>(SHOP + path, undefined, { auth: true })
 
@@ -66,19 +69,9 @@ export const expireToken = () =>
     spoiled = token
   })
 
-interface Answer { statusCode: number; data: { refreshToken: string; code?: string } }
-
-/** What somebody without this client does with a refresh token. */
-const exchange = (refreshToken: string): Promise<Answer> =>
-  new Promise((success, fail) => {
-    uni.request({
-      url: AUTH + REFRESH,
-      method: 'POST',
-      data: { refreshToken },
-      success: (answer) => { success(answer as unknown as Answer) },
-      fail,
-    })
-  })
+/** What somebody without this session does with a refresh token. The host sends it, as any request without a token. */
+const exchange = (refreshToken: string) =>
+  client.post<{ refreshToken: string }>(REFRESH, { refreshToken }, { auth: false })
 
 let stolen = ''
 
@@ -90,17 +83,17 @@ export async function stealToken(): Promise<string> {
   await expireToken()
   stolen = (JSON.parse(uni.getStorageSync(KEY)) as { refreshToken: string }).refreshToken
   for (const _ of [1, 2]) {
-    const { statusCode, data } = await exchange(stolen)
-    if (statusCode !== 200) return data.code || String(statusCode)
-    stolen = data.refreshToken
+    const answer = await exchange(stolen)
+    if (!answer.ok) return (answer.data as { code?: string }).code || String(answer.statusCode)
+    stolen = answer.data.refreshToken
   }
   return 'ok'
 }
 
 /** The thief comes back: 'ok' as long as the owner has not refreshed, then a code. */
 export async function useStolenToken(): Promise<string> {
-  const { statusCode, data } = await exchange(stolen)
-  if (statusCode !== 200) return data.code || String(statusCode)
-  stolen = data.refreshToken
+  const answer = await exchange(stolen)
+  if (!answer.ok) return (answer.data as { code?: string }).code || String(answer.statusCode)
+  stolen = answer.data.refreshToken
   return 'ok'
 }

@@ -40,6 +40,9 @@ let appId: string | undefined = import.meta.env.VITE_APP_ID
 let devUser: string = import.meta.env.VITE_DEV_USER || ''
 let getCode: ClientOptions['getCode']
 
+/** H5: WeChat's page has led back to this one. */
+let returned = false
+
 // #ifdef MP-ALIPAY
 host = alipayHost(my)
 appId = appId || 'alipay'
@@ -61,10 +64,12 @@ devUser = new URLSearchParams(location.search).get('name') || devUser
 // By WeChat's authorize page, or by the one of `wugan dev` beside the service.
 if (!devUser) {
   const id = appId || 'wechat-oauth'
-  getCode = weixinPage({ appId: id, authorizeURL: appId ? undefined : AUTH + '/connect/oauth2/authorize' })
+  const weixin = weixinPage({ appId: id, authorizeURL: appId ? undefined : AUTH + '/connect/oauth2/authorize' })
+  getCode = weixin
+  returned = weixin.returned
   appId = id
 }
 // #endif
 if (devUser) getCode = () => 'dev:' + devUser
 
-export { appId, getCode, host }
+export { appId, getCode, host, returned }
