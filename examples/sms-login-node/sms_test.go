@@ -46,7 +46,7 @@ func (s *sender) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.last[message.Phone] = digits.FindString(message.Text)
 }
 
-// code is what the person of phone types in.
+// code is what the person types in.
 func (s *sender) code() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,8 +63,8 @@ type world struct {
 
 func newWorld(t *testing.T, pause string) *world {
 	t.Helper()
-	_, err := exec.LookPath("node")
-	require.NoError(t, err, "install Node 20")
+	output, err := exec.CommandContext(t.Context(), "../../scripts/need", "node=nodejs").CombinedOutput()
+	require.NoError(t, err, "%s", output)
 	random := make([]byte, 32)
 	_, _ = rand.Read(random) // it does not fail
 	w := &world{t: t, sms: &sender{last: map[string]string{}}, secret: "whsec_" + base64.StdEncoding.EncodeToString(random)}
