@@ -78,6 +78,7 @@ func talk(ctx context.Context, conn *websocket.Conn, verifier *verify.Verifier) 
 	}()
 
 	var token string
+	var isLate bool
 	patience := time.NewTimer(authLimit)
 	defer patience.Stop()
 	ticker := time.NewTicker(noticeInterval)
@@ -100,7 +101,7 @@ func talk(ctx context.Context, conn *websocket.Conn, verifier *verify.Verifier) 
 			if err != nil {
 				return statusTokenRefused
 			}
-			token = said.Token
+			token, isLate = said.Token, false
 			patience.Stop()
 			if wsjson.Write(ctx, conn, fromShop{Type: "welcome", UserID: claims.Subject}) != nil {
 				return 0
@@ -110,7 +111,12 @@ func talk(ctx context.Context, conn *websocket.Conn, verifier *verify.Verifier) 
 				continue
 			}
 			if _, err := verifier.Verify(ctx, token); err != nil {
-				return statusTokenRefused
+				if isLate {
+					return statusTokenRefused
+				}
+				// The next token may be on its way.
+				isLate = true
+				continue
 			}
 			if wsjson.Write(ctx, conn, fromShop{Type: "order", Order: &orders[n%len(orders)]}) != nil {
 				return 0
