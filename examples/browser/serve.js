@@ -1,5 +1,5 @@
-// Serves this folder, and passes /api on to the service and /shop on to the shop (examples/shop), so that all share an
-// origin. PORT (5173), SERVICE (http://127.0.0.1:8080) and SHOP (http://127.0.0.1:8081) may be set.
+// Serves this folder, and passes /api on to the service (and /connect, where `wugan dev` has its mock of WeChat's authorize
+// page) and /shop on to the shop (examples/shop), so that all share an origin. PORT (5173), SERVICE (http://127.0.0.1:8080) and SHOP (http://127.0.0.1:8081) may be set.
 import { readFile } from 'node:fs/promises'
 import { createServer, request } from 'node:http'
 import { extname } from 'node:path'
@@ -10,7 +10,7 @@ const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '
 /** All that is served: the page, its script, and the package as it is installed. */
 const FILES = /^\/(index\.html|main\.js|node_modules\/@wugan\/client\/dist\/\w+\.mjs)$/
 /** Where an address leads to. */
-const target = (url) => (url.startsWith('/api/') ? SERVICE + url : url.startsWith('/shop/') ? SHOP + url.slice('/shop'.length) : undefined)
+const target = (url) => (/^\/(api|connect)\//.test(url) ? SERVICE + url : url.startsWith('/shop/') ? SHOP + url.slice('/shop'.length) : undefined)
 
 createServer(async (incoming, outgoing) => {
   const to = target(incoming.url)
@@ -23,7 +23,8 @@ createServer(async (incoming, outgoing) => {
     incoming.pipe(passed)
     return
   }
-  const path = incoming.url === '/' ? '/index.html' : incoming.url
+  const { pathname } = new URL(incoming.url, 'http://localhost')
+  const path = pathname === '/' ? '/index.html' : pathname
   if (!FILES.test(path)) {
     outgoing.writeHead(404).end()
     return

@@ -35,6 +35,35 @@ afterAll(async () => {
 
 const newest = (page: Page, text: string | RegExp) => page.locator('#log li').filter({ hasText: text }).first().waitFor()
 
+it('logs in by WeChat\'s pages, silently inside WeChat and by a button elsewhere, and by a ticket, with nothing left in the address', async () => {
+  const address = `http://127.0.0.1:${PORT}/`
+  const shows = (page: Page) => page.waitForFunction(() => /^authenticated: /.test(document.querySelector('#session')!.textContent))
+  const inside = await (await browser.newContext({ userAgent: 'Mozilla/5.0 (iPhone) MicroMessenger/8.0' })).newPage()
+  await inside.goto(address)
+  await inside.click('#me')
+  await shows(inside)
+  expect(inside.url()).toBe(address)
+
+  const website = await (await browser.newContext()).newPage()
+  await website.goto(address)
+  await website.click('#weixin')
+  await newest(website, 'hello')
+  await shows(website)
+  expect(website.url()).toBe(address)
+  // The same person sits before both pages.
+  const who = (page: Page) => page.textContent('#session')
+  expect(await who(website)).toBe(await who(inside))
+
+  const login = await fetch(live.url + '/api/v1/auth/login', { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"code":"dev:bob"}' })
+  const { accessToken, user } = await login.json() as { accessToken: string; user: { id: string } }
+  const issued = await fetch(live.url + '/api/v1/auth/ticket', { method: 'POST', headers: { authorization: 'Bearer ' + accessToken, 'content-type': 'application/json' }, body: '{}' })
+  const { ticket } = await issued.json() as { ticket: string }
+  const webView = await (await browser.newContext()).newPage()
+  await webView.goto(address + '#ticket=' + ticket)
+  await newest(webView, 'hello ' + user.id)
+  expect(webView.url()).toBe(address)
+})
+
 it('asks for a login, answers, renews, survives a logout everywhere only by a login, and tells the other tab', async () => {
   const context = await browser.newContext()
   const wrong: string[] = []
