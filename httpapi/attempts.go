@@ -72,7 +72,7 @@ func (a *attempts[K]) take(client K) (b *bucket, wait chan turn, refused error) 
 	defer a.mu.Unlock()
 	b = a.bucket(client)
 	switch {
-	case b.tokens >= 1 && len(b.waiting) == 0:
+	case a.free(b) && len(b.waiting) == 0:
 		b.tokens--
 		b.underWay++
 		return b, nil, nil
@@ -128,6 +128,12 @@ func (a *attempts[K]) earn(b *bucket, now time.Time) {
 	}
 }
 
+// free reports whether an attempt may begin. What has been earned while the burst is in
+// progress has to wait: no more than the burst is in progress at once.
+func (a *attempts[K]) free(b *bucket) bool {
+	return b.tokens >= 1 && float64(b.underWay) < max(a.burst, 1)
+}
+
 func (a *attempts[K]) refusal(b *bucket) error {
 	return tooMany(time.Duration((1 - b.tokens) / a.perSecond * float64(time.Second)))
 }
@@ -149,9 +155,9 @@ func (a *attempts[K]) giveBack(client K, b *bucket, failed bool) {
 	if len(b.waiting) > 0 {
 		a.earn(b, a.now())
 	}
-	for len(b.waiting) > 0 && (b.tokens >= 1 || b.underWay == 0) {
+	for len(b.waiting) > 0 && (a.free(b) || b.underWay == 0) {
 		var next turn
-		if b.tokens >= 1 {
+		if a.free(b) {
 			b.tokens--
 			b.underWay++
 		} else {

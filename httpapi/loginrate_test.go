@@ -170,7 +170,7 @@ func TestNoMoreBadCodesReachThePlatformAtOnceThanMayFail(t *testing.T) {
 			}
 		})
 	}
-	require.Eventually(t, func() bool { calls, _ := s.platform.counts(); return calls == 20 }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { calls, _ := s.platform.counts(); return calls == 20 }, 30*time.Second, time.Millisecond)
 	close(gate)
 	wg.Wait()
 	calls, most := s.platform.counts()
@@ -340,4 +340,35 @@ func TestGuessesAtOperatorsKeysAreSlowedDown(t *testing.T) {
 		require.Equal(t, http.StatusOK, ask(path, gateway, key).status, "what has worked from there goes on working")
 		s.moved.move(time.Minute)
 	}
+}
+
+// Tokens are earned while twenty attempts wait for a slow platform. They used to let
+// further ones begin, five a second.
+func TestNoMoreThanTheBurstIsInProgressHoweverLongItTakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, clock := newRate(t, 5)
+		var under []func(failed bool)
+		for range 20 {
+			done, err := l.begin(t.Context(), "203.0.113.7", "app", "")
+			require.NoError(t, err)
+			under = append(under, done)
+		}
+		clock.now = clock.now.Add(3 * time.Second)
+		begun := 0
+		for range 2 {
+			go func() {
+				if _, err := l.begin(t.Context(), "203.0.113.7", "app", ""); err == nil {
+					begun++
+				}
+			}()
+		}
+		synctest.Wait()
+		require.Zero(t, begun, "twenty are in progress")
+		under[0](true)
+		synctest.Wait()
+		require.Equal(t, 1, begun, "with a token that was earned meanwhile")
+		under[1](false)
+		synctest.Wait()
+		require.Equal(t, 2, begun)
+	})
 }
