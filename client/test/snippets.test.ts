@@ -15,7 +15,7 @@ interface Snippet { name: string; code: string; isModule: boolean }
 
 const PAGES = ['start', 'uniapp', 'taro', 'h5', 'client', 'client-calls', 'client-parts'].map((name) => `../docs/en/${name}.md`)
 
-/** The snippets of this page are parts of one file; test/live/profile.test.ts runs them. */
+/** The snippets of this page are parts of one file; test/live/pages.test.ts runs them. */
 const PROFILE = ['en', 'zh'].map((language) => `../docs/${language}/profile.md`)
 const parts = (page: string): string[] =>
   [...readFileSync(join(root, page), 'utf8').matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, code = '']) => code)
@@ -55,6 +55,7 @@ beforeAll(() => {
   writeFileSync(join(folder, 'own.cjs'), "const { createClient } = require('@wugan/client')\nmodule.exports = createClient({ host: wx, baseURL: '' })\n")
   writeFileSync(join(folder, 'client.ts'), CLIENT)
   writeFileSync(join(folder, 'profile.ts'), readFileSync(join(root, '../examples/miniprogram/pages/profile/profile.ts')))
+  writeFileSync(join(folder, 'web.ts'), readFileSync(join(root, '../examples/miniprogram/pages/web/web.ts')))
   writeFileSync(join(folder, 'ambient.d.ts'), AMBIENT)
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({
     extends: '../../tsconfig.json',

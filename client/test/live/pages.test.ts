@@ -1,4 +1,4 @@
-/** The profile page of examples/miniprogram as it stands, with its storage behind the gateway inside the real service. */
+/** The pages of examples/miniprogram that need an account, as they stand, with the storage of avatars behind the gateway inside the real service. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type LiveServer, liveServer } from './server'
 
 interface Page {
-  data: { avatarUrl: string; nickname: string; phone: string }
+  data: { avatarUrl?: string; nickname?: string; phone?: string; src?: string }
   setData: (data: object) => void
   onLoad: () => Promise<void>
   chooseAvatar: (event: { detail: { avatarUrl: string } }) => Promise<void>
@@ -55,8 +55,8 @@ afterAll(async () => {
   await server.close()
 })
 
-/** The page on a phone whose files are these. */
-function open(user: string, files: Record<string, Buffer>): { page: Page; toasts: string[]; exportsOf: (text: string) => unknown } {
+/** A page on a phone whose files are these. */
+function open(user: string, files: Record<string, Buffer> = {}, name = 'profile'): { page: Page; toasts: string[]; exportsOf: (text: string) => unknown } {
   const kept = new Map<string, string>()
   const toasts: string[] = []
   const send = ({ url, method = 'GET', header, success, fail }: Sent, body: BodyInit | undefined, parse: (text: string) => unknown) => {
@@ -103,7 +103,7 @@ function open(user: string, files: Record<string, Buffer>): { page: Page; toasts
     loaded.set(file, made)
     return made
   }
-  load(join(example, 'pages/profile/profile.ts'))
+  load(join(example, `pages/${name}/${name}.ts`))
   return { page: page!, toasts, exportsOf: (text) => load(join(example, 'snippet.ts'), text) }
 }
 
@@ -116,7 +116,7 @@ it('the profile page keeps an avatar in storage of its own, a checked nickname a
   await page.chooseAvatar({ detail: { avatarUrl: 'http://tmp/avatar.png' } })
   expect(toasts).toEqual([])
   expect(page.data.avatarUrl).toMatch(new RegExp(`^${server.url}/storage/files/`))
-  const shown = await fetch(page.data.avatarUrl) // as anyone sees it, without a token
+  const shown = await fetch(page.data.avatarUrl!) // as anyone sees it, without a token
   expect(shown.headers.get('content-type')).toBe('image/png')
   expect(Buffer.from(await shown.arrayBuffer()).equals(PICTURE)).toBe(true)
   expect((await fetch(`${server.url}/storage/avatars`, { method: 'POST' })).status).toBe(401)
@@ -158,4 +158,21 @@ it.each(['en', 'zh'])('the snippets of docs/%s/profile.md do the same', async (l
   expect(nickname).toBe('小红')
   expect(phone).toMatch(/\*{4}/)
   expect((await fetch(avatarUrl)).status).toBe(200)
+})
+
+it('the page in a web-view gets a ticket in the fragment of its address, which logs the same user in once', async () => {
+  const user = `webview${String(Date.now())}`
+  const { page, toasts } = open(user, {}, 'web')
+  await page.onLoad()
+  expect(toasts).toEqual([])
+  const { hash, search } = new URL(page.data.src!)
+  expect(search).toBe('') // queries are logged
+  const ticket = decodeURIComponent(/^#ticket=(.+)$/.exec(hash)![1]!)
+  expect(page.data.src).not.toMatch(/eyJ/) // no token
+  const login = (code: object) =>
+    fetch(`${server.url}/api/v1/auth/login`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(code) })
+  const arrived = (await (await login({ ticket })).json()) as { user: { id: string }; newUser: boolean }
+  const own = (await (await login({ code: `dev:${user}` })).json()) as { user: { id: string } }
+  expect(arrived.user.id).toBe(own.user.id)
+  expect((await login({ ticket })).status).toBe(400)
 })
