@@ -157,7 +157,7 @@ it.each(['en', 'zh'])('the snippets of docs/%s/profile.md do the same', async (l
   const { avatarUrl, nickname, phone } = await me()
   expect(nickname).toBe('小红')
   expect(phone).toMatch(/\*{4}/)
-  expect((await fetch(avatarUrl)).status).toBe(200)
+  expect((await fetch(avatarUrl!)).status).toBe(200)
 })
 
 it('the page in a web-view gets a ticket in the fragment of its address, which logs the same user in once', async () => {
