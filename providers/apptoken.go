@@ -96,9 +96,11 @@ func (t *AppToken) refetch(ctx context.Context) (string, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if err != nil {
-		// The old token, where there is one, still works: ask again, but not
-		// with every call.
-		t.renewAt = c.now().Add(5 * time.Second)
+		// The old token, where there is one, works until it expires: ask again,
+		// but not with every call.
+		if t.renewAt = c.now().Add(5 * time.Second); t.renewAt.After(t.expires) {
+			t.renewAt = t.expires
+		}
 		return "", err
 	}
 	// Within the last five minutes, for before them WeChat gives the same

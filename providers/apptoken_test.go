@@ -178,6 +178,25 @@ func TestAFailedRenewalKeepsTheTokenAndDoesNotHammer(t *testing.T) {
 	require.Eventually(t, func() bool { return i.mustGet(t) == "t2" }, 5*time.Second, time.Millisecond)
 }
 
+func TestAnExpiredTokenIsNeverReturned(t *testing.T) {
+	for _, at := range []time.Duration{7201 * time.Second, 7198 * time.Second} {
+		i := newIssuer(t)
+		require.Equal(t, "t1", i.mustGet(t))
+		i.answer(says(502, "<html>"))
+		i.clock.Move(at)
+		_, _ = i.get(t) // starts a renewal, which fails
+		require.Eventually(t, func() bool { return i.hits.Load() == 2 }, 5*time.Second, time.Millisecond)
+		time.Sleep(50 * time.Millisecond) // the failure is noted just after the response
+		i.clock.Move(3 * time.Second)
+		for range 3 {
+			_, err := i.get(t)
+			require.ErrorIs(t, err, providers.ErrUnavailable, "renewal failed at %s", at)
+		}
+		i.instead.Store(nil)
+		require.Equal(t, "t2", i.mustGet(t))
+	}
+}
+
 func TestAFailedFetchIsNotKept(t *testing.T) {
 	i := newIssuer(t)
 	for body, want := range map[string]error{
