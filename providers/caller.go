@@ -179,8 +179,8 @@ func NewCaller(provider, base string, apis []API, cfg Config) (*Caller, error) {
 // CheckBase returns an error if base is not an address of a host.
 func CheckBase(base string) error {
 	u, err := url.Parse(base)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" ||
-		u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Hostname() == "" ||
+		u.User != nil || strings.ContainsAny(base, "?#") { // an empty query or fragment too: paths are appended
 		return errors.New("the API's address must be http(s)://host, without user name, query or fragment")
 	}
 	return nil

@@ -69,6 +69,7 @@ func TestABaseIsTheAddressOfAHost(t *testing.T) {
 	for _, bad := range []string{
 		"example.com", "ftp://example.com", "https://", "https://u:hunter2@example.com", "https://example.com?a=hunter2",
 		"https://example.com#hunter2", "https://hunter2\x7f",
+		"https://example.com?", "https://example.com#", "https://:443",
 	} {
 		_, err := providers.NewCaller("example", bad, nil, providers.Config{})
 		require.ErrorContains(t, err, "http(s)://host", bad)
