@@ -222,7 +222,9 @@ func TestAFailedFetchIsNotKept(t *testing.T) {
 
 func TestWaitingForATokenIsPartOfTheBudget(t *testing.T) {
 	i := newIssuer(t)
-	i.answer(hang)
+	proceed := make(chan struct{})
+	defer close(proceed)
+	i.answer(func(http.ResponseWriter, *http.Request) { <-proceed })
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, _, err := i.token.Get(ctx)

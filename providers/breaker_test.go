@@ -100,7 +100,9 @@ func TestOneProbeAtATimeIsLetThrough(t *testing.T) {
 		<-proceed
 		says(200, `{"openid":"o"}`)(w, r)
 	})
-	c := newCaller(t, p.url, providers.Config{BreakerFailures: 1, BreakerOpen: openFor})
+	release := sync.OnceFunc(func() { close(proceed) })
+	t.Cleanup(release)
+	c := newCaller(t, p.url, providers.Config{BreakerFailures: 1, BreakerOpen: openFor, Timeout: 2 * time.Second})
 	_, err := call(t, c, "c")
 	require.Error(t, err)
 	up.Store(true)
@@ -117,7 +119,7 @@ func TestOneProbeAtATimeIsLetThrough(t *testing.T) {
 		require.ErrorContains(t, err, "the circuit is open")
 		require.GreaterOrEqual(t, asError(t, err).RetryAfter, time.Second)
 	}
-	close(proceed)
+	release()
 	wg.Wait()
 	require.NoError(t, <-probe)
 	require.EqualValues(t, 2, p.hits.Load())
@@ -137,16 +139,33 @@ func TestRefusalsOfAPlatformThatIsUpOpenNoCircuit(t *testing.T) {
 	}
 }
 
-func TestCallersWhoGoAwayOpenNoCircuit(t *testing.T) {
-	p := newPlatform(t, hang)
-	c := newCaller(t, p.url, providers.Config{BreakerFailures: 2})
-	for n := range int32(5) {
+func TestCallersWhoGoAwayNeitherOpenACircuitNorEndARowOfFailures(t *testing.T) {
+	var slow atomic.Bool
+	p := newPlatform(t, func(w http.ResponseWriter, r *http.Request) {
+		if slow.Load() {
+			hang(w, r)
+			return
+		}
+		says(502, "")(w, r)
+	})
+	c := newCaller(t, p.url, providers.Config{BreakerFailures: 3})
+	fail := func() error {
+		slow.Store(false)
+		_, err := call(t, c, "c")
+		return err
+	}
+	for range 2 {
+		require.NotContains(t, fail().Error(), "the circuit is open")
+	}
+	slow.Store(true)
+	for range 5 {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(20*time.Millisecond, cancel)
 		_, err := c.Call(ctx, providers.Request{API: login})
 		require.ErrorIs(t, err, context.Canceled)
-		require.LessOrEqual(t, p.hits.Load(), n+1)
 	}
+	require.NotContains(t, fail().Error(), "the circuit is open", "the third failure in a row")
+	require.Contains(t, fail().Error(), "the circuit is open")
 }
 
 func TestASuccessEndsARowOfFailures(t *testing.T) {
