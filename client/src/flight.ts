@@ -136,6 +136,7 @@ export function createFlights(
       }
       // Listeners are to see the state `authenticated`, not `renewing`.
       current = undefined
+      if (wasLogin) doubt = 0 // it was of the session before
       session.accept(wasLogin, grant, doubt)
       return store.token()
     }

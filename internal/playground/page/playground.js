@@ -484,6 +484,7 @@
           throw gone();
         }
         current = void 0;
+        if (wasLogin) doubt = 0;
         session.accept(wasLogin, grant, doubt);
         return store.token();
       };
@@ -1311,7 +1312,7 @@
       return lost === 1 && refreshes === 1 && logins === 0 && answers === 1;
     },
     stolen: async (stage2) => {
-      await stage2.signIn();
+      await stage2.behind(() => stage2.phone.login());
       await stage2.ask("phone", stage2.phone, "GET", me);
       const copy = stage2.tokens()?.refreshToken;
       await stage2.phone.refresh();

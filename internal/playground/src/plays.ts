@@ -41,8 +41,9 @@ export const plays: Record<Exclude<SceneName, 'steady' | 'aside'>, Play> = {
   },
 
   stolen: async (stage) => {
-    await stage.signIn()
-    // A token from before the page was opened may be of a session that is gone: the copy is to be a good one.
+    // In a new session: after a refresh whose response was lost, the client presents its token again for a minute, and
+    // a copy would be noticed only after that.
+    await stage.behind(() => stage.phone.login())
     await stage.ask('phone', stage.phone, 'GET', me)
     const copy = stage.tokens()?.refreshToken
     await stage.phone.refresh()
