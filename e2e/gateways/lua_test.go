@@ -38,11 +38,14 @@ package.loaded["kong.plugins.jwt.jwt_parser"] = { new = function() return {
 kong = {
   ctx = { shared = {} },
   request = { get_headers = function(most)
-    local out, n = {}, 0
+    local out, n = {}, 0 -- lines are counted: a header of two may be read by half
     for name, value in pairs(HEADERS) do
-      n = n + (type(value) == "table" and #value or 1)
-      if n > most then break end
-      out[name] = value
+      local read = {}
+      for _, line in ipairs(type(value) == "table" and value or { value }) do
+        if n == most then break end
+        n, read[#read + 1] = n + 1, line
+      end
+      if #read > 0 then out[name] = #read == 1 and read[1] or read end
     end
     return out
   end },
