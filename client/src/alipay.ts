@@ -3,7 +3,7 @@
  * and `status`, failures with a number in `error`, and statuses of 400 and more among them.
  */
 import type { Host, HostCall, HostFunction } from './index'
-import { nobody } from './parts/shaped'
+import { noIdentity } from './parts/shaped'
 
 /** `my`, as far as it is used. */
 export interface Alipay {
@@ -67,7 +67,7 @@ const body = ({ method = 'GET', data, header = {} }: Sent): unknown => {
   return isObject(data) && !/^(GET|HEAD)$/i.test(method) && !/x-www-form-urlencoded/i.test(type) ? JSON.stringify(data) : data
 }
 
-/** `createClient({ host: alipayHost(my), … })`. Whoever refuses to be known has no identity: requests reject with an `AuthError` of the code `no_identity`. */
+/** `createClient({ host: alipayHost(my), … })`. If the user declines the authorization, requests reject with an `AuthError` of the code `no_identity`. */
 export function alipayHost(my: Alipay): Host {
   const send = (name: 'request' | 'uploadFile' | 'downloadFile', sent: Sent, more: object): unknown => {
     const isRequest = name === 'request'
@@ -99,7 +99,7 @@ export function alipayHost(my: Alipay): Host {
         scopes: 'auth_base',
         success: (result: Result) => { success({ code: result.authCode }) },
         fail: (result?: Result) => {
-          fail(result && result.error === REFUSED ? nobody('the person refused to be known', result) : failure('getAuthCode', result))
+          fail(result && result.error === REFUSED ? noIdentity('the person refused to be known', result) : failure('getAuthCode', result))
         },
       })
     },

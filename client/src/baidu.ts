@@ -3,15 +3,15 @@
  * who are not logged in to the app, and that fewer requests run at once.
  */
 import type { HostCall, HostFunction } from './index'
-import { nobody, shaped, type Shaped, type ShapedHost } from './parts/shaped'
+import { noIdentity, shaped, type Shaped, type ShapedHost } from './parts/shaped'
 
 /** `swan`, as far as it is used. */
 export interface Baidu extends Shaped {
-  /** Opens the app's login page where nobody is logged in. */
+  /** Opens the app's login page if the user is not logged in. */
   login: HostFunction
   /** Its codes are the ones that the service exchanges. Old base libraries do not have it. */
   getLoginCode?: HostFunction
-  /** Whether somebody is logged in to the app: `{ isLogin }` by the documentation, a boolean by the typings. */
+  /** Whether the user is logged in to the app: `{ isLogin }` by the documentation, a boolean by the typings. */
   isLoginSync?: () => boolean | { isLogin?: boolean }
 }
 
@@ -23,7 +23,7 @@ const AT_ONCE = 4
 
 const take = (get: HostFunction, { success, fail }: Pick<HostCall, 'success' | 'fail'>): void => {
   const refused = (result: { errCode?: unknown; code?: string }): void => {
-    fail(Number(result.errCode) === NOT_LOGGED_IN ? nobody('nobody is logged in to the app', result) : result)
+    fail(Number(result.errCode) === NOT_LOGGED_IN ? noIdentity('nobody is logged in to the app', result) : result)
   }
   get({
     success: (result: { errCode?: unknown; code?: string }) => {
@@ -39,7 +39,7 @@ const code = (swan: Baidu, call: Pick<HostCall, 'success' | 'fail'>): void => {
   else call.fail({ errMsg: 'getLoginCode:fail the base library is too old' })
 }
 
-/** Whether the platform says that nobody is logged in. */
+/** Whether the platform says that the user is not logged in. */
 const isGuest = (swan: Baidu): boolean => {
   try {
     const told = swan.isLoginSync!()
@@ -56,7 +56,7 @@ const isGuest = (swan: Baidu): boolean => {
  */
 export function baiduHost(swan: Baidu): ShapedHost {
   const host = shaped(swan, (call) => {
-    if (isGuest(swan)) call.fail(nobody('nobody is logged in to the app'))
+    if (isGuest(swan)) call.fail(noIdentity('nobody is logged in to the app'))
     else code(swan, call)
   })
   host.maxConcurrent = AT_ONCE
@@ -64,7 +64,7 @@ export function baiduHost(swan: Baidu): ShapedHost {
 }
 
 /**
- * For a button: opens the app's login page where nobody is logged in, and resolves with a code for `client.login(code)`.
+ * For a button: opens the app's login page if the user is not logged in, and resolves with a code for `client.login(code)`.
  * Rejects with `no_identity` when the person does not log in, and with what `swan` says when that fails.
  */
 export function baiduCode(swan: Baidu): Promise<string> {

@@ -3,7 +3,7 @@
  * may be there who are not logged in to the app.
  */
 import type { HostCall, HostFunction } from './index'
-import { nobody, shaped, type Shaped, type ShapedHost } from './parts/shaped'
+import { noIdentity, shaped, type Shaped, type ShapedHost } from './parts/shaped'
 
 /** `tt`, as far as it is used. */
 export interface Douyin extends Shaped {
@@ -20,7 +20,7 @@ const ask = (tt: Douyin, force: boolean, { success, fail }: Pick<HostCall, 'succ
     force,
     success: (result: LoginResult) => {
       if (result.code) success(result)
-      else fail(nobody('nobody is logged in to the app', result))
+      else fail(noIdentity('nobody is logged in to the app', result))
     },
     fail,
   })
@@ -35,7 +35,7 @@ export function douyinHost(tt: Douyin): ShapedHost {
 }
 
 /**
- * For a button: opens the app's login page where nobody is logged in, and resolves with a code for `client.login(code)`.
+ * For a button: opens the app's login page if the user is not logged in, and resolves with a code for `client.login(code)`.
  * Rejects as `tt.login` fails, when the person goes back for example.
  */
 export function douyinCode(tt: Douyin): Promise<string> {

@@ -65,7 +65,7 @@ const REFUSED = [4401, 1008]
 /** How long a connection may take to open, in milliseconds. */
 const CONNECT_LIMIT = 20000
 
-/** Connects, and stays connected until `close()`. While nobody is logged in, it waits for a login. */
+/** Connects, and stays connected until `close()`. While there is no session, it waits for a login. */
 export function connect(client: Client, options: SocketOptions): Socket {
   const { host, url, header, pause = 1000, longest = 60000, random = Math.random } = options
   const authenticate = options.authenticate ?? ((token: string) => JSON.stringify({ type: 'auth', token }))
@@ -90,7 +90,7 @@ export function connect(client: Client, options: SocketOptions): Socket {
       tell(next, error)
     })
   }
-  /** Lets go of the connection; what it still tells is nobody's. */
+  /** Drops the connection and ignores what still arrives on it. */
   const drop = (code = 1000): void => {
     const old = task
     round++

@@ -1,6 +1,6 @@
 /** `@wugan/client/wecom`: the host of mini programs in WeCom (企业微信), whose login codes are of another kind than WeChat's. */
 import type { HostFunction } from './index'
-import { nobody, shaped, type Shaped, type ShapedHost } from './parts/shaped'
+import { noIdentity, shaped, type Shaped, type ShapedHost } from './parts/shaped'
 
 /** `wx`, as far as it is used. `qy` is there in WeCom alone. */
 export interface WeCom extends Shaped {
@@ -12,12 +12,12 @@ export interface WeComOptions {
   suiteId?: string
 }
 
-/** `createClient({ host: wecomHost(wx), … })`. In WeChat itself, where nobody is known to WeCom, requests reject with an `AuthError` of the code `no_identity`. */
+/** `createClient({ host: wecomHost(wx), … })`. In WeChat itself, which has no identity of WeCom, requests reject with an `AuthError` of the code `no_identity`. */
 export function wecomHost(wx: unknown, { suiteId }: WeComOptions = {}): ShapedHost {
   const platform = wx as WeCom
   return shaped(platform, ({ success, fail }) => {
     // A code of wx.login would be refused by WeCom (40029).
-    if (!platform.qy) fail(nobody('this is not WeCom: there is no wx.qy'))
+    if (!platform.qy) fail(noIdentity('this is not WeCom: there is no wx.qy'))
     else platform.qy.login(Object.assign({ success, fail }, suiteId ? { suiteId } : {}))
   })
 }

@@ -65,7 +65,7 @@ export function call(host: Host, method: HostMethod, options: object, timeout: n
         return
       }
       const text = cause.errMsg || cause.message || ''
-      // A host that knows better says so itself: that nobody is logged in to its app, say.
+      // A host may give an error of its own, such as `no_identity`.
       reject(cause instanceof ClientError ? cause : new NetworkError(/time.?out/i.test(text) ? 'timeout' : 'network', method + ' failed: ' + text, { cause }))
     }
     try {

@@ -29,5 +29,5 @@ export function shaped(platform: Shaped, login: (call: HostCall) => void): Shape
   return host as unknown as ShapedHost
 }
 
-/** The error of a login where nobody is logged in to the platform's own app. It is no trouble: the same call will not do better by itself. */
-export const nobody = (message: string, cause?: unknown): AuthError => new AuthError('no_identity', message, { cause })
+/** The error of a login while the user is not logged in to the platform's own app. It is not retryable. */
+export const noIdentity = (message: string, cause?: unknown): AuthError => new AuthError('no_identity', message, { cause })
