@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -15,7 +14,7 @@ import (
 	"github.com/wugan/wugan/admin"
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/internal/seal"
-	"github.com/wugan/wugan/migrations"
+	"github.com/wugan/wugan/internal/test/sqlitetest"
 	"github.com/wugan/wugan/store/sqlite"
 	"github.com/wugan/wugan/users"
 )
@@ -33,15 +32,7 @@ type office struct {
 
 func newOffice(t *testing.T) *office {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "wugan.db")
-	runner, err := migrations.Open(t.Context(), "sqlite:"+path)
-	require.NoError(t, err)
-	_, err = runner.Up(t.Context())
-	require.NoError(t, err)
-	require.NoError(t, runner.Close())
-	store, err := sqlite.Open(t.Context(), path, auth.Lifetimes{AccessTTL: time.Hour, RefreshTTL: 24 * time.Hour})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	store := sqlitetest.Open(t, auth.Lifetimes{AccessTTL: time.Hour, RefreshTTL: 24 * time.Hour})
 	key, err := seal.ParseKey("MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY=")
 	require.NoError(t, err)
 	box := seal.NewBox(key)

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,7 +22,7 @@ import (
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/events"
 	"github.com/wugan/wugan/internal/standardwebhooks"
-	"github.com/wugan/wugan/migrations"
+	"github.com/wugan/wugan/internal/test/sqlitetest"
 	"github.com/wugan/wugan/store/sqlite"
 	"github.com/wugan/wugan/users"
 )
@@ -110,15 +109,7 @@ func (r *receiver) change(status func(m message) int) {
 
 func openStore(t *testing.T) *sqlite.Store {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "wugan.db")
-	runner, err := migrations.Open(t.Context(), "sqlite:"+path)
-	require.NoError(t, err)
-	_, err = runner.Up(t.Context())
-	require.NoError(t, err)
-	require.NoError(t, runner.Close())
-	s, err := sqlite.Open(t.Context(), path, auth.Lifetimes{AccessTTL: time.Hour, RefreshTTL: 24 * time.Hour, Grace: 10 * time.Second})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	s := sqlitetest.Open(t, auth.Lifetimes{AccessTTL: time.Hour, RefreshTTL: 24 * time.Hour, Grace: 10 * time.Second})
 	return s
 }
 

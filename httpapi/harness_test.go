@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -31,8 +30,7 @@ import (
 	"github.com/wugan/wugan/internal/seal"
 	"github.com/wugan/wugan/internal/secret"
 	"github.com/wugan/wugan/internal/test/apicheck"
-	"github.com/wugan/wugan/migrations"
-	"github.com/wugan/wugan/store/sqlite"
+	"github.com/wugan/wugan/internal/test/sqlitetest"
 	"github.com/wugan/wugan/users"
 )
 
@@ -117,16 +115,8 @@ func newSite(t testing.TB, change ...func(*Config, *http.Server)) *site {
 	s := &site{t: t, platform: &platform{}, log: &book{}, moved: &movable{}}
 	log := slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 
-	path := filepath.Join(t.TempDir(), "wugan.db")
-	runner, err := migrations.Open(t.Context(), "sqlite:"+path)
-	require.NoError(t, err)
-	_, err = runner.Up(t.Context())
-	require.NoError(t, err)
-	require.NoError(t, runner.Close())
 	lifetimes := auth.Lifetimes{AccessTTL: 4 * time.Hour, RefreshTTL: 168 * time.Hour, Grace: 10 * time.Second, MaxSessions: 1000}
-	store, err := sqlite.Open(t.Context(), path, lifetimes)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	store := sqlitetest.Open(t, lifetimes)
 	dataKey, err := seal.ParseKey("MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY=")
 	require.NoError(t, err)
 	box := seal.NewBox(dataKey)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -14,7 +13,7 @@ import (
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/internal/seal"
 	"github.com/wugan/wugan/internal/secret"
-	"github.com/wugan/wugan/migrations"
+	"github.com/wugan/wugan/internal/test/sqlitetest"
 	"github.com/wugan/wugan/store/sqlite"
 	"github.com/wugan/wugan/users"
 )
@@ -42,16 +41,8 @@ type platform struct{ calls int }
 
 func newHome(t *testing.T) *home {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "wugan.db")
-	runner, err := migrations.Open(t.Context(), "sqlite:"+path)
-	require.NoError(t, err)
-	_, err = runner.Up(t.Context())
-	require.NoError(t, err)
-	require.NoError(t, runner.Close())
 	h := &home{t: t, box: box(t, dataKey), platform: &platform{}}
-	h.store, err = sqlite.Open(t.Context(), path, auth.Lifetimes{AccessTTL: time.Hour, RefreshTTL: 24 * time.Hour})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, h.store.Close()) })
+	h.store = sqlitetest.Open(t, auth.Lifetimes{AccessTTL: time.Hour, RefreshTTL: 24 * time.Hour})
 	h.Service = users.New(h.store, h.platform, h.box, 2, time.Now)
 	h.directory = users.NewDirectory(h.store, h.platform, h.box, time.Now)
 	return h

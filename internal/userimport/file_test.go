@@ -3,7 +3,6 @@ package userimport_test
 import (
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,8 +11,8 @@ import (
 
 	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/internal/seal"
+	"github.com/wugan/wugan/internal/test/sqlitetest"
 	"github.com/wugan/wugan/internal/userimport"
-	"github.com/wugan/wugan/migrations"
 	"github.com/wugan/wugan/store/sqlite"
 	"github.com/wugan/wugan/users"
 )
@@ -29,15 +28,7 @@ type importer struct {
 
 func newImporter(t *testing.T) *importer {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "wugan.db")
-	runner, err := migrations.Open(t.Context(), "sqlite:"+path)
-	require.NoError(t, err)
-	_, err = runner.Up(t.Context())
-	require.NoError(t, err)
-	require.NoError(t, runner.Close())
-	store, err := sqlite.Open(t.Context(), path, auth.Lifetimes{})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	store := sqlitetest.Open(t, auth.Lifetimes{})
 	key, err := seal.ParseKey("MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXY=")
 	require.NoError(t, err)
 	i := &importer{t: t, store: store}

@@ -2,7 +2,6 @@ package userimport_test
 
 import (
 	"context"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -10,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/wugan/wugan/auth"
+	"github.com/wugan/wugan/internal/test/sqlitetest"
 	"github.com/wugan/wugan/internal/userimport"
-	"github.com/wugan/wugan/migrations"
 	"github.com/wugan/wugan/store/sqlite"
 	"github.com/wugan/wugan/users"
 )
@@ -37,15 +36,7 @@ func (s *away) ImportUsers(ctx context.Context, batch []users.Imported, commit b
 
 func TestAnImportOutlastsAnOutage(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "wugan.db")
-	runner, err := migrations.Open(t.Context(), "sqlite:"+path)
-	require.NoError(t, err)
-	_, err = runner.Up(t.Context())
-	require.NoError(t, err)
-	require.NoError(t, runner.Close())
-	store, err := sqlite.Open(t.Context(), path, auth.Lifetimes{})
-	require.NoError(t, err)
-	defer func() { require.NoError(t, store.Close()) }()
+	store := sqlitetest.Open(t, auth.Lifetimes{})
 	job := userimport.Job{
 		Apps: map[string]userimport.App{"wx1": {Provider: "wechat", Account: users.DefaultAccount}}, Now: time.Now(),
 		Problem:  func(line int, problem string) { t.Errorf("line %d %s", line, problem) },
