@@ -25,11 +25,16 @@ import (
 
 const (
 	attemptWithin = 10 * time.Second
-	lease         = 30 * time.Second
-	renewEvery    = 10 * time.Second
-	idleEvery     = time.Second
+	// finishWithin is how long attempts that have begun may take after a stop, and
+	// saveWithin how long their results take then.
+	finishWithin = 5 * time.Second
+	saveWithin   = 2 * time.Second
+	lease        = 30 * time.Second
+	renewEvery   = 10 * time.Second
+	idleEvery    = time.Second
 	// batchSize is how many events are looked at before the place is kept: after
-	// a crash at most as many are delivered twice.
+	// a crash at most as many are delivered twice. After a stop, none is whose
+	// attempt came to its end within finishWithin.
 	batchSize = 50
 	// atOnce is how many users' events are delivered at the same moment.
 	atOnce = 8
@@ -86,7 +91,8 @@ func NewDispatcher(c DispatcherConfig) (*Dispatcher, error) {
 	}, nil
 }
 
-// Run delivers events until ctx ends.
+// Run delivers events until ctx ends. Attempts that have begun then may come to
+// their end, within finishWithin, and their results are stored.
 func (d *Dispatcher) Run(ctx context.Context) {
 	var stopped bool // as told in the log
 	defer func() {
@@ -126,16 +132,17 @@ func (d *Dispatcher) Run(ctx context.Context) {
 // round delivers one batch of due and one of new events while the claim is
 // renewed. It reports whether there may be more at once.
 func (d *Dispatcher) round(ctx context.Context, place Place) (busy bool, err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go d.renew(ctx, cancel)
+	b := batch{d, ctx.Done()}
+	work, end := finishing(ctx)
+	defer end()
+	go d.renew(work, end)
 
 	due, err := d.Store.DueDeliveries(ctx, batchSize)
 	if err != nil {
 		return false, err
 	}
 	if len(due) > 0 {
-		if busy, err = d.again(ctx, due); err != nil {
+		if busy, err = b.again(work, due); err != nil {
 			return false, err
 		}
 	}
@@ -146,12 +153,17 @@ func (d *Dispatcher) round(ctx context.Context, place Place) (busy bool, err err
 	if page.Position == place.Position {
 		return busy, nil
 	}
-	results, err := d.fresh(ctx, page.Events)
-	if err != nil {
-		return false, err
-	}
-	results.Position = page.Position
-	return true, d.Store.SaveDeliveries(ctx, d.holder, results)
+	return true, b.fresh(work, page)
+}
+
+// finishing returns a context that ends finishWithin after ctx does.
+func finishing(ctx context.Context) (context.Context, context.CancelFunc) {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	release := context.AfterFunc(ctx, func() {
+		sleep(work, finishWithin)
+		cancel()
+	})
+	return work, func() { release(); cancel() }
 }
 
 // renew keeps the claim; where it is lost it ends the round.
@@ -171,14 +183,44 @@ func (d *Dispatcher) renew(ctx context.Context, end context.CancelFunc) {
 	}
 }
 
-// again delivers events whose earlier attempts failed, each of another user. It
-// reports whether one was delivered: the next one of its user is due then.
-func (d *Dispatcher) again(ctx context.Context, due []Due) (progress bool, err error) {
+// batch is the work of one round. The context of its methods ends with the claim, or
+// finishWithin after a stop.
+type batch struct {
+	*Dispatcher
+	stopped <-chan struct{}
+}
+
+// over reports whether no further attempt may begin.
+func (b batch) over(ctx context.Context) bool {
+	select {
+	case <-b.stopped:
+		return true
+	case <-ctx.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+// save stores results, after a stop, too.
+func (b batch) save(ctx context.Context, results Results) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveWithin)
+	defer cancel()
+	return b.Store.SaveDeliveries(ctx, b.holder, results)
+}
+
+// again delivers events whose earlier attempts failed, each of another user, and
+// stores the results. It reports whether one was delivered: the next one of its user
+// is due then.
+func (b batch) again(ctx context.Context, due []Due) (progress bool, err error) {
 	var mu sync.Mutex
 	var results Results
-	err = d.each(len(due), func(i int) error {
+	err = b.each(len(due), func(i int) error {
 		event := due[i]
-		ok, wait, err := d.attempt(ctx, &event.Placed)
+		if b.over(ctx) {
+			return nil
+		}
+		ok, wait, err := b.attempt(ctx, &event.Placed)
 		if err != nil {
 			return err
 		}
@@ -187,52 +229,61 @@ func (d *Dispatcher) again(ctx context.Context, due []Due) (progress bool, err e
 		if ok {
 			results.Delivered = append(results.Delivered, event.Position)
 		} else {
-			results.Failed = append(results.Failed, d.failure(&event.Placed, event.Attempts+1, wait))
+			results.Failed = append(results.Failed, b.failure(&event.Placed, event.Attempts+1, wait))
 		}
 		return nil
 	})
-	return len(results.Delivered) > 0, errors.Join(err, d.Store.SaveDeliveries(ctx, d.holder, results))
+	return len(results.Delivered) > 0, errors.Join(err, b.save(ctx, results))
 }
 
-// fresh delivers new events, those of one user in order. After a failure the
-// others of that user wait.
-func (d *Dispatcher) fresh(ctx context.Context, page []Placed) (Results, error) {
+// fresh delivers new events, those of one user in order, and stores the results.
+// After a failure the others of that user wait. Where the round ends early, what was
+// not delivered waits for the next one, and nothing that was delivered is sent again.
+func (b batch) fresh(ctx context.Context, page Page) error {
 	var order []uuid.UUID
 	of := map[uuid.UUID][]Placed{}
-	for _, event := range page {
+	for _, event := range page.Events {
 		if of[event.UserID] == nil {
 			order = append(order, event.UserID)
 		}
 		of[event.UserID] = append(of[event.UserID], event)
 	}
-	waiting, err := d.Store.WaitingUsers(ctx, order)
+	waiting, err := b.Store.WaitingUsers(ctx, order)
 	if err != nil {
-		return Results{}, err
+		return err
 	}
 	var mu sync.Mutex
-	var results Results
-	err = d.each(len(order), func(i int) error {
-		behind := slices.Contains(waiting, order[i])
-		for _, event := range of[order[i]] {
-			failed := Failure{Position: event.Position, UserID: event.UserID} // behind another one
-			if !behind {
-				ok, wait, err := d.attempt(ctx, &event)
-				if err != nil {
-					return err
-				}
-				if ok {
-					continue
-				}
-				behind, failed = true, d.failure(&event, 1, wait)
-			}
-			mu.Lock()
-			results.Failed = append(results.Failed, failed)
-			mu.Unlock()
-		}
-		return nil
+	results := Results{Position: page.Position}
+	err = b.each(len(order), func(i int) error {
+		failed, err := b.inOrder(ctx, of[order[i]], slices.Contains(waiting, order[i]))
+		mu.Lock()
+		defer mu.Unlock()
+		results.Failed = append(results.Failed, failed...)
+		return err
 	})
 	slices.SortFunc(results.Failed, func(a, b Failure) int { return int(a.Position - b.Position) })
-	return results, err
+	return errors.Join(err, b.save(ctx, results))
+}
+
+// inOrder delivers the events of one user until one fails, and returns that one and
+// those after it. If the user is behind with earlier events, these wait for them.
+func (b batch) inOrder(ctx context.Context, of []Placed, behind bool) (failed []Failure, err error) {
+	for _, event := range of {
+		left := Failure{Position: event.Position, UserID: event.UserID} // with no attempt of its own
+		if !behind && !b.over(ctx) {
+			var ok bool
+			var wait time.Duration
+			if ok, wait, err = b.attempt(ctx, &event); ok {
+				continue
+			}
+			if err == nil {
+				left = b.failure(&event, 1, wait)
+			}
+		}
+		behind = true
+		failed = append(failed, left)
+	}
+	return failed, err
 }
 
 // each runs do for 0 to n-1, at most atOnce at the same moment, and returns the

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -245,6 +246,48 @@ func TestARestartLosesNothing(t *testing.T) {
 	})
 }
 
+// A stop comes while eight messages are on their way and others wait.
+func TestAStopSendsNothingTwice(t *testing.T) {
+	s := openStore(t)
+	var mu sync.Mutex
+	asked := map[string]int{}
+	hold := make(chan struct{})
+	var held atomic.Int32
+	r := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		mu.Lock()
+		asked[req.Header.Get("webhook-id")]++
+		mu.Unlock()
+		held.Add(1)
+		<-hold
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	t.Cleanup(r.Close)
+	_, stop := dispatch(t, s, r.URL)
+	stop() // its place is before what follows
+	const people = 12
+	for range people {
+		_, leave := person(t, s)
+		leave()
+	}
+	_, stop = dispatch(t, s, r.URL)
+	eventually(t, "some are on their way", func() bool { return held.Load() > 1 })
+	go func() {
+		time.Sleep(200 * time.Millisecond) // the stop has begun
+		close(hold)
+	}()
+	stop()
+	_, stop = dispatch(t, s, r.URL)
+	eventually(t, "each is sent", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return len(asked) == 2*people
+	})
+	stop()
+	for id, times := range asked {
+		require.Equal(t, 1, times, id)
+	}
+}
+
 func TestOnlyTheKindsThatAreAskedForAreSent(t *testing.T) {
 	s, r := openStore(t), newReceiver(t, accept)
 	dispatch(t, s, r.URL, users.EventSessionRevoked)
@@ -252,6 +295,29 @@ func TestOnlyTheKindsThatAreAskedForAreSent(t *testing.T) {
 	leave()
 	eventually(t, "the one event", func() bool { return len(r.of(id)) == 1 })
 	require.Equal(t, []string{"session_revoked"}, r.of(id))
+}
+
+func TestAReceiverThatIsGoneGetsNothingTwiceWhenItIsResumed(t *testing.T) {
+	s := openStore(t)
+	_, stop := dispatch(t, s, "http://127.0.0.1:1/")
+	stop() // its place is before what follows
+	taken, _ := person(t, s)
+	refused, _ := person(t, s)
+	r := newReceiver(t, func(m message) int {
+		if m.Data.UserID == refused.String() {
+			return http.StatusGone
+		}
+		return http.StatusNoContent
+	})
+	log, stop := dispatch(t, s, r.URL)
+	eventually(t, "it is asked no more", func() bool { return strings.Contains(log.String(), "webhooks are stopped") })
+	stop()
+	require.Len(t, r.of(taken), 1)
+	r.change(accept)
+	require.NoError(t, s.ResumeWebhooks(t.Context()))
+	dispatch(t, s, r.URL)
+	eventually(t, "the other one", func() bool { return len(r.of(refused)) == 1 })
+	require.Len(t, r.of(taken), 1)
 }
 
 func TestAReceiverThatIsGoneIsAskedNoMoreUntilItIsResumed(t *testing.T) {
