@@ -42,9 +42,11 @@ dist: ## what a release consists of, in dist/: binaries, .deb, SBOMs, checksums
 test: test-go test-client ## vet and all unit and integration tests, Go and client, within ten minutes
 
 # Nine minutes: a test that hangs is to show its stacks before ten have passed.
+# Many tests wait (for clocks, streams, a server that comes back): more of them at
+# once than there are cores.
 test-go: ## the Go half of it, on a real PostgreSQL
 	go vet $(MODULES)
-	go test -race -timeout 9m $(MODULES)
+	go test -race -parallel 4 -timeout 9m $(MODULES)
 
 test-client: client/node_modules/.package-lock.json ## the client's half
 	cd client && npm test && npm run size && npm run check:package

@@ -66,6 +66,7 @@ func TestClientsBehindAProxyThatWritesPortsAreToldApart(t *testing.T) {
 	s := newSite(t, func(c *Config, _ *http.Server) {
 		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	})
+	s.moved.stand()
 	for i := range 30 {
 		s.do(http.MethodPost, "/api/v1/auth/login", `{"code":"guess"}`, "X-Forwarded-For", "203.0.113.5:"+strings.Repeat("4", 1+i%4))
 	}

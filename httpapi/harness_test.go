@@ -68,12 +68,23 @@ func (noPushes) Read(context.Context, string, url.Values, []byte) (Push, error) 
 type movable struct {
 	mu     sync.Mutex
 	offset time.Duration
+	stands time.Time // zero: it goes
 }
 
 func (m *movable) Now() time.Time {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if !m.stands.IsZero() {
+		return m.stands.Add(m.offset)
+	}
 	return time.Now().Add(m.offset)
+}
+
+// stand stops the clock until it is moved on, for tests of what a second earns.
+func (m *movable) stand() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.stands = time.Now()
 }
 
 func (m *movable) move(d time.Duration) {

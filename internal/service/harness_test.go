@@ -325,12 +325,23 @@ func (p *pod) me(token string) answer {
 type clock struct {
 	mu     sync.Mutex
 	offset time.Duration
+	stands time.Time // zero: it goes
 }
 
 func (c *clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.stands.IsZero() {
+		return c.stands.Add(c.offset)
+	}
 	return time.Now().Add(c.offset)
+}
+
+// stand stops the clock until it is moved on, for tests of what a second earns.
+func (c *clock) stand() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stands = time.Now()
 }
 
 func (c *clock) move(d time.Duration) {

@@ -173,6 +173,7 @@ func TestFailedLoginsOfOneAddressAreSlowedDownAndGoodOnesNeverCount(t *testing.T
 	t.Parallel()
 	w := newWorld(t, "sqlite:"+t.TempDir()+"/wugan.db")
 	p := w.pod(func(c *config.Config) { c.LoginRate = 1; c.TrustedProxies = []string{"127.0.0.0/8", "::1/128"} })
+	w.clock.stand()
 	from := func(ip, code string) answer {
 		return p.do("POST", "/api/v1/auth/login", "", map[string]any{"code": code, "appId": appID}, "X-Forwarded-For", ip)
 	}

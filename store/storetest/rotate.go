@@ -56,8 +56,14 @@ func everyRotation(t *testing.T, db *Database) {
 INSERT INTO sessions (user_id, id, app_id, used, last, created_at, rotated_at, expires_at, ip, user_agent)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'old', 'old')`, rows)
 	got, errs := make([]auth.Rotated, len(tries)), make([]error, len(tries))
-	// All at once: groups must keep the requests apart.
-	together(len(tries), func(i int) { got[i], errs[i] = s.Rotate(t.Context(), tries[i].present(now)) })
+	// Many at once: groups must keep the requests apart. Not all, or a slow disk makes
+	// the last ones wait too long.
+	const atOnce = 200
+	for from := 0; from < len(tries); from += atOnce {
+		together(min(atOnce, len(tries)-from), func(i int) {
+			got[from+i], errs[from+i] = s.Rotate(t.Context(), tries[from+i].present(now))
+		})
+	}
 
 	seen := map[auth.Outcome]int{}
 	for i, x := range tries {
