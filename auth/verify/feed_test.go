@@ -109,9 +109,12 @@ func TestTheFeedIsReadyWhenEveryPageWasRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := newFeedServer()
 		server.revoke("s1", "s2", "s3", "s4", "s5")
+		begin := make(chan struct{})
+		server.fail = func(http.ResponseWriter, *http.Request) bool { <-begin; return false }
 		feed := server.feed()
 		defer feed.Close()
 		require.Negative(t, feed.Lag())
+		close(begin)
 		require.NoError(t, feed.Ready(t.Context()))
 		for _, id := range []string{"s1", "s2", "s3", "s4", "s5"} {
 			require.True(t, feed.Revoked(id), id)
