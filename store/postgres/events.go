@@ -89,14 +89,16 @@ WHERE e.id = placed.id`
 }
 
 // PurgeEvents implements events.Store. Ids are as good as in the order of time,
-// so it walks the primary key from its beginning.
+// so it walks the primary key from its beginning. Where no one reads the feed,
+// events have no position. The newest event stays in both orders.
 func (s *Store) PurgeEvents(ctx context.Context, before time.Time) (int, error) {
 	const sql = `
 WITH page AS (
     SELECT id FROM events ORDER BY id LIMIT $2
 ), gone AS (
     DELETE FROM events e USING page p
-    WHERE e.id = p.id AND e.at < $1 AND e.position < (SELECT max(position) FROM events)
+    WHERE e.id = p.id AND e.at < $1 AND e.id < (SELECT max(id) FROM events)
+      AND (e.position IS NULL OR e.position < (SELECT max(position) FROM events))
     RETURNING e.position
 ), undelivered AS (
     DELETE FROM webhook_deliveries d USING gone g WHERE d.position = g.position

@@ -130,6 +130,23 @@ func eventsWhileWriting(t *testing.T, db *Database) {
 	require.Equal(t, read[0], read[1])
 }
 
+// Where no one reads the feed, events have no place in it, and go all the same.
+func eventsPurgeUnread(t *testing.T, db *Database) {
+	s := db.open(t, lifetimes())
+	for i := range 5 {
+		newcomer(t, s, start.Add(time.Duration(i)*time.Hour))
+	}
+	gone, err := s.PurgeEvents(t.Context(), start.Add(2*time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, 2, gone)
+	gone, err = s.PurgeEvents(t.Context(), start.Add(1000*time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, 2, gone, "the newest stays")
+	left, _ := readAll(t, s, 0)
+	require.Len(t, left, 1)
+	require.Equal(t, start.Add(4*time.Hour), left[0].At)
+}
+
 func eventsPurge(t *testing.T, db *Database) {
 	s := db.open(t, lifetimes())
 	for i := range 5 {

@@ -91,6 +91,7 @@ var cases = []struct {
 	{"the feed passes over events of other kinds", eventsByKind},
 	{"events written at the same moment reach every reader once, in one order", eventsWhileWriting},
 	{"old events are removed, and the newest holds the place", eventsPurge},
+	{"old events are removed where no one reads the feed, too", eventsPurgeUnread},
 	{"one process delivers webhooks, and the next one goes on where it stopped", webhooksOneHolder},
 	{"an event that was not delivered holds back those of its user alone", webhooksInOrder},
 	{"a receiver that wants no more stays stopped until it is resumed", webhooksStop},
