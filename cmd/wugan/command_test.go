@@ -37,7 +37,6 @@ func TestTheProgram(t *testing.T) {
 		{"does not serve without what production needs, and names it in one line", program.needs},
 		{"serves, is healthy, refuses the stand-in's codes, and stops when asked", program.serves},
 		{"dev runs in an empty folder, its lines work, and a restart keeps everything", program.dev},
-		{"dev lets one person in from four ends, whom the phone number joins", program.devEveryEnd},
 		{"dev says what it ignores, and names the issuer after the port", program.devAlone},
 		{"dev takes lifetimes on the command line", program.devLifetimes},
 		{"migrates up, down and tells its state, on PostgreSQL", program.migratesPostgres},

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -123,4 +125,17 @@ func (p program) devLifetimes(t *testing.T) {
 	require.Nil(t, me())
 	require.Eventually(t, func() bool { return me() == "token_expired" }, 5*time.Second, 100*time.Millisecond)
 	require.FileExists(t, filepath.Join(folder, "here", "wugan.db"))
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	require.NoError(t, err)
+	res, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	defer res.Body.Close()
+	var body bytes.Buffer
+	_, err = body.ReadFrom(res.Body)
+	require.NoError(t, err)
+	return body.String()
 }
