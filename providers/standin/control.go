@@ -200,7 +200,11 @@ func Handle[T any](mux *http.ServeMux, pattern string, f func(*http.Request, *T)
 			}
 			d := json.NewDecoder(io.LimitReader(r.Body, 1<<20))
 			d.DisallowUnknownFields()
-			if err := d.Decode(&in); err != nil {
+			err := d.Decode(&in)
+			if _, more := d.Token(); err == nil && !errors.Is(more, io.EOF) {
+				err = errors.New("expected nothing behind the object")
+			}
+			if err != nil {
 				reply(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
 				return
 			}

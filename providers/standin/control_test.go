@@ -109,12 +109,13 @@ func TestTheControlSidePlaysTheClient(t *testing.T) {
 	require.Equal(t, standin.ErrNotOffered.Error(), out["error"])
 
 	for body, want := range map[string]string{
-		`{"appId":"other","user":"alice"}`: `no app "other"`,
-		`{"appId":"app"}`:                  "user is needed",
-		`{"appId":"app","usr":"alice"}`:    "unknown field",
-		`{"appId":`:                        "unexpected EOF",
-		`[]`:                               "cannot unmarshal",
-		``:                                 "EOF",
+		`{"appId":"other","user":"alice"}`:  `no app "other"`,
+		`{"appId":"app"}`:                   "user is needed",
+		`{"appId":"app","usr":"alice"}`:     "unknown field",
+		`{"appId":"app","user":"alice"} {}`: "behind the object",
+		`{"appId":`:                         "unexpected EOF",
+		`[]`:                                "cannot unmarshal",
+		``:                                  "EOF",
 		`{"appId":"` + strings.Repeat("x", 1<<20) + `"}`: "unexpected EOF",
 	} {
 		for _, path := range []string{"/login", "/visitor", "/encrypt"} {
