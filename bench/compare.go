@@ -68,7 +68,7 @@ func (b *bench) compareOnce(ctx context.Context, binary string, n int) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", op.name, err)
 		}
-		fmt.Printf("Benchmark%s/clients=%d/binary=%s 1 %d cpu-ns/op %.0f B/op %.2f allocs/op\n",
+		_, _ = fmt.Fprintf(b.o.out, "Benchmark%s/clients=%d/binary=%s 1 %d cpu-ns/op %.0f B/op %.2f allocs/op\n",
 			op.name, n, binary, c.cpu.Nanoseconds(), c.memory, c.objects)
 	}
 	return nil

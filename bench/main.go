@@ -9,6 +9,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -19,7 +20,7 @@ import (
 )
 
 func main() {
-	var o options
+	o := options{out: os.Stdout, repeats: 10_000}
 	flag.DurationVar(&o.each, "each", 7*time.Second, "how long each figure is measured")
 	flag.StringVar(&o.docs, "docs", "docs", "folder that gets the pages and pictures of the figures, in both languages; empty: print only")
 	flag.StringVar(&o.binary, "binary", "", "the wugan binary (default: build it)")
@@ -27,6 +28,7 @@ func main() {
 	flag.StringVar(&o.algorithm, "alg", "HS256", "algorithm of the access keys")
 	flag.StringVar(&o.level, "log", "warn", "log level of the service")
 	flag.IntVar(&o.rows, "rows", 0, "measure a database with so many sessions instead, such as 10000000, beside one with 10000")
+	flag.BoolVar(&o.inProcess, "in-process", true, "run the Go benchmarks of single calls, too")
 	flag.StringVar(&o.against, "against", "", "another wugan binary: measure both in turn instead, and print lines for benchstat")
 	flag.IntVar(&o.runs, "runs", 10, "with -against: how often each is measured")
 	operations := flag.String("operations", "", "with -against: what is measured, such as refresh,login; empty: everything")
@@ -61,6 +63,7 @@ func main() {
 }
 
 type options struct {
+	out     io.Writer // gets the figures
 	each    time.Duration
 	docs    string
 	binary  string
@@ -68,8 +71,10 @@ type options struct {
 	// algorithm of the access keys.
 	algorithm string
 	// level of the service's log.
-	level   string
-	clients []int // numbers of connections that each figure is measured with
+	level     string
+	inProcess bool  // run the Go benchmarks, too
+	repeats   int   // refreshes of one session, after which its rows are counted
+	clients   []int // numbers of connections that each figure is measured with
 	// rows is the number of sessions that scale is measured with; 0: it is not.
 	rows int
 	// against is a binary to compare with, runs how often, and operations what.
@@ -110,13 +115,15 @@ func run(ctx context.Context, o options) error {
 	if err := b.variants(ctx, &r); err != nil {
 		return err
 	}
-	if err := b.rowsAfter(ctx, 10_000, &r); err != nil {
+	if err := b.rowsAfter(ctx, o.repeats, &r); err != nil {
 		return err
 	}
-	if r.micro, err = microbenchmarks(ctx); err != nil {
-		return err
+	if o.inProcess {
+		if r.micro, err = microbenchmarks(ctx, o.each); err != nil {
+			return err
+		}
 	}
-	fmt.Print(r.markdown())
+	_, _ = io.WriteString(o.out, r.markdown())
 	if o.docs == "" {
 		return nil
 	}

@@ -71,7 +71,7 @@ func runScale(ctx context.Context, o options) error {
 		if err != nil {
 			return fmt.Errorf("%d sessions: %w", rows, err)
 		}
-		fmt.Print(s.markdown())
+		_, _ = io.WriteString(o.out, s.markdown())
 	}
 	return nil
 }
