@@ -14,6 +14,8 @@ import (
 	"github.com/wugan/wugan/internal/test/devserver"
 )
 
+func TestMain(m *testing.M) { devserver.Main(m) }
+
 // shortRun is a run that says nothing of speed, and takes seconds.
 func shortRun(t *testing.T) (o options, out *bytes.Buffer) {
 	t.Helper()
