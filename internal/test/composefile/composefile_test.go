@@ -38,7 +38,7 @@ services:
 
 	for text, says := range map[string]string{
 		"servises: {}":                               `unknown entry "servises"`,
-		"services: {wugan: {enviroments: {}}}":       "enviroments",
+		"services: {wugan: {environ: {}}}":           "environ",
 		"services: {wugan: {healthcheck: {try: 1}}}": "try",
 		"x: 1":     `unknown entry "x"`,
 		"services": "cannot unmarshal",
