@@ -64,12 +64,12 @@ func (b *bench) compareOnce(ctx context.Context, binary string, n int) error {
 		if !b.o.measured(op.name) {
 			continue
 		}
-		_, c, err := b.spent(ctx, strings.ToLower(op.name), n, op.load)
+		l, c, err := b.spent(ctx, strings.ToLower(op.name), n, op.load)
 		if err != nil {
 			return fmt.Errorf("%s: %w", op.name, err)
 		}
-		_, _ = fmt.Fprintf(b.o.out, "Benchmark%s/clients=%d/binary=%s 1 %d cpu-ns/op %.0f B/op %.2f allocs/op\n",
-			op.name, n, binary, c.cpu.Nanoseconds(), c.memory, c.objects)
+		_, _ = fmt.Fprintf(b.o.out, "Benchmark%s/clients=%d/binary=%s 1 %d cpu-ns/op %.0f B/op %.2f allocs/op %.0f op/s %d p99-ns\n",
+			op.name, n, binary, c.cpu.Nanoseconds(), c.memory, c.objects, l.rate, l.p99.Nanoseconds())
 	}
 	return nil
 }

@@ -79,7 +79,7 @@ func TestTwoBinariesAreMeasuredInTurn(t *testing.T) {
 	o.against, o.runs, o.operations = o.binary, 2, []string{"refresh", "verify"}
 	require.NoError(t, runCompare(t.Context(), o))
 	var names []string
-	for _, line := range regexp.MustCompile(`(?m)^Benchmark(\S+) 1 \d+ cpu-ns/op \d+ B/op [\d.]+ allocs/op$`).FindAllStringSubmatch(out.String(), -1) {
+	for _, line := range regexp.MustCompile(`(?m)^Benchmark(\S+) 1 \d+ cpu-ns/op \d+ B/op [\d.]+ allocs/op \d+ op/s \d+ p99-ns$`).FindAllStringSubmatch(out.String(), -1) {
 		names = append(names, line[1])
 	}
 	one := []string{
