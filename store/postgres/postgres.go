@@ -26,7 +26,9 @@ import (
 // patience bounds one call: the wait for a group, for a connection and for the
 // database. A request that has no response by then is answered with 503. A group
 // gets half of it, and the wait for the group the other half (turn), so that
-// nothing takes effect after its caller has been told of the outage.
+// nothing takes effect after its caller has been told of the outage. (What is tried
+// again while a row is locked, or goes on to decideSQL, may: the client's next attempt
+// is then a repetition as after a lost response.)
 const (
 	patience = 5 * time.Second
 	turn     = patience / 2
@@ -54,7 +56,8 @@ type Store struct {
 	resetAt   atomic.Int64  // when the pool's connections were given up last, by the Unix time in nanoseconds
 
 	logins    *batch.Batcher[identityKey, auth.Login, loginRow]
-	rotations *batch.Batcher[sessionRef, auth.Presented, auth.Rotated]
+	rotations *batch.Batcher[sessionRef, auth.Presented, auth.Rotated] // of new tokens
+	decisions *batch.Batcher[sessionRef, auth.Presented, auth.Rotated] // of all others
 }
 
 var (
@@ -93,6 +96,7 @@ func Open(ctx context.Context, url string, lifetimes auth.Lifetimes, opts ...Opt
 	s := &Store{pool: pool, standby: standby, pooler: pooler, lifetimes: lifetimes, waiter: make(chan struct{}, 1)}
 	s.logins = batch.New[identityKey](loginsAtOnce, groupSize, turn, s.loginGroup)
 	s.rotations = batch.New[sessionRef](rotationsAtOnce, groupSize, turn, s.rotateGroup)
+	s.decisions = batch.New[sessionRef](rotationsAtOnce, groupSize, turn, s.decideGroup)
 	return s, nil
 }
 

@@ -17,18 +17,26 @@ import (
 
 type sessionRef struct{ userID, id uuid.UUID }
 
-// outcomeLocked is the outcome of a row that another transaction holds.
-const outcomeLocked = "locked"
+const (
+	// outcomeLocked is the outcome of a row that another transaction holds.
+	outcomeLocked = "locked"
+	// outcomeOther is any but auth.OutcomeRotated: which one, decideSQL tells.
+	outcomeOther = ""
+)
 
-// Rotate implements auth.Store.
+// Rotate implements auth.Store. A new token that is used for the first time takes one
+// round trip, every other token two.
 func (s *Store) Rotate(ctx context.Context, p auth.Presented) (auth.Rotated, error) {
 	if err := sanitize.Check(p.AppID); err != nil {
 		return auth.Rotated{Outcome: auth.OutcomeUnknown}, nil //nolint:nilerr // no session has such an app
 	}
 	p.IP, p.UserAgent = sanitize.Clean(p.IP), sanitize.Clean(p.UserAgent)
-	until := time.Now().Add(patience)
+	until, ref := time.Now().Add(patience), sessionRef{p.UserID, p.SessionID}
 	out, err := untilFree(ctx, until, func() (auth.Rotated, error) {
-		out, err := s.rotations.Do(ctx, until, sessionRef{p.UserID, p.SessionID}, p)
+		out, err := s.rotations.Do(ctx, until, ref, p)
+		if err == nil && out.Outcome == outcomeOther {
+			out, err = s.decisions.Do(ctx, until, ref, p)
+		}
 		err = lockedOut(err)
 		if err == nil && out.Outcome == outcomeLocked {
 			err = errLocked
@@ -36,30 +44,22 @@ func (s *Store) Rotate(ctx context.Context, p auth.Presented) (auth.Rotated, err
 		return out, err
 	})
 	if err != nil {
-		return auth.Rotated{}, failed("exchange a refresh token", err)
+		return auth.Rotated{}, failed("rotate a session", err)
 	}
 	return out, nil
 }
 
-// rotateSQL rotates any number of sessions in one statement and one commit.
-//
-// A row that another transaction holds is skipped with the outcome 'locked', so that no
+// What rotateSQL and decideSQL share. Both apply the rule after the row is locked: if it
+// has changed meanwhile, PostgreSQL evaluates outcomeSQL again on the new version
+// (EvalPlanQual). Both lock rows in the same order, so that two batches with common
+// sessions do not deadlock, and skip a row that another transaction holds, so that no
 // request waits for the row of another.
-//
-// The rule is applied after the row is locked: if the row has changed meanwhile,
-// PostgreSQL evaluates the CASE again on the new version (EvalPlanQual). All statements
-// lock rows in the same order, so that two batches with common sessions do not deadlock.
-// A repetition within the grace writes nothing, unless auth.Repeats.After counts it.
-const rotateSQL = `
-WITH asked AS (
-    SELECT *
-    FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::timestamptz[], $10::interval[])
-         WITH ORDINALITY AS a (user_id, id, app_id, seq, prev, ip, user_agent, now, refresh_ttl, n)
-), held AS MATERIALIZED (
-    SELECT a.n, a.seq, a.prev, a.ip, a.user_agent, a.now, a.refresh_ttl,
-           s.user_id, s.id, s.app_id, s.used, s.last, s.rotated_at, s.created_at, s.expires_at,
-           s.ip AS ip_before, s.user_agent AS agent_before, s.repeats, s.repeats_recorded_at,
-           u.roles, u.metadata,
+const (
+	askedSQL = `unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::timestamptz[], $10::interval[])
+         WITH ORDINALITY AS a (user_id, id, app_id, seq, prev, ip, user_agent, now, refresh_ttl, n)`
+
+	// outcomeSQL is the rule of auth.Counters.Rotate.
+	outcomeSQL = `
            CASE
                WHEN u.disabled_at IS NOT NULL                             THEN 'disabled'
                WHEN s.revoked_at IS NOT NULL OR u.deleted_at IS NOT NULL  THEN 'revoked'
@@ -69,84 +69,108 @@ WITH asked AS (
                WHEN a.seq = s.used                                        THEN 'sibling'
                WHEN a.prev = s.used                                       THEN 'rotated'
                ELSE 'reused'
-           END AS outcome,
-           CASE WHEN u.deleted_at IS NULL OR s.revoked_at IS NOT NULL THEN s.revoked_reason ELSE 'account_closed' END AS reason
-    FROM asked a
+           END`
+
+	lockSQL = `
+    ORDER BY s.user_id, s.id
+    FOR UPDATE OF s SKIP LOCKED`
+
+	expirySQL = `date_trunc('second', LEAST(h.now + h.refresh_ttl, h.created_at + $11))`
+
+	// heldOpenIDSQL and firstOpenIDSQL find the identity of the user at the app.
+	heldOpenIDSQL  = `SELECT openid, unionid FROM identities WHERE user_id = h.user_id AND app_id = h.app_id`
+	firstOpenIDSQL = ` ORDER BY created_at, openid LIMIT 1`
+)
+
+// rotateSQL rotates any number of sessions in one statement and one commit. It is for
+// new tokens that are used for the first time, which nearly all are, and returns no row
+// for others: those go to decideSQL, which knows every outcome and takes PostgreSQL
+// half as long again. rotateWithIdentitySQL returns the user's identity at the app, too.
+const (
+	rotateSQL             = advanceSQL + advancedSQL + `, '', ''`
+	rotateWithIdentitySQL = advanceSQL + `
+LEFT JOIN LATERAL (` + heldOpenIDSQL + firstOpenIDSQL + `) i ON TRUE` + advancedSQL + `, COALESCE(i.openid, ''), COALESCE(i.unionid, '')`
+
+	advanceSQL = `
+WITH held AS MATERIALIZED (
+    SELECT a.n, a.seq, a.ip, a.user_agent, a.now, a.refresh_ttl,
+           s.user_id, s.id, s.app_id, s.last, s.created_at, u.roles, u.metadata
+    FROM ` + askedSQL + `
     JOIN sessions s ON s.user_id = a.user_id AND s.id = a.id AND s.app_id = a.app_id
     JOIN users u ON u.id = s.user_id
-    ORDER BY s.user_id, s.id
-    FOR UPDATE OF s SKIP LOCKED
-), repeated AS (
-    SELECT h.user_id, h.id, h.outcome, h.now, h.repeats + 1 AS repeats,
-           h.repeats_recorded_at IS NULL OR h.now - h.repeats_recorded_at >= $12 AS record
-    FROM held h
-    WHERE h.outcome IN ('same_child', 'sibling') AND (h.repeats > 0 OR h.ip <> h.ip_before OR h.user_agent <> h.agent_before)
-), moved AS (
-    UPDATE sessions s
-    SET used       = CASE h.outcome WHEN 'sibling' THEN h.used ELSE h.seq END,
-        last       = CASE h.outcome WHEN 'restored' THEN h.seq ELSE h.last END + 1,
-        rotated_at = h.now,
-        expires_at = date_trunc('second', LEAST(h.now + h.refresh_ttl, h.created_at + $11)),
-        ip         = h.ip,
-        user_agent = h.user_agent,
-        repeats    = COALESCE(r.repeats, 0),
-        repeats_recorded_at = CASE WHEN r.record THEN h.now ELSE s.repeats_recorded_at END
-    FROM held h
-    LEFT JOIN repeated r ON r.user_id = h.user_id AND r.id = h.id
-    WHERE s.user_id = h.user_id AND s.id = h.id AND h.outcome IN ('restored', 'sibling', 'rotated')
-    RETURNING s.user_id, s.id, s.used, s.last, s.rotated_at, s.expires_at
-), counted AS (
-    UPDATE sessions s
-    SET repeats = r.repeats, repeats_recorded_at = CASE WHEN r.record THEN r.now ELSE s.repeats_recorded_at END
-    FROM repeated r
-    WHERE s.user_id = r.user_id AND s.id = r.id AND r.outcome = 'same_child'
-), ended AS (
-    UPDATE sessions s
-    SET revoked_at = h.now, revoked_reason = 'refresh_reused'
-    FROM held h
-    WHERE s.user_id = h.user_id AND s.id = h.id AND h.outcome = 'reused'
-    RETURNING s.id
-), noted AS (
-    INSERT INTO events (at, kind, user_id, session_id, actor, detail)
-    SELECT h.now, CASE h.outcome WHEN 'reused' THEN 'refresh_reused' ELSE 'session_restored' END,
-           h.user_id, h.id, 'system',
-           jsonb_build_object('seq', h.seq, 'prev', h.prev, 'used', h.used, 'last', h.last, 'ip', h.ip, 'userAgent', h.user_agent)
-    FROM held h
-    WHERE h.outcome IN ('reused', 'restored')
-    UNION ALL
-    SELECT h.now, 'refresh_repeated', h.user_id, h.id, 'system',
-           jsonb_build_object('outcome', h.outcome, 'count', r.repeats, 'ip', h.ip, 'userAgent', h.user_agent,
-                              'ipBefore', h.ip_before, 'userAgentBefore', h.agent_before)
-    FROM repeated r
-    JOIN held h ON h.user_id = r.user_id AND h.id = r.id
-    WHERE r.record
-), told AS (
-    -- It runs because its rows are counted below: a SELECT in WITH that is not read does not.
-    SELECT pg_notify('` + notifyRevoked + `', '') FROM ended
+    WHERE ` + outcomeSQL + ` = 'rotated'` + lockSQL + `
 )
-SELECT h.n, h.outcome, COALESCE(m.used, h.used), COALESCE(m.last, h.last), COALESCE(m.rotated_at, h.rotated_at),
-       h.created_at, COALESCE(m.expires_at, h.expires_at), h.roles, h.metadata,
-       h.outcome IN ('same_child', 'sibling') AND EXISTS (SELECT FROM repeated r WHERE r.user_id = h.user_id AND r.id = h.id), h.reason,
-       COALESCE(i.openid, ''), COALESCE(i.unionid, ''), (SELECT count(*) FROM told)
-FROM held h
-LEFT JOIN moved m ON m.user_id = h.user_id AND m.id = h.id
-LEFT JOIN LATERAL (
-    SELECT openid, unionid FROM identities WHERE $13 AND user_id = h.user_id AND app_id = h.app_id ORDER BY created_at, openid LIMIT 1
-) i ON TRUE
-UNION ALL
-SELECT a.n, '` + outcomeLocked + `', s.used, s.last, s.rotated_at, s.created_at, s.expires_at, '{}', '{}', FALSE, '', '', '', 0
-FROM asked a
-JOIN sessions s ON s.user_id = a.user_id AND s.id = a.id AND s.app_id = a.app_id
-WHERE (SELECT count(*) FROM held) < (SELECT count(*) FROM asked)
-  AND NOT EXISTS (SELECT FROM held h WHERE h.n = a.n)`
+UPDATE sessions s
+SET used       = h.seq,
+    last       = h.last + 1,
+    rotated_at = h.now,
+    expires_at = ` + expirySQL + `,
+    ip         = h.ip,
+    user_agent = h.user_agent,
+    repeats    = 0
+FROM held h`
 
+	advancedSQL = `
+WHERE s.user_id = h.user_id AND s.id = h.id
+RETURNING h.n, s.used, s.last, s.rotated_at, s.created_at, s.expires_at, h.roles, h.metadata`
+)
+
+// rotateGroup runs rotateSQL for a batch. The sessions that it leaves have outcomeOther.
 func (s *Store) rotateGroup(ctx context.Context, group []auth.Presented, out []batch.Result[auth.Rotated]) {
+	s.inGroup(ctx, out, func(ctx context.Context) error { return s.rotate(ctx, group, out) })
+}
+
+// inGroup runs the statement of a batch within the time that a batch has.
+func (s *Store) inGroup(ctx context.Context, out []batch.Result[auth.Rotated], run func(ctx context.Context) error) {
 	ctx, cancel := context.WithTimeout(ctx, patience-turn)
 	defer cancel()
-	err := s.twice(ctx, func(ctx context.Context) error { return s.rotate(ctx, group, out) })
-	if err != nil {
+	if err := s.twice(ctx, run); err != nil {
 		batch.Fail(out, err)
 	}
+}
+
+func (s *Store) rotate(ctx context.Context, group []auth.Presented, out []batch.Result[auth.Rotated]) error {
+	params := s.rotationOf(group)
+	defer params.release()
+	sql := rotateSQL
+	if params.withIdentity {
+		sql = rotateWithIdentitySQL
+	}
+	var (
+		ordinal int
+		e       auth.Rotated
+	)
+	return s.rows(ctx, out, outcomeOther, sql, params.of(s.lifetimes), []any{
+		&ordinal, &e.Used, &e.Last, &e.RotatedAt, &e.CreatedAt, &e.ExpiresAt, &e.Roles, (*[]byte)(&e.Metadata), &e.OpenID, &e.UnionID,
+	}, func() error {
+		e.Outcome = auth.OutcomeRotated
+		out[ordinal-1].Value = e
+		e = auth.Rotated{}
+		return nil
+	})
+}
+
+// rows runs the statement of a batch and calls each for every row, scanned into dest. A
+// session without a row has the outcome missing.
+func (s *Store) rows(ctx context.Context, out []batch.Result[auth.Rotated], missing auth.Outcome, sql string, args, dest []any, each func() error) (err error) {
+	for i := range out {
+		out[i] = batch.Result[auth.Rotated]{Value: auth.Rotated{Outcome: missing}}
+	}
+	b := s.groupBatch()
+	b.Queue(sql, args...)
+	results := s.pool.SendBatch(ctx, b)
+	defer func() { err = errors.Join(err, results.Close()) }()
+	for range b.Len() - 1 {
+		if _, err := results.Exec(); err != nil {
+			return err
+		}
+	}
+	rows, err := results.Query()
+	if err != nil {
+		return err
+	}
+	_, err = pgx.ForEachRow(rows, dest, each)
+	return err
 }
 
 // rotation holds the parameters of a group. Its memory is used again for later groups.
@@ -170,6 +194,22 @@ func (r *rotation) add(p auth.Presented, life time.Duration) {
 	r.withIdentity = r.withIdentity || p.WithIdentity
 }
 
+func (s *Store) rotationOf(group []auth.Presented) *rotation {
+	r := rotations.Get().(*rotation) //nolint:forcetypeassert // nothing else is in the pool
+	for _, p := range group {
+		r.add(p, s.lifetimes.Of(p.AppID).RefreshTTL)
+	}
+	return r
+}
+
+// of returns the parameters $1 to $11.
+func (r *rotation) of(lifetimes auth.Lifetimes) []any {
+	return []any{
+		r.userIDs, r.ids, r.appIDs, r.seqs, r.prevs, r.ips, r.agents, r.nows,
+		lifetimes.Grace, r.lives, limit(lifetimes.MaxAge),
+	}
+}
+
 func (r *rotation) release() {
 	clear(r.appIDs)
 	clear(r.ips)
@@ -179,45 +219,6 @@ func (r *rotation) release() {
 		seqs: r.seqs[:0], prevs: r.prevs[:0], nows: r.nows[:0], lives: r.lives[:0],
 	}
 	rotations.Put(r)
-}
-
-func (s *Store) rotate(ctx context.Context, group []auth.Presented, out []batch.Result[auth.Rotated]) (err error) {
-	params := rotations.Get().(*rotation) //nolint:forcetypeassert // nothing else is in the pool
-	defer params.release()
-	for _, p := range group {
-		params.add(p, s.lifetimes.Of(p.AppID).RefreshTTL)
-	}
-	b := s.groupBatch()
-	b.Queue(rotateSQL,
-		params.userIDs, params.ids, params.appIDs, params.seqs, params.prevs, params.ips, params.agents, params.nows,
-		s.lifetimes.Grace, params.lives, limit(s.lifetimes.MaxAge), auth.RepeatEvery, params.withIdentity)
-	for i := range out {
-		out[i] = batch.Result[auth.Rotated]{Value: auth.Rotated{Outcome: auth.OutcomeUnknown}}
-	}
-	results := s.pool.SendBatch(ctx, b)
-	defer func() { err = errors.Join(err, results.Close()) }()
-	for range b.Len() - 1 {
-		if _, err := results.Exec(); err != nil {
-			return err
-		}
-	}
-	rows, err := results.Query()
-	if err != nil {
-		return err
-	}
-	var (
-		ordinal int
-		told    int64
-		e       auth.Rotated
-	)
-	_, err = pgx.ForEachRow(rows, []any{
-		&ordinal, (*string)(&e.Outcome), &e.Used, &e.Last, &e.RotatedAt, &e.CreatedAt, &e.ExpiresAt, &e.Roles, (*[]byte)(&e.Metadata), &e.Repeated, (*string)(&e.Reason), &e.OpenID, &e.UnionID, &told,
-	}, func() error {
-		out[ordinal-1].Value = e
-		e = auth.Rotated{}
-		return nil
-	})
-	return err
 }
 
 // limit turns 0, which means "never", into NULL, which LEAST and comparisons

@@ -25,7 +25,7 @@ func (s *Store) Rotate(ctx context.Context, p auth.Presented) (auth.Rotated, err
 	p.IP, p.UserAgent = sanitize.Clean(p.IP), sanitize.Clean(p.UserAgent)
 	p.Now = p.Now.UTC() // it comes back in the counters
 	out, err := s.rotations.Do(ctx, time.Time{}, sessionRef{p.UserID, p.SessionID}, p)
-	return out, failed("exchange a refresh token", err)
+	return out, failed("rotate a session", err)
 }
 
 // rotateGroup exchanges any number of tokens in one transaction.
