@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"strings"
 	"sync"
@@ -213,10 +214,12 @@ func TestARepeatedLogoutWaitsForTheStandbyAsTheFirstOne(t *testing.T) {
 		},
 	}
 	require.NoError(t, cluster.Exec(t.Context(), `ALTER SYSTEM SET synchronous_standby_names = 'nowhere'`, `SELECT pg_reload_conf()`))
-	require.Eventually(t, func() bool {
-		var names string
-		return admin.QueryRowContext(t.Context(), `SHOW synchronous_standby_names`).Scan(&names) == nil && names == "nowhere"
-	}, 5*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { // until the checkpointer has read it, commits wait for no one
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		defer cancel()
+		_, err := admin.ExecContext(ctx, `UPDATE users SET nickname = 'changed'`)
+		return errors.Is(err, context.DeadlineExceeded)
+	}, 10*time.Second, 10*time.Millisecond, "a commit waits")
 	for name, call := range calls {
 		for _, try := range []string{"the first", "the second", "the third"} {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
