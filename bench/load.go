@@ -109,8 +109,8 @@ type load struct {
 	p50, p99   time.Duration
 }
 
-// drive lets n clients ask as fast as they are answered. The function asks
-// once; i counts the requests of one client.
+// drive lets n clients ask as fast as they are answered, each of them once at least.
+// The function asks once; i counts the requests of one client.
 func drive(ctx context.Context, address string, n int, each time.Duration, ask func(c *conn, client, i int) error) (load, error) {
 	var (
 		wg    sync.WaitGroup
@@ -149,7 +149,7 @@ func oneClient(ctx context.Context, address string, client int, until time.Time,
 	var took []time.Duration
 	for i := 0; ctx.Err() == nil; i++ {
 		at := time.Now()
-		if at.After(until) {
+		if i > 0 && at.After(until) {
 			break
 		}
 		if err := ask(c, client, i); err != nil {

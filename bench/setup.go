@@ -222,7 +222,7 @@ func (b *bench) start(ctx context.Context) (*process, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	for time.Since(started) < 10*time.Second {
+	for time.Since(started) < time.Minute {
 		if res, err := http.Get("http://" + address + "/readyz"); err == nil { //nolint:noctx // a probe of our own process
 			_ = res.Body.Close()
 			if res.StatusCode == http.StatusOK {
