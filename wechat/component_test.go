@@ -164,7 +164,7 @@ func TestAllProcessesAndAppsOfAThirdPartyPlatformShareOneToken(t *testing.T) {
 	login(other, componentApp2)
 	require.Equal(t, 1, fetched())
 
-	w.fake.EndTokens() // somebody else fetched one
+	w.fake.EndTokens() // another service fetched one
 	login(two, componentApp)
 	require.Equal(t, 2, fetched())
 	login(one, componentApp)

@@ -111,7 +111,7 @@ export function createFlights(
     const brought = code || ticket
     if (dead) deadToken = dead
     if (current && (!explicit || (current.explicit && !brought && !phoneCode))) return current.promise
-    // Another tab may have logged in. And whoever emptied the storage after a logout has not.
+    // Another tab may have logged in. And a tab that emptied the storage after a logout has not.
     if (store.held() && !store.live()) session.sync()
     const ended = store.live() ? undefined : (store.held() as Ended | undefined)
     if (!explicit && ended && !ended.refused) return Promise.reject(gone(ended.reason))

@@ -34,7 +34,7 @@ export interface SocketOptions {
   authenticate?: 'protocol' | ((token: string) => string)
   /**
    * A message that is sent after so many milliseconds of silence; when nothing at all arrives for as long again, the
-   * connection is made anew.
+   * connection is made again.
    * @default { every: 30000, message: 'ping' }
    */
   heartbeat?: { every: number; message: string } | false

@@ -91,7 +91,7 @@ describe('supabase auth-js', () => {
     const { client, service, device } = await loggedIn()
     const other = scene({}, new Device(service, device.storage))
     service.grace = 0
-    // The other tab refreshes twice, and tells nobody: no lock, no storage event.
+    // The other tab refreshes twice without a lock and without a storage event.
     await outcome(other.client.refresh())
     await outcome(other.client.refresh())
     service.calls.length = 0

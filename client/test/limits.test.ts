@@ -1,4 +1,4 @@
-/** An explicit login or logout waits for nobody, and every call ends in time. */
+/** An explicit login or logout does not wait, and every call ends in time. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Device, LOGIN, LOGOUT, REFRESH } from './support/device'
 import { loggedIn, scene } from './support/setup'

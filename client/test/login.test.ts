@@ -183,7 +183,7 @@ describe('a login that meets trouble', () => {
     expect(await outcome(client.login(code))).toMatchObject({ ok: false, error: { name: 'NetworkError', code: 'network', retryable: true } })
     expect(service.to(LOGIN)).toHaveLength(2)
     expect(events).toMatchObject([{ type: 'loginFailed', error: { code: 'network' } }])
-    // Whoever brings it again is told what is true by then.
+    // The next attempt with it gets what is true by then.
     expect(await outcome(client.login(code))).toMatchObject({ ok: false, error: { name: 'AuthError', code: 'code_used' } })
   })
 

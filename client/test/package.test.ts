@@ -131,7 +131,7 @@ describe('the package', () => {
   it('has no dependencies', () => {
     const manifest = JSON.parse(read('package.json')) as Record<string, unknown>
     for (const field of ['dependencies', 'optionalDependencies']) expect(manifest).not.toHaveProperty(field)
-    // The frameworks of two parts, which nobody has to have.
+    // The frameworks of two parts, which are optional.
     const optional = { react: { optional: true }, vue: { optional: true } }
     expect(manifest.peerDependenciesMeta).toEqual(optional)
     expect(Object.keys(manifest.peerDependencies as object).sort()).toEqual(Object.keys(optional))

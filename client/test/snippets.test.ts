@@ -101,7 +101,7 @@ vi.mock('@tarojs/taro', () => ({ default: (globalThis as unknown as { uni: objec
 describe('the snippets', () => {
   const called = new Set<string>()
   afterAll(() => {
-    // A name that no snippet has any more is called by nobody.
+    // A name that no snippet has any more is not called.
     expect(Object.keys(CALLS).filter((name) => !called.has(name))).toEqual([])
   })
 

@@ -1,4 +1,4 @@
-// The key of whoever uses this tab. It lives in sessionStorage alone: other tabs
+// The key of the person who uses this tab. It lives in sessionStorage alone: other tabs
 // do not see it, and it ends with the tab, or after half an hour without use.
 import { signal } from '@preact/signals'
 
@@ -34,7 +34,7 @@ function read(): Kept | null {
 
 let touched = 0
 
-/** Notes that somebody is there. Storage is written every few seconds at most. */
+/** Notes that the page is in use. Storage is written every few seconds at most. */
 function touch(): void {
   const now = Date.now()
   if (!session.value || now - touched < 5000) return

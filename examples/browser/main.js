@@ -14,7 +14,7 @@ const weixin = isInWeChat
   : weixinQR({ appId, authorizeURL: '/connect/qrconnect' })
 
 // Inside WeChat the first request logs in silently. Elsewhere there is no getCode: the page asks, and says login_required
-// until somebody answers. The session is in localStorage; open the page twice to see the tabs share it.
+// until a person answers. The session is in localStorage; open the page twice to see the tabs share it.
 const client = createClient({
   host: fetchHost(),
   baseURL: '',

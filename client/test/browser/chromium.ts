@@ -1,4 +1,4 @@
-/** Debian's Chromium (`apt-get install chromium`), or the one that CHROMIUM names. It calls nobody but this machine. */
+/** Debian's Chromium (`apt-get install chromium`), or the one that CHROMIUM names. It calls this machine alone. */
 import { type Browser, chromium } from 'playwright-core'
 
 export const openChromium = (): Promise<Browser> =>

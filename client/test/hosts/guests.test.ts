@@ -1,4 +1,4 @@
-/** Who is nobody to the platform's own app has no identity: no trouble, no user, no login page that opens by itself. */
+/** A guest of the platform's own app has no identity: no trouble, no user, no login page that opens by itself. */
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { alipayHost } from '../../src/alipay'
 import { baiduCode, baiduHost } from '../../src/baidu'

@@ -304,7 +304,7 @@ describe('against the real service', () => {
   })
 })
 
-// WUGAN_URL names somebody else's process; only our own is stopped.
+// WUGAN_URL names a process that the test did not start; only our own is stopped.
 if (!process.env.WUGAN_URL) {
   describe('when the service itself', () => {
     it('goes down and comes back, the session goes on', async () => {

@@ -100,7 +100,7 @@ describe('pageGuard', () => {
       return args.url
     }
     expect(Object.keys(interceptors)).toEqual(['navigateTo', 'redirectTo', 'reLaunch', 'switchTab'])
-    // Nobody yet: the page's first request logs in.
+    // No session yet: the page's first request logs in.
     expect(goes('navigateTo', '/pages/order/index')).toBe('/pages/order/index')
     service.script(LOGIN, problem(403, 'user_disabled'))
     await outcome(client.get('/a'))

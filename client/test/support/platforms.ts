@@ -32,7 +32,7 @@ function run(device: Device, name: 'request' | 'uploadFile' | 'downloadFile', se
   return device.host[name]!(call) as { abort: () => void }
 }
 
-/** The code of somebody who is logged in, once the device has thought about it. */
+/** The code of a person who is logged in, after the delay of the device. */
 function code(device: Device, found: (code: string) => void, failed: () => void): void {
   device.host.login!({ success: (result: { code: string }) => { found(result.code) }, fail: failed })
 }

@@ -36,7 +36,7 @@ export const client = createClient({
   },
 })
 
-// Whoever had logged out went to WeChat's page by a tap, and is to be logged in now. A refusal is told by the requests.
+// A person who had logged out went to WeChat's page by a tap, and is to be logged in now. A refusal is told by the requests.
 if (returned) client.login().catch(() => undefined)
 
 /** A request to the business service. It stands elsewhere than wugan, so the token has to be asked for. */
@@ -55,7 +55,7 @@ export async function advise(question: string, show: (piece: string) => void): P
 export const listen = (): Socket =>
   connect(client, { host: { connectSocket: uni.connectSocket }, url: SHOP.replace(/^http/, 'ws') + '/live' })
 
-/** The page of an order is for somebody; whoever logged out is led to the login page. */
+/** The page of an order needs a person; one who has logged out is led to the login page. */
 export const guard = pageGuard(client, {
   needs: (path) => path.startsWith('/pages/order/'),
   loginPage: '/pages/login/index',
@@ -69,7 +69,7 @@ export const expireToken = () =>
     spoiled = token
   })
 
-/** What somebody without this session does with a refresh token. The host sends it, as any request without a token. */
+/** What a person without this session does with a refresh token. The host sends it, as any request without a token. */
 const exchange = (refreshToken: string) =>
   client.post<{ refreshToken: string }>(REFRESH, { refreshToken }, { auth: false })
 

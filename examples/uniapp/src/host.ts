@@ -36,7 +36,7 @@ let host: Host = {
 /** The id of the app on this platform. `wugan dev` has one for each, named after the platform. */
 let appId: string | undefined = import.meta.env.VITE_APP_ID
 
-/** `wugan dev` logs NAME in with the code dev:NAME. Empty: whoever uses the platform's own app. */
+/** `wugan dev` logs NAME in with the code dev:NAME. Empty: the person who uses the platform's own app. */
 let devUser: string = import.meta.env.VITE_DEV_USER || ''
 let getCode: ClientOptions['getCode']
 
@@ -48,7 +48,7 @@ host = alipayHost(my)
 appId = appId || 'alipay'
 // #endif
 // #ifdef MP-TOUTIAO
-// `uni.login` would open Douyin's login page where nobody is logged in.
+// `uni.login` would open Douyin's login page where no one is logged in.
 host = douyinHost(tt)
 appId = appId || 'douyin'
 // #endif

@@ -41,7 +41,7 @@ function translate(language: Language): void {
     if (note) write(note, lead)
   })
   byId('language').lang = language === 'zh' ? 'en' : 'zh-CN'
-  byId('said').replaceChildren() // nobody's voice is to read two languages
+  byId('said').replaceChildren() // a screen reader has a voice for one language
   timeline.translate(text)
   due = true
 }

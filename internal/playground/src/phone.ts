@@ -43,7 +43,7 @@ function drawBar(id: string, end: number | undefined, life: number | undefined, 
   if (shown.textContent !== tail) {
     shown.textContent = tail
     bar.classList.remove('fresh')
-    void bar.offsetWidth // starts the animation anew
+    void bar.offsetWidth // restarts the animation
     bar.classList.add('fresh')
   }
 }

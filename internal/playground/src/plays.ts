@@ -87,7 +87,7 @@ export const plays: Record<Exclude<SceneName, 'steady' | 'aside'>, Play> = {
 
   everywhere: async (stage) => {
     await stage.signIn()
-    // A device where somebody types a code: it cannot sign in silently.
+    // A device where a person types a code: it cannot sign in silently.
     const tablet = stage.another('tablet', {})
     try {
       await tablet.login('dev:' + stage.name)

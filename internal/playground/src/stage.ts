@@ -12,7 +12,7 @@ const KEY = 'wugan-playground'
 const NAME_KEY = 'wugan-playground-name'
 /** Scenes that stay on the page. */
 const KEPT = 6
-/** A scene that nobody opened ends when the wire was silent for so long, in milliseconds. */
+/** A scene that no one opened ends when the wire was silent for so long, in milliseconds. */
 const SILENCE = 600
 
 /** The tokens as the client stores them. Lives are in seconds. */
@@ -51,7 +51,7 @@ export interface Stage {
   another: (actor: Actor, options: Partial<ClientOptions>) => Client
   /** The phone's access token expires, and its clock is slow, so that its client cannot know. */
   expire: () => Promise<void>
-  /** Signs the phone in, if nobody is, without showing it. */
+  /** Signs the phone in, if it is not, without showing it. */
   signIn: () => Promise<void>
   tokens: () => Tokens | undefined
   /** Logs in as this, by the code of the stand-in for WeChat. */

@@ -157,7 +157,7 @@ export function createTimeline(list: HTMLElement, scenes: Scene[], words: Text):
       write(pill, scene.name === 'steady' ? '' : short(call, text))
       pill.style.left = percent(at(call.began))
       pill.style.width = percent(at(call.ended ?? performance.now()) - at(call.began))
-      // Between two tries, and after a refusal while nobody has an answer yet, the caller waits.
+      // Between two tries, and after a refusal while no caller has an answer yet, the caller waits.
       const next = row.calls[index + 1]
       const isLast = !next && row.got === undefined && scene.ended === undefined && row.kind === 'request' && call.status === 401
       if (scene.name === 'steady' || call.ended === undefined || (!next && !isLast)) return

@@ -27,7 +27,7 @@ Page({
     if (this.socket) this.socket.close()
   },
 
-  // Two requests at once and nobody logged in yet: one login, two answers.
+  // Two requests at once without a session: one login, two answers.
   load() {
     return Promise.all([client.get('/api/v1/users/me'), client.get('/api/v1/sessions')])
       .then(([me, sessions]) => this.setData({ user: me.data, devices: sessions.data.sessions.length, session: client.getSession() }))
@@ -42,7 +42,7 @@ Page({
       .catch((error) => this.failed(error))
   },
 
-  // The service tells every device that the user signed out: each stays logged out until somebody logs in there.
+  // The service tells every device that the user signed out: each stays logged out until a person logs in there.
   everywhere() {
     return client.post('/api/v1/auth/logout-all')
       .then(({ statusCode }) => this.note('logout-all: ' + statusCode))

@@ -29,7 +29,7 @@ export default function Index() {
     return action().catch((error) => setMessage(SAY[error.name] || error.message))
   }
 
-  // Two requests at once and nobody logged in yet: one login, two answers.
+  // Two requests at once without a session: one login, two answers.
   const load = () =>
     Promise.all([client.get('/api/v1/users/me'), shop('/orders')]).then(([, list]) => setOrders(list.data.orders))
 
