@@ -7,6 +7,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/wugan/wugan/store/batch"
 )
 
 // errLocked is returned if a batch skipped a request because another transaction holds
@@ -84,6 +86,16 @@ func (s *Store) twice(ctx context.Context, run func(ctx context.Context) error) 
 		s.unanswered()
 	}
 	return err
+}
+
+// inGroup runs the statements of a batch within the time that a batch has, using
+// [Store.twice]. If they fail, every request of the batch gets the error.
+func inGroup[Out any](ctx context.Context, s *Store, out []batch.Result[Out], run func(ctx context.Context) error) {
+	ctx, cancel := context.WithTimeout(ctx, patience-turn)
+	defer cancel()
+	if err := s.twice(ctx, run); err != nil {
+		batch.Fail(out, err)
+	}
 }
 
 // unanswered closes the connections of the pool, at most once a second: a connection

@@ -73,14 +73,14 @@ WITH asked AS (
     SELECT pg_notify('` + notifyRevoked + `', '') FROM ended
 )
 SELECT h.n, h.outcome, COALESCE(m.used, h.used), COALESCE(m.last, h.last), COALESCE(m.rotated_at, h.rotated_at),
-       h.created_at, COALESCE(m.expires_at, h.expires_at), h.roles, h.metadata,
+       h.created_at, COALESCE(m.expires_at, h.expires_at), h.roles, h.metadata, COALESCE(i.openid, ''), COALESCE(i.unionid, ''),
        h.outcome IN ('same_child', 'sibling') AND EXISTS (SELECT FROM repeated r WHERE r.user_id = h.user_id AND r.id = h.id), h.reason,
-       COALESCE(i.openid, ''), COALESCE(i.unionid, ''), (SELECT count(*) FROM told)
+       (SELECT count(*) FROM told)
 FROM held h
 LEFT JOIN moved m ON m.user_id = h.user_id AND m.id = h.id
 LEFT JOIN LATERAL (` + heldOpenIDSQL + ` AND $13` + firstOpenIDSQL + `) i ON TRUE
 UNION ALL
-SELECT a.n, '` + outcomeLocked + `', s.used, s.last, s.rotated_at, s.created_at, s.expires_at, '{}', '{}', FALSE, '', '', '', 0
+SELECT a.n, '` + outcomeLocked + `', s.used, s.last, s.rotated_at, s.created_at, s.expires_at, '{}', '{}', '', '', FALSE, '', 0
 FROM asked a
 JOIN sessions s ON s.user_id = a.user_id AND s.id = a.id AND s.app_id = a.app_id
 WHERE (SELECT count(*) FROM held) < (SELECT count(*) FROM asked)
@@ -88,22 +88,16 @@ WHERE (SELECT count(*) FROM held) < (SELECT count(*) FROM asked)
 
 // decideGroup runs decideSQL for a batch.
 func (s *Store) decideGroup(ctx context.Context, group []auth.Presented, out []batch.Result[auth.Rotated]) {
-	s.inGroup(ctx, out, func(ctx context.Context) error { return s.decide(ctx, group, out) })
+	inGroup(ctx, s, out, func(ctx context.Context) error { return s.decide(ctx, group, out) })
 }
 
 func (s *Store) decide(ctx context.Context, group []auth.Presented, out []batch.Result[auth.Rotated]) error {
 	params := s.rotationOf(group)
 	defer params.release()
 	var (
-		ordinal int
-		told    int64
-		e       auth.Rotated
+		e    auth.Rotated
+		told int64
 	)
-	return s.rows(ctx, out, auth.OutcomeUnknown, decideSQL, append(params.of(s.lifetimes), auth.RepeatEvery, params.withIdentity), []any{
-		&ordinal, (*string)(&e.Outcome), &e.Used, &e.Last, &e.RotatedAt, &e.CreatedAt, &e.ExpiresAt, &e.Roles, (*[]byte)(&e.Metadata), &e.Repeated, (*string)(&e.Reason), &e.OpenID, &e.UnionID, &told,
-	}, func() error {
-		out[ordinal-1].Value = e
-		e = auth.Rotated{}
-		return nil
-	})
+	args := append(params.of(s.lifetimes), auth.RepeatEvery, params.withIdentity)
+	return s.rows(ctx, out, auth.OutcomeUnknown, &e, decideSQL, args, &e.Repeated, (*string)(&e.Reason), &told)
 }

@@ -169,12 +169,7 @@ SELECT k.n, k.user_id, k.nickname, k.avatar_url, k.phone_sealed, k.roles, k.meta
 FROM known k`
 
 func (s *Store) loginGroup(ctx context.Context, group []auth.Login, out []batch.Result[loginRow]) {
-	ctx, cancel := context.WithTimeout(ctx, patience-turn)
-	defer cancel()
-	err := s.twice(ctx, func(ctx context.Context) error { return s.login(ctx, s.pool, group, out) })
-	if err != nil {
-		batch.Fail(out, err)
-	}
+	inGroup(ctx, s, out, func(ctx context.Context) error { return s.login(ctx, s.pool, group, out) })
 }
 
 // batcher is a pool or a transaction.

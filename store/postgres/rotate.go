@@ -112,21 +112,12 @@ FROM held h`
 
 	advancedSQL = `
 WHERE s.user_id = h.user_id AND s.id = h.id
-RETURNING h.n, s.used, s.last, s.rotated_at, s.created_at, s.expires_at, h.roles, h.metadata`
+RETURNING h.n, 'rotated', s.used, s.last, s.rotated_at, s.created_at, s.expires_at, h.roles, h.metadata`
 )
 
 // rotateGroup runs rotateSQL for a batch. The sessions that it leaves have outcomeOther.
 func (s *Store) rotateGroup(ctx context.Context, group []auth.Presented, out []batch.Result[auth.Rotated]) {
-	s.inGroup(ctx, out, func(ctx context.Context) error { return s.rotate(ctx, group, out) })
-}
-
-// inGroup runs the statement of a batch within the time that a batch has.
-func (s *Store) inGroup(ctx context.Context, out []batch.Result[auth.Rotated], run func(ctx context.Context) error) {
-	ctx, cancel := context.WithTimeout(ctx, patience-turn)
-	defer cancel()
-	if err := s.twice(ctx, run); err != nil {
-		batch.Fail(out, err)
-	}
+	inGroup(ctx, s, out, func(ctx context.Context) error { return s.rotate(ctx, group, out) })
 }
 
 func (s *Store) rotate(ctx context.Context, group []auth.Presented, out []batch.Result[auth.Rotated]) error {
@@ -136,23 +127,14 @@ func (s *Store) rotate(ctx context.Context, group []auth.Presented, out []batch.
 	if params.withIdentity {
 		sql = rotateWithIdentitySQL
 	}
-	var (
-		ordinal int
-		e       auth.Rotated
-	)
-	return s.rows(ctx, out, outcomeOther, sql, params.of(s.lifetimes), []any{
-		&ordinal, &e.Used, &e.Last, &e.RotatedAt, &e.CreatedAt, &e.ExpiresAt, &e.Roles, (*[]byte)(&e.Metadata), &e.OpenID, &e.UnionID,
-	}, func() error {
-		e.Outcome = auth.OutcomeRotated
-		out[ordinal-1].Value = e
-		e = auth.Rotated{}
-		return nil
-	})
+	var e auth.Rotated
+	return s.rows(ctx, out, outcomeOther, &e, sql, params.of(s.lifetimes))
 }
 
-// rows runs the statement of a batch and calls each for every row, scanned into dest. A
-// session without a row has the outcome missing.
-func (s *Store) rows(ctx context.Context, out []batch.Result[auth.Rotated], missing auth.Outcome, sql string, args, dest []any, each func() error) (err error) {
+// rows runs the statement of a batch and sets the results. The columns are the ordinal of
+// the request, those of rotateSQL, which go to e, and then those of more. A session
+// without a row has the outcome missing.
+func (s *Store) rows(ctx context.Context, out []batch.Result[auth.Rotated], missing auth.Outcome, e *auth.Rotated, sql string, args []any, more ...any) (err error) {
 	for i := range out {
 		out[i] = batch.Result[auth.Rotated]{Value: auth.Rotated{Outcome: missing}}
 	}
@@ -169,7 +151,15 @@ func (s *Store) rows(ctx context.Context, out []batch.Result[auth.Rotated], miss
 	if err != nil {
 		return err
 	}
-	_, err = pgx.ForEachRow(rows, dest, each)
+	var ordinal int
+	columns := []any{
+		&ordinal, (*string)(&e.Outcome), &e.Used, &e.Last, &e.RotatedAt, &e.CreatedAt, &e.ExpiresAt, &e.Roles, (*[]byte)(&e.Metadata), &e.OpenID, &e.UnionID,
+	}
+	_, err = pgx.ForEachRow(rows, append(columns, more...), func() error {
+		out[ordinal-1].Value = *e
+		*e = auth.Rotated{}
+		return nil
+	})
 	return err
 }
 

@@ -28,7 +28,7 @@ func (s *Store) Rotate(ctx context.Context, p auth.Presented) (auth.Rotated, err
 	return out, failed("rotate a session", err)
 }
 
-// rotateGroup exchanges any number of tokens in one transaction.
+// rotateGroup rotates any number of sessions in one transaction.
 func (s *Store) rotateGroup(ctx context.Context, group []auth.Presented, out []batch.Result[auth.Rotated]) {
 	reused := false
 	err := s.write(ctx, func(ctx context.Context, tx *sql.Tx) error {
