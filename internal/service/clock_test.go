@@ -126,7 +126,7 @@ func TestAFileFromAnotherTimeIsNotPurgedForADay(t *testing.T) {
 	p := w.pod()
 	require.ErrorContains(t, p.service.mayPurge(), "wugan sessions purge")
 	require.Contains(t, w.log.String(), "nothing is purged for a day")
-	p.service.holdUntil = time.Now() // a day has passed
+	p.service.holdUntil.Store(new(time.Now())) // a day has passed
 	require.NoError(t, p.service.mayPurge())
 	p.signIn("bob")
 	require.NoError(t, w.pod().service.mayPurge(), "somebody has signed in since")
@@ -195,10 +195,11 @@ func TestACheckAsksTheRunningServiceForItsClock(t *testing.T) {
 	w.clock.move(-8 * time.Hour)
 	require.True(t, of("clock of the service").OK)
 
-	p.service.holdUntil = time.Now().Add(time.Hour)
+	until := time.Now().Add(time.Hour)
+	p.service.holdUntil.Store(&until)
 	f = of("purge")
 	require.False(t, f.OK)
-	require.Contains(t, f.Detail, "nothing is purged until "+p.service.holdUntil.UTC().Format(time.RFC3339))
+	require.Contains(t, f.Detail, "nothing is purged until "+until.UTC().Format(time.RFC3339))
 
 	p.server.Close()
 	require.Equal(t, Finding{"running service", true, "none answers on WUGAN_ADDR"}, of("running service"))

@@ -32,10 +32,7 @@ func (s *Service) Health() httpapi.Health {
 	s.health.mu.Lock()
 	taken, failed, since := s.health.taken, s.health.err, s.health.since
 	s.health.mu.Unlock()
-	out := httpapi.Health{Degraded: failed, Since: since, Now: s.clock.Now()}
-	if time.Now().Before(s.holdUntil) {
-		out.PurgeHeldUntil = s.holdUntil
-	}
+	out := httpapi.Health{Degraded: failed, Since: since, Now: s.clock.Now(), PurgeHeldUntil: s.heldUntil()}
 	if synced := s.revocations.Synced(); !synced.IsZero() {
 		out.RevocationsAge = time.Since(synced)
 	}

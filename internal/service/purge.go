@@ -66,11 +66,19 @@ func restAfterPurge(took time.Duration) time.Duration {
 	return max(purgeEvery, (purgeShare-1)*took)
 }
 
+// heldUntil returns when the purge may begin, or zero if it may now.
+func (s *Service) heldUntil() time.Time {
+	if until := s.holdUntil.Load(); until != nil && time.Now().Before(*until) {
+		return *until
+	}
+	return time.Time{}
+}
+
 // mayPurge returns an error while the clock is not trusted.
 func (s *Service) mayPurge() error {
-	if time.Now().Before(s.holdUntil) {
+	if until := s.heldUntil(); !until.IsZero() {
 		return fmt.Errorf("the clock was far from the newest time in the file at the start: where it is right, run wugan sessions purge, or wait until %s",
-			s.holdUntil.UTC().Format(time.RFC3339))
+			until.UTC().Format(time.RFC3339))
 	}
 	return s.clock.Tolerable()
 }
@@ -95,7 +103,7 @@ func (s *Service) doubt(ctx context.Context) error {
 		return err
 	}
 	if step.Abs() > stepDoubted {
-		s.holdUntil = time.Now().Add(holdFor)
+		s.holdUntil.Store(new(time.Now().Add(holdFor)))
 		s.log.WarnContext(ctx, "the clock is far from the newest time in the database: it was set, or the service was down for long; nothing is purged for a day",
 			"ahead", step.Round(time.Second).String())
 	}

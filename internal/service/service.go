@@ -82,7 +82,7 @@ type Service struct {
 	stopping    atomic.Bool
 	health      health
 	clock       *auth.Clock
-	holdUntil   time.Time // before it nothing is purged; zero: no doubt
+	holdUntil   atomic.Pointer[time.Time] // before it nothing is purged; nil: no doubt
 	about       about
 
 	certificateExpiry func() time.Time // nil: plain HTTP; see tlsConfig
