@@ -10,7 +10,7 @@ import type { ClientOptions, ClientResponse, CommonOptions, Paths, RequestOption
 import { bare, isUnder, join } from './url'
 import { call, type HostMethod, nothing, wait } from './wire'
 
-/** A token that is younger than this and than half its life, and was accepted elsewhere meanwhile, is no reason for a 401, in milliseconds. */
+/** A token that is younger than this and than half its life, and was accepted elsewhere afterwards, is no reason for a 401, in milliseconds. */
 const FRESH = 30000
 /** So long an address that refused a new token as well is believed to refuse every token, in milliseconds. */
 const STUBBORN = 60000
@@ -35,10 +35,11 @@ export function createRequests(
   })
   /** Addresses that refused a token and the new one after it: since when a 401 of theirs is their own. */
   const stubborn = new Map<string, number>()
-  /** Counts what was sent and what was answered, and with which token the last request was let in. */
+  /** Counts what was sent. */
   let count = 0
-  let accepted: string | undefined
-  let acceptedAt = 0
+  /** Which of the requests that were let in was sent last, and with which token. */
+  let lastIn = 0
+  let tokenIn: string | undefined
 
   const owner = (): string => session.userId() || ''
 
@@ -139,18 +140,19 @@ export function createRequests(
         if (method === 'downloadFile' && !response.ok) dropFile(response)
         if (!token || !isAuthError(method === 'uploadFile' ? Object.assign({}, response, { data: parsed(response.data) }) : response)) {
           if (token) stubborn.delete(address)
-          if (token && response.ok) {
-            accepted = token
-            acceptedAt = ++count
+          if (token && response.ok && began > lastIn) {
+            lastIn = began
+            tokenIn = token
           }
           if (isOwn && response.ok && (isAt(paths.me) || isAt(paths.me + '/phone'))) session.learn(response.data as User)
           return response
         }
         const isPresent = store.token() === token
-        // The token was let in elsewhere while this request was on its way, or a new one was refused here too: the
-        // refusal is this address's own, and another token would not change it.
+        // The token was let in elsewhere by a request that was sent after this one, or a new one was refused here too:
+        // the refusal is this address's own, and another token would not change it. A request that was sent before this
+        // one shows nothing: its answer may come later, and the token may have ended in between.
         const isIts = isPresent && (Math.abs(now() - stubborn.get(address)!) < STUBBORN ||
-          (accepted === token && acceptedAt > began && now() - store.live()!.at < Math.min(FRESH, store.live()!.expiresIn * 500)))
+          (tokenIn === token && lastIn > began && now() - store.live()!.at < Math.min(FRESH, store.live()!.expiresIn * 500)))
         if (refusals++ || isIts) {
           if (!isIts) stubborn.set(address, now())
           giveUp(new AuthError('unauthorized', '', { status: response.statusCode, response }))

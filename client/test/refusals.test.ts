@@ -63,6 +63,21 @@ describe('one endpoint that always says 401', () => {
     expect(service.to(REFRESH)).toHaveLength(0)
   })
 
+  it('a token that was refused after it had been let in is renewed, though that answer comes during the request', async () => {
+    const { client, service, device } = await loggedIn()
+    device.latency = (path) => (path === '/slow' ? 100 : 25)
+    const slow = watched(client.get('/slow'))
+    await pass(110)
+    // '/slow' has been handled, and is on its way back.
+    service.expireAccess()
+    const late = watched(client.get('/late'))
+    device.latency = (path) => (path === '/late' ? 60 : 25)
+    await runOut()
+    expect(slow.now).toMatchObject({ ok: true, value: { statusCode: 200 } })
+    expect(late.now).toMatchObject({ ok: true, value: { statusCode: 200 } })
+    expect(service.to(REFRESH)).toHaveLength(1)
+  })
+
   it('a session that really ended is found by the neighbours at once, and by that endpoint within a minute', async () => {
     const { client, service } = await loggedIn()
     service.alwaysRefuses.add('/bad')
