@@ -623,8 +623,8 @@
     });
     const stubborn = /* @__PURE__ */ new Map();
     let count = 0;
-    let accepted;
-    let acceptedAt = 0;
+    let lastIn = 0;
+    let tokenIn;
     const owner = () => session.userId() || "";
     const ready = (patient) => {
       if (store.age() === OVER) return flights.start();
@@ -704,15 +704,15 @@
           if (method === "downloadFile" && !response.ok) dropFile(response);
           if (!token || !isAuthError(method === "uploadFile" ? Object.assign({}, response, { data: parsed(response.data) }) : response)) {
             if (token) stubborn.delete(address);
-            if (token && response.ok) {
-              accepted = token;
-              acceptedAt = ++count;
+            if (token && response.ok && began > lastIn) {
+              lastIn = began;
+              tokenIn = token;
             }
             if (isOwn && response.ok && (isAt(paths.me) || isAt(paths.me + "/phone"))) session.learn(response.data);
             return response;
           }
           const isPresent = store.token() === token;
-          const isIts = isPresent && (Math.abs(now() - stubborn.get(address)) < STUBBORN || accepted === token && acceptedAt > began && now() - store.live().at < Math.min(FRESH, store.live().expiresIn * 500));
+          const isIts = isPresent && (Math.abs(now() - stubborn.get(address)) < STUBBORN || tokenIn === token && lastIn > began && now() - store.live().at < Math.min(FRESH, store.live().expiresIn * 500));
           if (refusals++ || isIts) {
             if (!isIts) stubborn.set(address, now());
             giveUp(new AuthError("unauthorized", "", { status: response.statusCode, response }));
