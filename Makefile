@@ -20,8 +20,8 @@ DOCS_PORT ?= 5173
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## a first try: everything embedded, for development only (ARGS="--access-ttl 30s")
-	@go run ./cmd/wugan dev $(ARGS)
+run: build ## a first try: everything embedded, for development only (ARGS="--access-ttl 30s")
+	@bin/wugan dev $(ARGS)
 
 build: ## the static binary bin/wugan
 	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/wugan ./cmd/wugan

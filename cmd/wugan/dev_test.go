@@ -52,9 +52,9 @@ func (p program) dev(t *testing.T) {
 	for _, line := range lines[3:] {
 		require.Equal(t, id, paste(t, folder, line)["user"].(map[string]any)["id"], line)
 	}
-	shown := regexp.MustCompile(`(?m)^WUGAN_.* wugan users show .*$`).FindString(welcome)
+	shown := regexp.MustCompile(`(?m)^WUGAN_.* users show .*$`).FindString(welcome)
 	require.NotEmpty(t, shown)
-	show := exec.CommandContext(t.Context(), "sh", "-c", strings.Replace(shown, " wugan ", " "+p.path+" ", 1))
+	show := exec.CommandContext(t.Context(), "sh", "-c", shown)
 	show.Dir = folder
 	out, err := show.Output()
 	require.NoError(t, err, shown)

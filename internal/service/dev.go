@@ -49,7 +49,7 @@ func Dev(ctx context.Context, c config.Config, version, data string, out io.Writ
 			for _, fake := range fakes.others {
 				go keepPushing(ctx, fake, "http://"+localAddress(addr))
 			}
-			_, _ = io.WriteString(out, ignored+welcome(addr, data))
+			_, _ = io.WriteString(out, ignored+welcome(os.Args[0], addr, data))
 		},
 	})
 }
@@ -152,8 +152,9 @@ func keepDataKey(c *config.Config, path string) error {
 	return nil
 }
 
-// welcome returns the instructions for a new user, with lines to paste.
-func welcome(addr net.Addr, data string) string {
+// welcome returns the instructions for a new user, with lines to paste. Program is the
+// name by which this program was started: it need not be on the PATH.
+func welcome(program string, addr net.Addr, data string) string {
 	kept := filepath.Join(data, "alice.json")
 	field := func(name string) string {
 		return fmt.Sprintf(`$(sed 's/.*"%s":"\([^"]*\)".*/\1/' %s)`, name, kept)
@@ -168,7 +169,7 @@ func welcome(addr net.Addr, data string) string {
 	return strings.NewReplacer(
 		"{DATA}", data, "{BASE}", "http://"+localAddress(addr), "{KEPT}", kept,
 		"{ACCESS}", field("accessToken"), "{REFRESH}", field("refreshToken"), "{USER}", field("id"),
-		"{POST}", "-H 'Content-Type: application/json' -d", "{OTHERS}", strings.Join(FakeNames(), ", "), "{DATABASE}", database,
+		"{POST}", "-H 'Content-Type: application/json' -d", "{OTHERS}", strings.Join(FakeNames(), ", "), "{DATABASE}", database, "{WUGAN}", program,
 	).Replace(welcomeText)
 }
 
@@ -201,7 +202,7 @@ curl -s {BASE}/api/v1/auth/login {POST} '{"code":"dev:alice","phoneCode":"dev:al
 curl -s {BASE}/api/v1/auth/login {POST} "{\"code\":\"dev:alice\",\"appId\":\"alipay\",\"phoneCode\":$(curl -s {BASE}/dev/phone-code {POST} '{"appId":"alipay","user":"alice"}' | sed 's/^{"code":\(.*\)}$/\1/')}"
 curl -s {BASE}/api/v1/auth/login {POST} '{"code":"dev:alice","appId":"douyin","phoneCode":"dev:alice"}'
 curl -s {BASE}/api/v1/auth/login {POST} '{"code":"dev:alice","appId":"wechat-oauth"}'
-{DATABASE}wugan users show {USER}
+{DATABASE}{WUGAN} users show {USER}
 
 `
 
