@@ -234,7 +234,7 @@ func (b *bench) start(ctx context.Context) (*process, error) {
 	}
 	p.end()
 	said, _ := os.ReadFile(log.Name())
-	return nil, fmt.Errorf("the service was not ready within ten seconds; the end of its log: %s", said[max(0, len(said)-2000):])
+	return nil, fmt.Errorf("the service was not ready within a minute; the end of its log: %s", said[max(0, len(said)-2000):])
 }
 
 func (p *process) end() {
