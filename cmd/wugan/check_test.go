@@ -35,10 +35,18 @@ func TestCheckTellsEverythingThatIsWrongAtOnce(t *testing.T) {
 		require.Regexp(t, `(?m)^ok +lifetimes of wx00000000000000b2 +access 30m0s, refresh 168h0m0s$`, ok(t, "check"))
 		t.Setenv("WUGAN_APPS_FILE", "")
 
+		require.Regexp(t, `(?m)^ok +lifetimes +access 4h0m0s, refresh 168h0m0s$`, good)
+		t.Setenv("WUGAN_REFRESH_TTL", "2h")
+		out, exit, err := command(t, "check")
+		require.Equal(t, exitFailed, exit)
+		require.ErrorContains(t, err, "something is wrong")
+		require.Regexp(t, `(?m)^WRONG +lifetimes +refresh tokens expire after 2h0m0s and access tokens after 4h0m0s`, out)
+		t.Setenv("WUGAN_REFRESH_TTL", "168h")
+
 		w.wechat.AddApp(appID, "another-secret-of-the-app-0123456789", "platform")
 		t.Setenv("WUGAN_ISSUER", "")
 		t.Setenv("WUGAN_WECHAT_PUSH", "hunter2")
-		out, exit, err := command(t, "check", "--online")
+		out, exit, err = command(t, "check", "--online")
 		require.Equal(t, exitFailed, exit)
 		require.ErrorContains(t, err, "3 things are wrong")
 		for _, line := range []string{`WRONG +needed to serve +WUGAN_ISSUER: expected`, `WRONG +message push +WUGAN_WECHAT_PUSH: expected`, `WRONG +platform of ` + appID, `ok +database `} {

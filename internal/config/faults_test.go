@@ -190,6 +190,9 @@ func TestAMisspeltSettingStopsTheStartAndNamesTheNearest(t *testing.T) {
 		"WUGAN_TRUSTED_PROXY":  "WUGAN_TRUSTED_PROXIES",
 		"WUGAN_issuer":         "WUGAN_ISSUER",
 		"WUGAN_METRICS_PORT":   "WUGAN_METRICS_ADDR",
+		"WUGAN_MAX_SESSION":    "WUGAN_MAX_SESSIONS_PER_USER",
+		"WUGAN_GRACE":          "WUGAN_REFRESH_GRACE",
+		"WUGAN_RATE_LIMIT":     "WUGAN_LOGIN_RATE",
 	} {
 		t.Run(wrong, func(t *testing.T) {
 			goodEnvironment(t)

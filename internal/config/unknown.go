@@ -40,16 +40,16 @@ func checkNames() error {
 	return nil
 }
 
-// nearest is the name that takes the fewest changes, where a word in common makes
-// up for three; of several the first.
+// nearest is the name that takes the fewest changes, where a word in common, or the
+// beginning of one, makes up for five; of several the first.
 func nearest(name string, known []string) string {
 	name = strings.ToUpper(name)
 	words := strings.Split(name, "_")
 	score := func(other string) int {
 		d := distance(name, other)
 		for word := range strings.SplitSeq(other, "_") {
-			if slices.Contains(words, word) {
-				d -= 3
+			if slices.ContainsFunc(words, func(w string) bool { return w != "" && strings.HasPrefix(word, w) }) {
+				d -= 5
 			}
 		}
 		return d

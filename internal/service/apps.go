@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/wugan/wugan/auth"
 	"github.com/wugan/wugan/internal/config"
 )
 
@@ -46,6 +47,7 @@ func (s *Service) readApps(c config.Config, changed func() error) (bool, error) 
 	if err := s.apps.replace(settings); err != nil {
 		return false, err
 	}
+	warnOfLifetimes(c, settings, s.log)
 	if slices.Equal(ids, s.apps.ids()) {
 		return true, nil // a secret, a lifetime, or where a platform is
 	}
@@ -54,4 +56,30 @@ func (s *Service) readApps(c config.Config, changed func() error) (bool, error) 
 		return false, fmt.Errorf("the service with other apps: %w", err)
 	}
 	return true, nil
+}
+
+// lifetimesOf returns the lifetimes of an app's tokens.
+func lifetimesOf(c config.Config, app config.App) auth.Lifetimes {
+	of := c.Lifetimes()
+	of.OfApp = func(string) auth.AppLifetimes { return app.Lifetimes }
+	return of.Of(app.ID)
+}
+
+// renewable returns an error if a refresh token expires before its access token or
+// with it: the service takes such lifetimes, as tests do, but a client that refreshes
+// when the access token ends comes too late.
+func renewable(of auth.Lifetimes) error {
+	if of.RefreshTTL > of.AccessTTL {
+		return nil
+	}
+	return fmt.Errorf("refresh tokens expire after %s and access tokens after %s: a client that refreshes when the access token ends comes too late, and its user has to log in again", of.RefreshTTL, of.AccessTTL)
+}
+
+// warnOfLifetimes writes a line for each app whose tokens cannot be renewed in time.
+func warnOfLifetimes(c config.Config, apps []config.App, log *slog.Logger) {
+	for _, app := range apps {
+		if err := renewable(lifetimesOf(c, app)); err != nil {
+			log.Warn("the lifetimes of the tokens log users out", "app", app.ID, "error", err)
+		}
+	}
 }

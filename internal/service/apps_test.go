@@ -100,6 +100,13 @@ func TestAnAppHasItsOwnLifetimesAndTheyAreReadAgain(t *testing.T) {
 		require.Eventually(t, func() bool { return lives(p.login("carol", app)) == [2]float64{60, 168 * 3600} }, noticed, 50*time.Millisecond)
 		expect(t, p.me(refreshed.text("accessToken")), 401, "session_revoked")
 		require.Equal(t, [2]float64{60, 168 * 3600}, lives(p.refresh(bob.text("refreshToken"))))
+
+		const warning = "the lifetimes of the tokens log users out"
+		require.NotContains(t, w.log.String(), warning)
+		write(own("refreshTTL: 4h")) // as long as access tokens live
+		require.Eventually(t, func() bool { return strings.Contains(w.log.String(), warning) }, noticed, 50*time.Millisecond)
+		require.Contains(t, w.log.String(), otherApp)
+		require.Equal(t, [2]float64{4 * 3600, 4 * 3600}, lives(p.login("carol", app)), "they are taken all the same")
 	})
 }
 

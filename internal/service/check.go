@@ -47,12 +47,13 @@ func Check(ctx context.Context, c config.Config, loaded error, online bool) []Fi
 	add("needed to serve", "all set", c.Complete())
 	settings, err := c.Apps()
 	hasApps := add("apps", strconv.Itoa(len(settings)), err)
+	addLifetimes := func(name string, of auth.Lifetimes) {
+		add(name, fmt.Sprintf("access %s, refresh %s", of.AccessTTL, of.RefreshTTL), renewable(of))
+	}
+	addLifetimes("lifetimes", c.Lifetimes())
 	for _, app := range settings {
 		if app.Lifetimes != (auth.AppLifetimes{}) {
-			of := c.Lifetimes()
-			of.OfApp = func(string) auth.AppLifetimes { return app.Lifetimes }
-			of = of.Of(app.ID)
-			add("lifetimes of "+app.ID, fmt.Sprintf("access %s, refresh %s", of.AccessTTL, of.RefreshTTL), nil)
+			addLifetimes("lifetimes of "+app.ID, lifetimesOf(c, app))
 		}
 	}
 	access, refresh, err := c.Keys()

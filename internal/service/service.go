@@ -159,6 +159,7 @@ func New(ctx context.Context, c config.Config, o Options, log *slog.Logger) (*Se
 	if err := s.apps.replace(appSettings); err != nil {
 		return nil, err
 	}
+	warnOfLifetimes(c, appSettings, log)
 	lifetimes := c.Lifetimes()
 	lifetimes.OfApp = s.apps.lifetimes
 	db, err := openDatabase(ctx, c, lifetimes, o.Tracing)
