@@ -15,7 +15,7 @@ import (
 const (
 	// room is the size in bytes that the heap may reach, garbage included, as
 	// long as less than half of it is alive.
-	room = 36 << 20
+	room = 30 << 20
 	// most and least bound the target, in percent of what is alive: with more
 	// than most, collections are so rare that nothing is won any more; least is
 	// Go's own target.
@@ -34,23 +34,26 @@ func Steer() {
 type cycle struct{ percent int }
 
 func (c *cycle) adjust() {
-	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}, {Name: "/gc/scan/globals:bytes"}}
 	metrics.Read(sample)
+	bytes := func(i int) uint64 { return sample[i].Value.Uint64() }
 	// Setting the target stops the world for a moment.
-	if percent := target(sample[0].Value.Uint64()); percent != c.percent {
+	if percent := target(bytes(0), bytes(1)+bytes(2)); percent != c.percent {
 		debug.SetGCPercent(percent)
 		c.percent = percent
 	}
 	runtime.SetFinalizer(c, (*cycle).adjust)
 }
 
-// target returns the percentage for a heap with the given live bytes, in steps of
-// twenty so that it seldom changes.
-func target(alive uint64) int {
+// target returns the percentage with which a heap with the given live bytes stays
+// within room, in steps of twenty so that it seldom changes. Go takes it of the live
+// bytes and of the roots, which are stacks and globals, but has the roots not count
+// toward the heap (https://go.dev/doc/gc-guide#GOGC).
+func target(alive, roots uint64) int {
 	const step = 20
 	percent := most
-	if alive > 0 {
-		percent = int(min(room*100/alive, 100+most)) - 100
+	if alive+roots > 0 {
+		percent = int(min((room-min(alive, room))*100/(alive+roots), most))
 	}
 	return max(least, percent/step*step)
 }
