@@ -101,17 +101,5 @@ clean: ## remove what was built and installed here
 
 # npm writes this file last, so it is older than the lock file whenever an
 # install is due.
-client/node_modules/.package-lock.json: client/package-lock.json client/package.json
-	@scripts/need node=nodejs npm
-	cd client && npm ci --no-audit --no-fund
-	@touch $@
-
-console/node_modules/.package-lock.json: console/package-lock.json console/package.json
-	@scripts/need node=nodejs npm
-	cd console && npm ci --no-audit --no-fund
-	@touch $@
-
-docs/node_modules/.package-lock.json: docs/package-lock.json docs/package.json
-	@scripts/need node=nodejs npm
-	cd docs && npm ci --no-audit --no-fund
-	@touch $@
+%/node_modules/.package-lock.json: %/package-lock.json %/package.json
+	@scripts/npm-ci $*

@@ -18,7 +18,6 @@ apidocs) config=vite.apidocs.config.ts ;;
   exit 2
   ;;
 esac
-# npm writes this file last: without it an install has not been finished.
-[[ -e node_modules/.package-lock.json ]] || make -C .. console/node_modules/.package-lock.json >&2
+../scripts/npm-ci console >&2
 node_modules/.bin/tsc -p . >&2
 OUT=$out node_modules/.bin/vite build --config "$config" --logLevel warn >&2

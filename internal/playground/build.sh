@@ -7,8 +7,7 @@ set -euo pipefail
 out=$(realpath -m "$1")
 cd "$(dirname "$0")/../.."
 tools=client/node_modules/.bin
-# npm writes this file last: without it an install has not been finished.
-[[ -e client/node_modules/.package-lock.json ]] || make client/node_modules/.package-lock.json >&2
+scripts/npm-ci client >&2
 "$tools/tsc" -p internal/playground >&2
 "$tools/esbuild" internal/playground/src/main.ts --bundle --format=iife --target=es2020 --charset=utf8 \
   --legal-comments=none --tsconfig=internal/playground/tsconfig.json --log-level=warning \
