@@ -32,15 +32,8 @@ step 'programs' scripts/need /usr/bin/chromium=chromium node=nodejs npm
 step 'shop' go build -o "$made/shop" ./examples/shop
 export SHOP_BIN=$made/shop
 
-# npm's folders are kept between runs and made again when the lock file changed.
-install() {
-  local folder=$1
-  [[ $folder/node_modules/.package-lock.json -nt $folder/package-lock.json ]] && return
-  (cd "$folder" && npm ci --ignore-scripts)
-  touch "$folder/node_modules/.package-lock.json"
-}
 for folder in client examples/uniapp examples/taro e2e/runtimes; do
-  step "npm ci in $folder" install "$folder"
+  step "npm ci in $folder" scripts/npm-ci "$folder" --ignore-scripts
 done
 
 step 'client' npm --prefix client run build

@@ -13,6 +13,7 @@ export const NATIVE = {
     await shows(device, 'log', /^200 200 200 200 200/)
   },
   failed: (device, error) => shows(device, 'log', new RegExp('^' + error)),
+  loaded: (stack) => stack.auth.count(PATH, 200) >= 1 && stack.auth.count('/api/v1/sessions', 200) >= 1,
   loggedIn: (device) => shows(device, 'state', 'authenticated'),
   loggedOut: (device) => shows(device, 'state', 'loggedOut'),
 }
