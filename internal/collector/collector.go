@@ -46,9 +46,9 @@ func (c *cycle) adjust() {
 }
 
 // target returns the percentage with which a heap with the given live bytes stays
-// within room, in steps of twenty so that it seldom changes. Go takes it of the live
-// bytes and of the roots, which are stacks and globals, but has the roots not count
-// toward the heap (https://go.dev/doc/gc-guide#GOGC).
+// within room, in steps of twenty so that it seldom changes. Go lets the heap grow by
+// that share of the live bytes and of the roots, which are stacks and globals
+// (https://go.dev/doc/gc-guide#GOGC).
 func target(alive, roots uint64) int {
 	const step = 20
 	percent := most
