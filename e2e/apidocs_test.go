@@ -24,10 +24,8 @@ func TestThePageOfTheAPIKeepsItsPromisesInChromium(t *testing.T) {
 		require.NoError(t, err, "%s", output)
 		t.Logf("%s", output)
 	}
-	run(exec.CommandContext(t.Context(), filepath.Join(top, "scripts", "need"), "node=nodejs", "npm", "/usr/bin/chromium=chromium"))
-	install := exec.CommandContext(t.Context(), "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
-	install.Dir = folder
-	run(install)
+	run(exec.CommandContext(t.Context(), filepath.Join(top, "scripts", "need"), "/usr/bin/chromium=chromium"))
+	run(exec.CommandContext(t.Context(), filepath.Join(top, "scripts", "npm-ci"), "e2e/console", "--ignore-scripts"))
 
 	f := newFleet(t, "sqlite:"+filepath.Join(t.TempDir(), "wugan.db"))
 	pod := f.start(map[string]string{"WUGAN_ADDR": freeAddress(t)})

@@ -66,9 +66,9 @@ func TestTheConsoleKeepsItsPromisesInChromium(t *testing.T) {
 		output, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s", output)
 	}
-	run(top, nil, filepath.Join(top, "scripts", "need"), "node=nodejs", "npm", "/usr/bin/chromium=chromium",
+	run(top, nil, filepath.Join(top, "scripts", "need"), "/usr/bin/chromium=chromium",
 		"/usr/share/fonts/truetype/wqy/wqy-microhei.ttc=fonts-wqy-microhei") // or every picture shows boxes
-	run(folder, nil, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+	run(top, nil, filepath.Join(top, "scripts", "npm-ci"), "e2e/console", "--ignore-scripts")
 
 	for store, database := range map[string]string{
 		"postgres": pgtest.Migrated(t), "sqlite": "sqlite:" + filepath.Join(t.TempDir(), "wugan.db"),

@@ -24,8 +24,8 @@ func TestThePlaygroundKeepsItsPromisesInChromium(t *testing.T) {
 	top, err := filepath.Abs(root)
 	require.NoError(t, err)
 	folder := filepath.Join(top, "e2e", "playground")
-	run(top, nil, filepath.Join(top, "scripts", "need"), "node=nodejs", "npm", "/usr/bin/chromium=chromium")
-	run(folder, nil, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+	run(top, nil, filepath.Join(top, "scripts", "need"), "/usr/bin/chromium=chromium")
+	run(top, nil, filepath.Join(top, "scripts", "npm-ci"), "e2e/playground", "--ignore-scripts")
 	server := devserver.Start(t)
 	run(folder, []string{"PLAYGROUND_URL=" + server.URL + "/"}, "node", "--test", "--test-reporter=spec", "playground.test.mjs")
 }

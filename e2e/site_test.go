@@ -26,8 +26,8 @@ func TestTheDocumentationSiteKeepsItsPromisesInChromium(t *testing.T) {
 		require.NoError(t, err, "%s", output)
 	}
 	browser := filepath.Join(top, "e2e", "console") // with the same browser and packages
-	run(top, filepath.Join(top, "scripts", "need"), "node=nodejs", "npm", "/usr/bin/chromium=chromium")
-	run(browser, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+	run(top, filepath.Join(top, "scripts", "need"), "/usr/bin/chromium=chromium")
+	run(top, filepath.Join(top, "scripts", "npm-ci"), "e2e/console", "--ignore-scripts")
 	run(top, "make", "docs")
 
 	built := http.Dir(filepath.Join(top, "docs", ".vitepress", "dist"))

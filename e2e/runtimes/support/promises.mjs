@@ -50,13 +50,18 @@ export function promises(title, start, example, has = {}) {
       await stack?.close()
     })
 
-    // A new user on a new device for each test. What the page asks for at its start has been answered: a request of
-    // it that met a token's end later would renew the tokens before the test does.
+    // The page is logged in and has what it asks for then: a request of it that met a token's end later would renew
+    // the tokens before the test does.
+    const shown = async () => {
+      await example.loggedIn(device)
+      await until(() => example.loaded(stack), () => 'the page asked for nothing')
+    }
+
+    // A new user on a new device for each test.
     beforeEach(async () => {
       stack.clear()
       device = await runtime.open(`user${++users}`)
-      await example.loggedIn(device)
-      await until(() => example.loaded(stack), () => 'the page does not ask for what it shows at its start')
+      await shown()
     })
     afterEach(async () => {
       const mistakes = device?.mistakes ?? []
@@ -83,8 +88,7 @@ export function promises(title, start, example, has = {}) {
     test('restart: the session is there still, nobody logs in', async () => {
       stack.clear()
       await device.restart()
-      await example.loggedIn(device)
-      await until(() => example.loaded(stack), () => 'the page asked for nothing')
+      await shown()
       assert.equal(authCalls().logins, 0)
     })
 
@@ -150,8 +154,7 @@ export function promises(title, start, example, has = {}) {
       assert.deepEqual([...stack.auth.calls(), ...stack.shop.calls()], [])
 
       await device.tap('login')
-      await example.loggedIn(device)
-      await until(() => example.loaded(stack), () => 'the page asked for nothing')
+      await shown()
       await five()
       assert.equal(asked(200), 5)
     })
